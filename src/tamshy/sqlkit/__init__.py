@@ -1,0 +1,60 @@
+"""The way to PostgreSQL: connections, named queries, batches, schema files, and the embedded server.
+
+The only package that imports the driver. It knows no table of Tamshy's; stages bring their own `queries.sql`.
+"""
+
+from __future__ import annotations
+
+from tamshy.sqlkit.batches import NulInText, rows_json
+from tamshy.sqlkit.connection import Connection, Cursor, Pool, conninfo, connect, dsn_parts, pool, quoted, stream
+from tamshy.sqlkit.failures import (
+    DatabaseError,
+    DatabaseUnavailable,
+    DataFolderInUse,
+    EmbeddedError,
+    Error,
+    InvalidDsn,
+    MigrationError,
+    QueryFileError,
+    UnreachableDataFolder,
+    is_retryable,
+    sqlstate,
+    violated_constraint,
+)
+from tamshy.sqlkit.migrations import SchemaFile, migrate, schema_files
+from tamshy.sqlkit.named import NamedQuery, named_queries, queries
+from tamshy.sqlkit.scratch import ScratchServer, scratch_server
+
+__all__ = [
+    "Connection",
+    "Cursor",
+    "DataFolderInUse",
+    "DatabaseError",
+    "DatabaseUnavailable",
+    "EmbeddedError",
+    "Error",
+    "InvalidDsn",
+    "MigrationError",
+    "NamedQuery",
+    "NulInText",
+    "Pool",
+    "QueryFileError",
+    "SchemaFile",
+    "ScratchServer",
+    "UnreachableDataFolder",
+    "conninfo",
+    "connect",
+    "dsn_parts",
+    "is_retryable",
+    "migrate",
+    "named_queries",
+    "pool",
+    "queries",
+    "quoted",
+    "rows_json",
+    "schema_files",
+    "scratch_server",
+    "sqlstate",
+    "stream",
+    "violated_constraint",
+]

@@ -1,0 +1,191 @@
+"""Connections: one way to open them, so that every session reads time, text and plans alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from tamshy.sqlkit.failures import DatabaseUnavailable, InvalidDsn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+"""A connection whose rows are tuples."""
+
+Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
+"""A cursor whose rows are tuples."""
+
+CONNECT_TIMEOUT_S: Final = 10
+PREPARE_AFTER: Final = 2
+"""Runs of a statement on one connection before it is prepared: the engine's statements are few and run for days."""
+
+_SESSION: Final = {
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "intervalstyle": "iso_8601",
+    # A statement of the engine touches thousands of rows by index; compiling it costs more than it runs.
+    "jit": "off",
+}
+
+
+def connect(
+    dsn: str,
+    *,
+    schema: str | None = None,
+    autocommit: bool = False,
+    application: str = "tamshy",
+) -> Connection:
+    """Open one connection with Tamshy's session settings.
+
+    Args:
+        dsn: a libpq connection string, `postgresql://…` or `key=value …`.
+        schema: when given, the only schema that unqualified names are looked up in (it may not exist yet).
+        autocommit: True where every statement is its own transaction (administration, `vacuum`).
+        application: the name shown in `pg_stat_activity`.
+
+    Raises:
+        InvalidDsn: the string is not a connection string.
+        DatabaseUnavailable: no server answers there, or it refuses sessions for now.
+    """
+    info = conninfo(dsn, schema=schema, application=application)
+    try:
+        return psycopg.connect(info, autocommit=autocommit, prepare_threshold=PREPARE_AFTER)
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(_unreachable(info, exc)) from exc
+
+
+def conninfo(
+    dsn: str,
+    *,
+    schema: str | None = None,
+    dbname: str | None = None,
+    application: str = "tamshy",
+) -> str:
+    """Complete `dsn` with Tamshy's session settings, in libpq's `key=value` form; what `dsn` says itself is kept.
+
+    `schema` becomes the only search path and `dbname` takes the place of the database that `dsn` names.
+    """
+    parts = dsn_parts(dsn)
+    if dbname is not None:
+        parts["dbname"] = dbname
+    settings = dict(_SESSION)
+    if schema is not None:
+        settings["search_path"] = f'"{schema}"'
+    ours = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
+    parts["options"] = f"{parts.get('options', '')} {ours}".strip()
+    parts.setdefault("application_name", application)
+    parts.setdefault("connect_timeout", str(CONNECT_TIMEOUT_S))
+    return make_conninfo("", **parts)
+
+
+def dsn_parts(dsn: str) -> dict[str, str]:
+    """Split a connection string into libpq's keywords (`host`, `port`, `user`, `password`, `dbname`, …).
+
+    Raises:
+        InvalidDsn: the string is not a connection string; the password is not repeated in the message.
+    """
+    try:
+        parsed = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as exc:
+        shape = "postgresql://user:password@host:5432/name, or key=value pairs"
+        msg = f"this is no connection string of PostgreSQL: {exc}; it looks like {shape}"
+        raise InvalidDsn(msg) from exc
+    return {key: str(value) for key, value in parsed.items() if value is not None}
+
+
+def pool(dsn: str, *, schema: str | None = None, smallest: int = 1, largest: int = 8, wait_s: float = 5.0) -> Pool:
+    """Open a pool of connections for the web edge, where requests come and go in threads.
+
+    Args:
+        dsn: as for `connect`.
+        schema: as for `connect`.
+        smallest: connections kept open, idle or not.
+        largest: connections at most; a request beyond that waits.
+        wait_s: seconds a request waits for a connection before `DatabaseUnavailable`.
+    """
+    return Pool(conninfo(dsn, schema=schema, application="tamshy web"), smallest, largest, wait_s)
+
+
+class Pool:
+    """Connections lent to threads; broken ones are replaced, and checked before they are lent."""
+
+    def __init__(self, info: str, smallest: int, largest: int, wait_s: float) -> None:
+        """Start the pool in the background; it does not wait for the first connection."""
+        self._wait_s = wait_s
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            info,
+            kwargs={"prepare_threshold": PREPARE_AFTER},
+            min_size=smallest,
+            max_size=largest,
+            timeout=wait_s,
+            check=ConnectionPool.check_connection,
+            open=True,
+            name="tamshy",
+        )
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """Lend a connection for a `with` block: committed at its end, rolled back when it raises.
+
+        Raises:
+            DatabaseUnavailable: none came free, or none could be opened, in time.
+        """
+        return _Lent(self._pool, self._wait_s)
+
+    def close(self) -> None:
+        """Close every connection; those lent are closed when they come back."""
+        self._pool.close()
+
+
+class _Lent:
+    """One loan of a pool's connection, with the driver's time-out turned into our word for it."""
+
+    def __init__(self, source: ConnectionPool[Connection], wait_s: float) -> None:
+        self._source = source
+        self._wait_s = wait_s
+        self._loan: AbstractContextManager[Connection] | None = None
+
+    def __enter__(self) -> Connection:
+        loan = self._source.connection(self._wait_s)
+        try:
+            conn = loan.__enter__()
+        except PoolTimeout as exc:
+            msg = f"no connection to the database came free within {self._wait_s:g} seconds"
+            raise DatabaseUnavailable(msg) from exc
+        self._loan = loan
+        return conn
+
+    def __exit__(self, *raised: Any) -> bool | None:  # noqa: ANN401 - the protocol's own three values, passed on
+        if self._loan is None:
+            return None
+        return self._loan.__exit__(*raised)
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier (schema, table, column) for use inside SQL text."""
+    return sql.Identifier(name).as_string(None)
+
+
+def stream(conn: Connection, statement: str, params: object = None, *, batch: int = 5000) -> Iterator[tuple[Any, ...]]:
+    """Read a large result in order without holding all of it: `batch` rows at a time, inside the open transaction."""
+    with conn.cursor(name="tamshy_stream") as cursor:
+        cursor.itersize = batch
+        cursor.execute(statement, params)  # type: ignore[arg-type]  # one gate for text that came from a queries.sql
+        yield from cursor
+
+
+def _escaped(value: str) -> str:
+    """Escape a value for libpq's `options`, where blanks and backslashes end or change a word."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _unreachable(info: str, exc: psycopg.OperationalError) -> str:
+    parts = conninfo_to_dict(info)
+    where = f"{parts.get('host') or 'the local socket'}, port {parts.get('port') or 5432}"
+    reason = " ".join(str(exc).split())
+    return f"PostgreSQL does not answer at {where}: {reason}"

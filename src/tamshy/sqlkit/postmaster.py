@@ -1,0 +1,268 @@
+"""One running server process: started, waited for, watched, stopped, and found again after a crash.
+
+Time is read here only to wait, by the monotonic clock; nothing that Tamshy decides depends on it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import psycopg
+
+from tamshy.sqlkit.cluster import DATABASE, PORT, ROLE, process_identity, settings
+from tamshy.sqlkit.failures import EmbeddedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tamshy.sqlkit.cluster import Cluster
+
+READY_TIMEOUT_S: Final = 600.0
+"""How long a start may take; replaying three gigabytes of log after a crash was measured at 27 seconds."""
+
+STOP_TIMEOUT_S: Final = 60.0
+_ORPHANS_TIMEOUT_S: Final = 60.0
+_FIRST_WORD_S: Final = 3.0
+_PAUSE_S: Final = 0.01
+_LONGEST_PAUSE_S: Final = 0.25
+
+# What the server says when processes of a killed predecessor still hold its memory, or its lock file still stands.
+_PREDECESSOR_WORDS: Final = ("pre-existing shared memory block", 'lock file "postmaster.pid"', "lock file \"")
+
+# Reads until its owner writes a line (then it leaves) or is gone (then it stops the server, and removes a throwaway
+# folder). It checks the pid file, so that a number given to another process meanwhile is not signalled.
+_WATCH: Final = """
+if read -r word; then exit 0; fi
+if [ "$(head -n 1 "$2/postmaster.pid" 2>/dev/null)" = "$1" ]; then kill -"$3" "$1"; fi
+if [ -n "$4" ]; then
+  tries=0
+  while kill -0 "$1" 2>/dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+  rm -rf "$4"
+fi
+"""
+
+
+def socket_dsn(sockets: Path, database: str = DATABASE, role: str = ROLE) -> str:
+    """Write the address of a server by its socket folder as a URL."""
+    return f"postgresql://{role}@/{database}?host={quote(str(sockets), safe='')}&port={PORT}"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a server is started with: cluster, socket folder, durability, and a folder to remove after our death."""
+
+    cluster: Cluster
+    sockets: Path
+    durable: bool
+    throwaway: Path | None = None
+
+
+class Postmaster:
+    """A server process that this process started, and its watchdog."""
+
+    def __init__(self, start: Start, say: Callable[[str], None]) -> None:
+        """Start the server and wait until it answers.
+
+        Raises:
+            EmbeddedError: it ended by itself, or did not answer in time; the message holds what it said.
+        """
+        self._start = start
+        self._say = say
+        self._process = self._launch()
+        self._watchdog = _watchdog(self._process.pid, start)
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        return self._process.pid
+
+    def wait(self) -> int:
+        """Block until the server ends; gives its exit code (negative: the signal that ended it)."""
+        return self._process.wait()
+
+    def ended(self) -> int | None:
+        """Give the exit code if the server has ended, else None."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """Stop the server: sessions are cut and the data written out; only when that hangs, at once."""
+        how = signal.SIGINT if self._start.durable else signal.SIGQUIT
+        with suppress(ProcessLookupError):
+            self._process.send_signal(how)
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._say(f"PostgreSQL did not stop within {STOP_TIMEOUT_S:g} seconds: ending it as after a crash")
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+        self.release()
+
+    def release(self) -> None:
+        """Send the watchdog away; it is of no use once the server has ended."""
+        _dismiss(self._watchdog)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        """Start until the server answers, again and again while leftovers of a killed predecessor are in its way."""
+        deadline = monotonic() + _ORPHANS_TIMEOUT_S
+        while True:
+            process = _spawn(self._start)
+            if self._answers(process):
+                return process
+            said = _said(self._start)
+            if not any(word in said for word in _PREDECESSOR_WORDS) or monotonic() > deadline:
+                msg = f"PostgreSQL ended with code {process.returncode} while starting: {_last_lines(said)}"
+                raise EmbeddedError(msg)
+            _pause(_LONGEST_PAUSE_S)
+
+    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until a real connection works (True) or the process ends (False)."""
+        begun = monotonic()
+        next_word = begun + _FIRST_WORD_S
+        pause = _PAUSE_S
+        while process.poll() is None:
+            try:
+                psycopg.connect(socket_dsn(self._start.sockets), connect_timeout=5).close()
+            except psycopg.OperationalError as exc:
+                now = monotonic()
+                if now - begun > READY_TIMEOUT_S:
+                    process.send_signal(signal.SIGQUIT)
+                    process.wait()
+                    msg = f"PostgreSQL did not answer within {READY_TIMEOUT_S:g} seconds: {exc}"
+                    raise EmbeddedError(msg) from exc
+                if now > next_word:
+                    self._say(f"PostgreSQL is not ready after {now - begun:.0f} s: {_reason(exc)}")
+                    next_word = now + _FIRST_WORD_S
+                _pause(pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+            else:
+                return True
+        return False
+
+
+def end_orphan(folder: Path, say: Callable[[str], None]) -> None:
+    """Clear away a server of this folder whose owner is dead; the caller holds the folder's lock.
+
+    A living one is stopped as by its owner. A pid file that names a zombie, or a process that is something else by
+    now, is removed: PostgreSQL would take either for a running server and refuse for ever. Processes that still use
+    the cluster are noticed by PostgreSQL itself, by its shared memory.
+    """
+    pid_file = folder / "postmaster.pid"
+    pid = _pid_in(pid_file)
+    if pid is None:
+        return
+    if not _is_server(pid, folder):
+        pid_file.unlink(missing_ok=True)
+        return
+    say(f"PostgreSQL still runs as process {pid} for an owner that is gone: stopping it")
+    deadline = monotonic() + STOP_TIMEOUT_S
+    how = signal.SIGINT
+    while _is_server(pid, folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, how)
+        if monotonic() > deadline:
+            how = signal.SIGQUIT
+        _pause(0.1)
+
+
+def _pid_in(pid_file: Path) -> int | None:
+    try:
+        first = pid_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
+    except OSError:
+        return None
+    return abs(int(first)) if first.lstrip("-").isdigit() else None
+
+
+def _is_server(pid: int, folder: Path) -> bool:
+    """Tell whether `pid` is a living server of this cluster: no zombie, and working in its folder."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return False
+    stat = Path("/proc", str(pid), "stat")
+    if not stat.exists():
+        # Without /proc (macOS) there are no containers whose first process never reaps; a living pid is believed.
+        return not Path("/proc/self/stat").exists()
+    try:
+        state = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        return state not in {"Z", "X"} and Path("/proc", str(pid), "cwd").samefile(folder)
+    except OSError:
+        return False
+
+
+def _spawn(start: Start) -> subprocess.Popen[bytes]:
+    cluster = start.cluster
+    arguments = [cluster.binaries.program("postgres"), "-D", str(cluster.folder)]
+    for name, value in settings(cluster, start.sockets, durable=start.durable).items():
+        arguments += ["-c", f"{name}={value}"]
+    with _log_path(start).open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - the server program that `binaries` names
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=cluster.folder,
+            # Ctrl-C in a terminal goes to the whole group: the server must outlive the sessions we close first.
+            start_new_session=True,
+            **process_identity(cluster.account),
+        )
+
+
+def _watchdog(pid: int, start: Start) -> subprocess.Popen[bytes]:
+    """Start the process that stops the server when ours is gone without having said goodbye."""
+    how = "INT" if start.durable else "QUIT"
+    throwaway = str(start.throwaway) if start.throwaway is not None else ""
+    return subprocess.Popen(  # noqa: S603 - our own script in the system's shell
+        ["/bin/sh", "-c", _WATCH, "tamshy-watchdog", str(pid), str(start.cluster.folder), how, throwaway],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def _dismiss(watchdog: subprocess.Popen[bytes]) -> None:
+    if watchdog.stdin is not None:
+        with suppress(BrokenPipeError):
+            watchdog.stdin.write(b"stopped\n")
+            watchdog.stdin.flush()
+        with suppress(BrokenPipeError):
+            watchdog.stdin.close()
+    watchdog.wait()
+
+
+def _log_path(start: Start) -> Path:
+    return start.cluster.folder.with_name(f"{start.cluster.folder.name}-start.log")
+
+
+def _said(start: Start) -> str:
+    """Read what the server said while starting: before and after its log collector took over."""
+    paths = [_log_path(start)]
+    with suppress(OSError):
+        logs = (start.cluster.folder / "log").glob("*.log")
+        paths += sorted(logs, key=lambda path: path.stat().st_mtime)[-1:]
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace")[-4000:] for path in paths if path.exists())
+
+
+def _last_lines(said: str) -> str:
+    return " / ".join(line.strip() for line in said.strip().splitlines()[-6:]) or "it said nothing"
+
+
+def _reason(exc: psycopg.OperationalError) -> str:
+    return str(exc).strip().splitlines()[-1].strip()
+
+
+def _pause(seconds: float) -> None:
+    threading.Event().wait(seconds)

@@ -1,0 +1,122 @@
+"""What every test stands on: one throwaway PostgreSQL a run, a migrated template in it, a clone of that a test.
+
+`TAMSHY_TEST_DATABASE_URL` runs the suite against a server of one's own (role with CREATEDB, PostgreSQL 15 or newer);
+`TAMSHY_TEST_PROGRAMS` names a folder of PostgreSQL's programs to run instead of the wheel's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tamshy import sqlkit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA_FILES = "tamshy.schema.sql"
+
+# A developer's own settings must not decide what a test sees. Taken before anything of the product is imported.
+_TEST_SERVER = os.environ.pop("TAMSHY_TEST_DATABASE_URL", "")
+_TEST_PROGRAMS = os.environ.pop("TAMSHY_TEST_PROGRAMS", "")
+for _name in list(os.environ):
+    if _name == "DATABASE_URL" or _name.startswith(("TAMSHY_", "PG")):
+        del os.environ[_name]
+
+
+def _loopback_only(event: str, arguments: tuple[object, ...]) -> None:
+    """Refuse connections of this process to anything beyond this machine."""
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if not isinstance(address, tuple):
+        return
+    host = str(address[0])
+    if host in {"localhost", ""} or ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+        return
+    msg = f"a test tried to reach {host}; tests talk to this machine only"
+    raise RuntimeError(msg)
+
+
+sys.addaudithook(_loopback_only)
+
+
+@dataclass(frozen=True)
+class Databases:
+    """Makes databases on the run's server: `admin` is a DSN that may create them, `template` the migrated one."""
+
+    admin: str
+    template: str
+
+    def address(self, name: str) -> str:
+        """Give the DSN of a database of this server."""
+        return sqlkit.conninfo(self.admin, dbname=name)
+
+    def create(self, name: str, template: str | None = None) -> str:
+        """Create a database, as a copy of `template` when one is named, and give its DSN."""
+        source = f"template {sqlkit.quoted(template)}" if template else ""
+        self._say(f"create database {sqlkit.quoted(name)} {source}")
+        return self.address(name)
+
+    def drop(self, name: str) -> None:
+        """Drop a database and cut the sessions that are left in it."""
+        self._say(f"drop database if exists {sqlkit.quoted(name)} with (force)")
+
+    def _say(self, statement: str) -> None:
+        with sqlkit.connect(self.admin, autocommit=True) as conn:
+            conn.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[str]:
+    """Give the DSN of the run's server: a throwaway one, or the one named by `TAMSHY_TEST_DATABASE_URL`."""
+    if _TEST_SERVER:
+        yield _TEST_SERVER
+        return
+    with sqlkit.scratch_server(programs=Path(_TEST_PROGRAMS) if _TEST_PROGRAMS else None) as server:
+        yield server.dsn
+
+
+@pytest.fixture(scope="session")
+def databases(database_server: str) -> Iterator[Databases]:
+    """Give the run's databases, with the template made and migrated once."""
+    made = Databases(database_server, f"tamshy_template_{os.getpid()}")
+    made.create(made.template)
+    with sqlkit.connect(made.address(made.template)) as conn:
+        sqlkit.migrate(conn, SCHEMA_FILES)
+    yield made
+    made.drop(made.template)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def empty_dsn(databases: Databases) -> Iterator[str]:
+    """Give the DSN of a database of this test's own that has no tables."""
+    name = f"tamshy_empty_{os.getpid()}_{next(_numbers)}"
+    yield databases.create(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def dsn(databases: Databases) -> Iterator[str]:
+    """Give the DSN of a migrated database of this test's own."""
+    name = f"tamshy_test_{os.getpid()}_{next(_numbers)}"
+    yield databases.create(name, databases.template)
+    databases.drop(name)
+
+
+@pytest.fixture
+def db(dsn: str) -> Iterator[sqlkit.Connection]:
+    """Give an engine connection to a migrated database of this test's own; nothing of it is left afterwards."""
+    with sqlkit.connect(dsn) as conn:
+        yield conn
+        conn.rollback()
