@@ -6,6 +6,8 @@
 create table workspace (
     id integer primary key,
     name text not null unique,
+    -- A bucket belongs to one workspace: those from first_bucket on, `buckets` of them.
+    first_bucket smallint not null unique,
     buckets smallint not null
 );
 
@@ -41,6 +43,7 @@ create table flow_version (
     flow text collate "C" not null,
     number integer not null,
     source text not null,
+    publication integer not null,
     published_at timestamptz not null,
     unique (workspace, flow, number),
     foreign key (workspace, flow) references flow (workspace, name)
