@@ -6,7 +6,7 @@ The only package that imports the driver. It knows no table of Tamshy's; stages 
 from __future__ import annotations
 
 from tamshy.sqlkit.batches import NulInText, rows_json
-from tamshy.sqlkit.connection import Connection, Cursor, Pool, conninfo, connect, dsn_parts, pool, quoted, stream
+from tamshy.sqlkit.connection import Connection, Cursor, Pool, connect, conninfo, dsn_parts, pool, quoted, stream
 from tamshy.sqlkit.failures import (
     DatabaseError,
     DatabaseUnavailable,
@@ -42,8 +42,8 @@ __all__ = [
     "SchemaFile",
     "ScratchServer",
     "UnreachableDataFolder",
-    "conninfo",
     "connect",
+    "conninfo",
     "dsn_parts",
     "is_retryable",
     "migrate",

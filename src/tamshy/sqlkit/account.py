@@ -113,7 +113,7 @@ def _create(name: str) -> None:
     if program is None:
         msg = f"PostgreSQL does not run as root, and there is no `useradd` here: make a system user `{name}` yourself"
         raise EmbeddedError(msg)
-    made = subprocess.run(  # noqa: S603 - the system's own program, found in its own folders
+    made = subprocess.run(
         [
             program,
             "--system",

@@ -19,7 +19,7 @@ _NUL_MARK: Final = b"\\u0000"
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
-class NulInText(ValueError):  # noqa: N818 - names what is in the value
+class NulInText(ValueError):
     """A text holds U+0000, which PostgreSQL cannot store; ingest refuses such items before they come here."""
 
 

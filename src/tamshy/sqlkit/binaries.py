@@ -53,7 +53,7 @@ def binaries_in(folder: Path, *, build: str = "") -> Binaries:
         EmbeddedError: there is no working server program in it.
     """
     try:
-        run = subprocess.run(  # noqa: S603 - a program of the folder we were told to use
+        run = subprocess.run(
             [folder / "postgres", "--version"],
             capture_output=True,
             text=True,

@@ -49,7 +49,7 @@ class Cluster:
         Raises:
             EmbeddedError: it failed; the message holds what it said.
         """
-        done = subprocess.run(  # noqa: S603 - programs of the folder that `binaries` names
+        done = subprocess.run(
             command,
             input=stdin,
             capture_output=True,

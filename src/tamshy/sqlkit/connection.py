@@ -160,7 +160,7 @@ class _Lent:
         self._loan = loan
         return conn
 
-    def __exit__(self, *raised: Any) -> bool | None:  # noqa: ANN401 - the protocol's own three values, passed on
+    def __exit__(self, *raised: object) -> bool | None:
         if self._loan is None:
             return None
         return self._loan.__exit__(*raised)

@@ -16,11 +16,11 @@ class DatabaseError(Exception):
     """Something that PostgreSQL, or the way to it, refused."""
 
 
-class DatabaseUnavailable(DatabaseError):  # noqa: N818 - a state that callers answer with 503, read as such
+class DatabaseUnavailable(DatabaseError):
     """No server answers at the given address, or it is starting, stopping or full. Trying later can help."""
 
 
-class InvalidDsn(DatabaseError):  # noqa: N818 - said to a person about a setting
+class InvalidDsn(DatabaseError):
     """The connection string cannot be understood; the message says where."""
 
 
@@ -36,7 +36,7 @@ class EmbeddedError(DatabaseError):
     """The embedded PostgreSQL cannot be made or started; the message gives the reason and the mend."""
 
 
-class DataFolderInUse(EmbeddedError):  # noqa: N818 - a state, told with the pid that holds the folder
+class DataFolderInUse(EmbeddedError):
     """Another living process runs the server of this data folder."""
 
     def __init__(self, message: str, pid: int | None) -> None:
@@ -45,7 +45,7 @@ class DataFolderInUse(EmbeddedError):  # noqa: N818 - a state, told with the pid
         self.pid = pid
 
 
-class UnreachableDataFolder(EmbeddedError):  # noqa: N818 - names what is wrong with the folder
+class UnreachableDataFolder(EmbeddedError):
     """The account that must run the server cannot get into the data folder."""
 
 

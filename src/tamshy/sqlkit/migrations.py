@@ -11,7 +11,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, LiteralString, cast
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 from psycopg import errors, sql
@@ -121,7 +121,7 @@ def _run(conn: Connection, schema: str, file: SchemaFile) -> None:
     conn.execute(sql.SQL("set local search_path = {}").format(sql.Identifier(schema)))
     try:
         # Without parameters the text goes as one simple query, so a file may hold many statements.
-        conn.execute(cast("LiteralString", file.text))
+        conn.execute(file.text)
     except psycopg.Error as exc:
         msg = f"PostgreSQL refused {file.name}: {exc}"
         raise MigrationError(msg) from exc

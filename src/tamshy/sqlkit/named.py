@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, LiteralString, cast
+from typing import TYPE_CHECKING, Final
 
 from tamshy.sqlkit.failures import QueryFileError
 
@@ -32,12 +32,12 @@ class NamedQuery:
 
     name: str
     intent: str
-    sql: LiteralString
+    sql: str
     line: int
 
 
 @cache
-def queries(package: str, file: str = "queries.sql") -> Mapping[str, LiteralString]:
+def queries(package: str, file: str = "queries.sql") -> Mapping[str, str]:
     """Load the named statements of a package: name → SQL text without its comment head.
 
     Args:
@@ -103,5 +103,4 @@ def _query(name: str, start: int, lines: list[str], where: str) -> NamedQuery:
     if not sql:
         msg = f"{where}:{start}: `{name}` has no statement under its comment"
         raise QueryFileError(msg)
-    # The text comes from a file of the package, so it is as literal as if it stood in the module.
-    return NamedQuery(name, intent, cast("LiteralString", sql), start)
+    return NamedQuery(name, intent, sql, start)

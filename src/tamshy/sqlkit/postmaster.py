@@ -36,7 +36,7 @@ _PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.25
 
 # What the server says when processes of a killed predecessor still hold its memory, or its lock file still stands.
-_PREDECESSOR_WORDS: Final = ("pre-existing shared memory block", 'lock file "postmaster.pid"', "lock file \"")
+_PREDECESSOR_WORDS: Final = ("pre-existing shared memory block", 'lock file "')
 
 # Reads until its owner writes a line (then it leaves) or is gone (then it stops the server, and removes a throwaway
 # folder). It checks the pid file, so that a number given to another process meanwhile is not signalled.
@@ -207,7 +207,7 @@ def _spawn(start: Start) -> subprocess.Popen[bytes]:
     for name, value in settings(cluster, start.sockets, durable=start.durable).items():
         arguments += ["-c", f"{name}={value}"]
     with _log_path(start).open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 - the server program that `binaries` names
+        return subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -223,7 +223,7 @@ def _watchdog(pid: int, start: Start) -> subprocess.Popen[bytes]:
     """Start the process that stops the server when ours is gone without having said goodbye."""
     how = "INT" if start.durable else "QUIT"
     throwaway = str(start.throwaway) if start.throwaway is not None else ""
-    return subprocess.Popen(  # noqa: S603 - our own script in the system's shell
+    return subprocess.Popen(
         ["/bin/sh", "-c", _WATCH, "tamshy-watchdog", str(pid), str(start.cluster.folder), how, throwaway],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
