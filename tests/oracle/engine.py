@@ -1,0 +1,571 @@
+"""Plays a history through the flows, one row at a time, on a virtual clock.
+
+The order of things is rule 1: at one moment first all lines, as taken in; then, profile by profile,
+what is due, picked anew after every single step; then what that emitted is taken in as events;
+and again, until nothing is due.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import re
+import sys
+from dataclasses import dataclass
+from typing import TextIO
+from zoneinfo import ZoneInfo
+
+from . import almanac
+from .almanac import add, back, duration, stamp
+from .conditions import Scene, holds, reference, same, subscribed
+from .identities import Register, absorb, valid_address
+from .people import Enrollment, Event, Letter, Profile
+from .reading import Flow, Json, Message, Workspace, listed, verb_of
+from .templates import Unrenderable, letter, surroundings, valued
+
+Line = dict[str, Json]
+
+DEDUPE_MS = 30 * 86_400_000  # rule 15
+ROUNDS = 10_000  # a guard of the oracle's own: a workspace that emits for ever is refused at check
+
+
+@dataclass(frozen=True)
+class Call:
+    """One line of the history with its two times."""
+
+    arrival: int
+    own: int
+    message_id: str
+    text: str  # canonical JSON: breaks the last ties, so that the order of lines is nothing
+    body: dict[str, Json]
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line of output before its profile has a name."""
+
+    at: int
+    profile: Profile
+    line: dict[str, Json]
+
+
+def call(body: dict[str, Json], zone: ZoneInfo) -> Call:
+    """Read one line. Rule 5: timed after its arrival means timed at its arrival."""
+    own = stamp(body["timestamp"], zone)
+    assert own is not None, body
+    arrival = stamp(body.get("receive_at"), zone)
+    arrival = own if arrival is None else arrival
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return Call(arrival, min(own, arrival), str(body.get("messageId") or ""), text, body)
+
+
+class Engine:
+    """The whole of the oracle's memory, and what happens to it."""
+
+    def __init__(self, workspace: Workspace, seed: int = 0, report: TextIO | None = None) -> None:
+        """Start empty; what is skipped is told to ``report`` (standard error)."""
+        self.workspace = workspace
+        self.settings = workspace.settings
+        self.seed = seed
+        self.report = report or sys.stderr
+        self.flows = [workspace.flows[name] for name in sorted(workspace.flows)]
+        self.register = Register(self.settings.merge_by_email, self._merge)
+        self.lines: list[Happening] = []
+        self.wakes: list[tuple[int, int, Enrollment]] = []
+        self.emitted: dict[Profile, list[Event]] = {}
+        self.suppressed: set[str] = set()
+        self.taken: dict[str, int] = {}  # messageId -> arrival of the one that counted
+        self.counter = 0
+        self.now = 0
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def play(self, bodies: list[dict[str, Json]], until: int | None = None) -> None:
+        """Take every line in at its arrival and do everything at its time."""
+        calls = [call(body, self.settings.zone) for body in bodies]
+        calls.sort(key=lambda c: (c.arrival, c.own, c.message_id, c.text))
+        if until is None and calls:
+            until = add(calls[-1].arrival, duration("1y"), self.settings.zone)
+        place = 0
+        while place < len(calls) or self.wakes:
+            moments = [calls[place].arrival] if place < len(calls) else []
+            moments += [self.wakes[0][0]] if self.wakes else []
+            self.now = min(moments)
+            if until is not None and self.now > until:
+                break
+            touched: dict[Profile, None] = {}
+            while place < len(calls) and calls[place].arrival == self.now:
+                profile = self._line(calls[place])
+                if profile is not None:
+                    touched[profile] = None
+                place += 1
+            while self.wakes and self.wakes[0][0] <= self.now:
+                _, _, enrollment = heapq.heappop(self.wakes)
+                touched[enrollment.profile] = None
+            roots = {profile.now_known_as() for profile in touched}
+            for profile in sorted(roots, key=lambda one: one.number):
+                self._settle(profile)
+
+    def _settle(self, profile: Profile) -> None:
+        for _ in range(ROUNDS):
+            due = [e for e in profile.active if e.wake <= self.now]
+            if due:
+                self._step(min(due, key=_turn))
+                continue
+            events = self.emitted.pop(profile, [])
+            if not events:
+                return
+            for event in events:
+                self._event(profile, event)
+        message = f"no end at {almanac.iso(self.now)} for {profile.name()}"
+        raise RuntimeError(message)
+
+    def _next(self) -> int:
+        self.counter += 1
+        return self.counter
+
+    def _say(self, profile: Profile, at: int, line: dict[str, Json]) -> None:
+        self.lines.append(Happening(at, profile, line))
+
+    # -- lines of the history ------------------------------------------------------------------
+
+    def _line(self, taken: Call) -> Profile | None:
+        body = taken.body
+        if taken.message_id:
+            before = self.taken.get(taken.message_id)
+            if before is not None and taken.arrival - before <= DEDUPE_MS:
+                return None
+            self.taken[taken.message_id] = taken.arrival
+        kind = body["type"]
+        if kind == "engage":
+            return self._engage(taken)
+        profile = self.register.resolve(body, taken.own, self._next())
+        if profile is None:
+            self.report.write(f"nobody named, skipped: {taken.text}\n")
+            return None
+        if kind == "identify":
+            for key, value in (body.get("traits") or {}).items():
+                profile.write(key, value, taken.own, self._next())
+        elif kind in {"track", "page", "screen"}:
+            self._event(profile, self._named(taken))
+        elif kind == "consent":
+            event = self._consent(profile, body["topic"], body["did"], taken.own)
+            self._event(profile, event)
+        return profile
+
+    def _named(self, taken: Call) -> Event:
+        body = taken.body
+        properties = dict(body.get("properties") or {})
+        if body["type"] == "track":
+            name = body["event"]
+        else:
+            name = "Page Viewed" if body["type"] == "page" else "Screen Viewed"
+            if body.get("name") is not None:
+                properties["name"] = body["name"]
+        context = body.get("context") or {}
+        return Event(name, taken.own, self._next(), properties, context)
+
+    def _consent(self, profile: Profile, topic: str, did: str, at: int) -> Event:
+        profile.consented(topic, at, withdrawn=did == "unsubscribed")
+        name = "Unsubscribed" if did == "unsubscribed" else "Subscribed"
+        return Event(name, at, self._next(), {"topic": topic}, {})
+
+    def _engage(self, taken: Call) -> Profile | None:
+        body = taken.body
+        profile = self.register.known(body, taken.own)
+        letters = [] if profile is None else profile.letters
+        fitting = [x for x in letters if x.message == body["message"] and x.at <= taken.own]
+        if profile is None or not fitting:
+            self.report.write(f"no such message, skipped: {taken.text}\n")
+            return None
+        newest = max(enumerate(fitting), key=lambda pair: (pair[1].at, pair[0]))[1]
+        facts = {"message": newest.message, "flow": newest.flow, "step": newest.step}
+        did = body["did"]
+        if did in {"opened", "clicked"} and body.get("machine"):
+            return profile  # what machines do does not count
+        if did == "opened":
+            newest.opens.append(taken.own)
+            self._event(profile, Event("Message Opened", taken.own, self._next(), facts, {}))
+        elif did == "clicked":
+            newest.clicks.append((taken.own, body.get("url")))
+            facts["url"] = body.get("url")
+            self._event(profile, Event("Message Clicked", taken.own, self._next(), facts, {}))
+        elif did == "unsubscribed":
+            topic = newest.topic or ""
+            event = self._consent(profile, topic, did, taken.own)
+            event.properties.update(facts)
+            self._event(profile, event)
+        else:  # rule 34: a bounce is a hard one; a complaint suppresses just so
+            self.suppressed.add(newest.address)
+            name = "Message Bounced" if did == "bounced" else "Message Complained"
+            self._event(profile, Event(name, taken.own, self._next(), facts, {}))
+        return profile
+
+    # -- one event ---------------------------------------------------------------------------
+
+    def _scene(self, profile: Profile, **more: Json) -> Scene:
+        return Scene(self.settings, profile, self.now, **more)
+
+    def _event(self, profile: Profile, event: Event) -> None:
+        """Rule 1: properties, exits, conversions, waits for it, then triggers."""
+        profile.remember(event)
+        for enrollment in sorted(profile.active, key=_place):
+            if self._ends(enrollment, event):
+                self._leave(enrollment, "exit_on")
+        for enrollment in list(profile.active):
+            self._awaited(enrollment, event)
+        for flow in self.flows:
+            self._trigger(flow, profile, event)
+
+    def _matches(self, form: dict[str, Json], event: Event, profile: Profile, start: Event) -> bool:
+        """``{event, where, same}``: does the event fit it?"""
+        if form.get("event") != event.name:
+            return False
+        if "same" in form and not same(form["same"], event, start):
+            return False
+        return holds(form.get("where"), self._scene(profile, start=start, tested=event))
+
+    def _ends(self, enrollment: Enrollment, event: Event) -> bool:
+        """Rule 2: exits look at events whose own time is later than the entry's."""
+        return event.at > enrollment.entry and any(
+            self._matches(form, event, enrollment.profile, enrollment.event)
+            for form in enrollment.flow.exit_on
+        )
+
+    def _awaited(self, enrollment: Enrollment, event: Event) -> None:
+        """Rule 2: later than the reaching of the step, up to the deadline; the earliest counts."""
+        if "wait_for" not in enrollment.step:
+            return
+        form = enrollment.step["wait_for"]
+        if not enrollment.reached < event.at <= enrollment.due:
+            return
+        if enrollment.came and enrollment.due <= event.at:
+            return
+        if any(
+            self._matches(one, event, enrollment.profile, enrollment.event)
+            for one in form.get("any") or [form]
+        ):
+            enrollment.came, enrollment.due = True, event.at
+            self._sleep(enrollment, event.at)
+
+    def _trigger(self, flow: Flow, profile: Profile, event: Event) -> None:
+        fits = [t for t in flow.triggers if self._matches(t, event, profile, event)]
+        if not fits:
+            return
+        scene = self._scene(profile, start=event)
+        key = _key(reference(flow.per, scene)) if flow.per else ""
+        refused = self._objection(flow, key, fits, scene)
+        if refused is not None:
+            line = {"kind": "enrollment", "flow": flow.name, "state": "refused", "reason": refused}
+            self._say(profile, self.now, line)
+            return
+        profile.entries.setdefault((flow.name, key), []).append(event.at)
+        line = {"kind": "enrollment", "flow": flow.name, "state": "entered", "key": key}
+        self._say(profile, event.at, line)
+        enrollment = Enrollment(flow, key, event.at, event, self._next(), profile)
+        profile.active.append(enrollment)
+        names = {form["event"] for form in flow.exit_on}
+        known = [e for name in names for _, _, e in profile.events.get(name, [])]
+        if any(self._ends(enrollment, one) for one in known):
+            self._leave(enrollment, "exit_on")
+            return
+        enrollment.frames = [(flow.steps, 0)]
+        self._arrive(enrollment, event.at)
+
+    def _objection(
+        self, flow: Flow, key: str, fits: list[dict[str, Json]], scene: Scene
+    ) -> str | None:
+        """Why the trigger does not enroll: the reasons in their order."""
+        event, profile = scene.start, scene.profile
+        assert event is not None
+        if all(event.at < scene.ago(t.get("max_age") or flow.max_age) for t in fits):
+            return "too_old"
+        if not holds(flow.audience, scene):
+            return "audience"
+        if any(e.flow is flow and e.key == key for e in profile.active):
+            return "active"
+        times = profile.entries.get((flow.name, key), [])
+        if not times or flow.reentry.always:
+            return None
+        if flow.reentry.after is None:
+            return "reentry"
+        opens = add(max(times), flow.reentry.after, scene.zone)
+        return None if event.at >= opens else "reentry"
+
+    # -- merging (rule 30) -----------------------------------------------------------------------
+
+    def _merge(self, stays: Profile, goes: Profile) -> None:
+        mine, theirs = list(stays.active), list(goes.active)
+        from_me = [e for events in stays.events.values() for _, _, e in events]
+        from_them = [e for events in goes.events.values() for _, _, e in events]
+        absorb(stays, goes)
+        self.emitted.setdefault(stays, []).extend(self.emitted.pop(goes, []))
+        stays.active += theirs
+        for enrollment in theirs:
+            enrollment.profile = stays
+        for one in sorted(mine, key=_place):
+            for other in theirs:
+                if one.flow is other.flow and one.key == other.key:
+                    later = max(one, other, key=lambda e: (e.entry, e.seq))
+                    self._leave(later, "merged")
+        for enrollment in sorted(stays.active, key=_place):
+            news = from_them if enrollment in mine else from_me
+            news = sorted(news, key=lambda e: (e.at, e.seq))
+            if any(self._ends(enrollment, event) for event in news):
+                self._leave(enrollment, "exit_on")
+                continue
+            for event in news:
+                self._awaited(enrollment, event)
+
+    # -- steps ---------------------------------------------------------------------------------
+
+    def _sleep(self, enrollment: Enrollment, until: int) -> None:
+        enrollment.wake = until
+        heapq.heappush(self.wakes, (max(until, self.now), enrollment.seq, enrollment))
+
+    def _leave(self, enrollment: Enrollment, reason: str) -> None:
+        enrollment.active = False
+        enrollment.profile.active.remove(enrollment)
+        line = {"kind": "enrollment", "flow": enrollment.flow.name}
+        line |= {"state": "exited", "reason": reason}
+        self._say(enrollment.profile, self.now, line)
+
+    def _arrive(self, enrollment: Enrollment, at: int) -> None:
+        """Reach the next step (or the end) at a moment; compute when it is due, once (rule 6)."""
+        while enrollment.frames:
+            steps, place = enrollment.frames.pop()
+            if place < len(steps):
+                enrollment.frames.append((steps, place + 1))
+                break
+        else:
+            self._leave(enrollment, "finished")
+            return
+        step = steps[place]
+        enrollment.step, enrollment.reached, enrollment.came = step, at, False
+        enrollment.reached_at[step["id"]] = at
+        enrollment.due = self._due(enrollment, step, at)
+        self._sleep(enrollment, enrollment.due)
+        if "wait_for" in step:
+            form = step["wait_for"]
+            names = {one["event"] for one in form.get("any") or [form]}
+            for name in sorted(names):
+                for _, _, event in enrollment.profile.events.get(name, []):
+                    self._awaited(enrollment, event)
+
+    def _due(self, enrollment: Enrollment, step: dict[str, Json], at: int) -> int:
+        profile = enrollment.profile
+        scene = self._scene(profile, start=enrollment.event, enrollment=enrollment)
+        if "wait_for" in step:
+            return add(at, duration(step["wait_for"]["at_most"]), scene.zone)
+        if "wait" not in step:
+            return at
+        wait = step["wait"]
+        if isinstance(wait, str):
+            return add(at, duration(wait), scene.zone)
+        until = wait["until"]
+        if re.fullmatch(r"\d{1,2}:\d{2}", until):
+            zone = {"profile": scene.zone, "workspace": self.settings.zone}.get(
+                wait.get("zone", "profile")
+            ) or almanac.zone(wait["zone"])
+            assert zone is not None
+            days = listed(wait.get("on")) or None
+            return almanac.next_clock(at, almanac.clock_time(until), days, zone)
+        moment = stamp(reference(until, scene)[0], self.settings.zone)
+        if moment is None:
+            return at
+        return max(at, add(moment, duration(wait.get("offset", "0s")), scene.zone))
+
+    def _step(self, enrollment: Enrollment) -> None:
+        """Do the step an enrollment stands at, whose time has come."""
+        step, profile = enrollment.step, enrollment.profile
+        verb = verb_of(step)
+        scene = self._scene(profile, start=enrollment.event, enrollment=enrollment)
+        goes_on = enrollment.due  # rule 4: from when the step was due ...
+        if verb == "send":
+            if not self._decide(enrollment, step, scene):
+                return  # postponed: it stays at the step
+            goes_on = self.now  # ... but behind a send from when it was really decided
+        elif verb == "wait_for":
+            arm = step["wait_for"].get("then" if enrollment.came else "else")
+            enrollment.frames.append((arm or [], 0))
+        elif verb == "branch":
+            self._branch(enrollment, step["branch"], scene)
+        elif verb == "set":
+            self._set(enrollment, step["set"])
+        elif verb == "track":
+            self._track(enrollment, step["track"])
+        elif verb in {"subscribe", "unsubscribe"}:
+            event = self._consent(profile, step[verb], f"{verb}d", self.now)
+            event.properties |= {"flow": enrollment.flow.name, "step": step["id"], "message": None}
+            self._emit(profile, event)
+        elif verb == "exit":
+            self._leave(enrollment, step["exit"])
+            return
+        self._arrive(enrollment, goes_on)
+
+    def _emit(self, profile: Profile, event: Event) -> None:
+        self.emitted.setdefault(profile, []).append(event)
+
+    def _branch(self, enrollment: Enrollment, arms: list[dict[str, Json]], scene: Scene) -> None:
+        for arm in arms:
+            if "else" in arm:
+                enrollment.frames.append((arm["else"] or [], 0))
+                return
+            if holds(arm["if"], scene):
+                enrollment.frames.append((arm["steps"] or [], 0))
+                return
+
+    def _around(self, enrollment: Enrollment) -> dict[str, Json]:
+        profile = enrollment.profile
+        locale = profile.get("locale") or self.settings.locale
+        return surroundings(profile, enrollment.event, self.settings, locale, self.now)
+
+    def _set(self, enrollment: Enrollment, values: dict[str, Json]) -> None:
+        profile, around = enrollment.profile, self._around(enrollment)
+        for text, value in values.items():
+            try:
+                found = valued(value, around)
+            except Unrenderable:
+                continue  # the property is left as it was
+            _, key, *inner = text.split(".")
+            for part in reversed(inner[1:]):
+                found = {part: found}
+            if inner:
+                held = profile.get(key)
+                found = {**(held if isinstance(held, dict) else {}), inner[0]: found}
+            profile.write(key, found, self.now, self._next())
+
+    def _track(self, enrollment: Enrollment, form: dict[str, Json]) -> None:
+        try:
+            properties = valued(form.get("properties") or {}, self._around(enrollment))
+        except Unrenderable:
+            return
+        event = Event(form["event"], self.now, self._next(), properties, {})
+        self._emit(enrollment.profile, event)
+
+    # -- deciding --------------------------------------------------------------------------------
+
+    def _held_out(self, profile: Profile, flow: Flow) -> bool:
+        for scope, percentage in ((flow.name, flow.holdout), ("", self.settings.holdout)):
+            text = f"{self.seed}:holdout:{scope}:{profile.die}"
+            digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+            if int(digest[:8], 16) / 2**32 < percentage:
+                return True
+        return False
+
+    def _decide(self, enrollment: Enrollment, step: dict[str, Json], scene: Scene) -> bool:
+        """Decide one send: the first check that objects. False: postponed, it stays at the step."""
+        profile, message = enrollment.profile, self.workspace.messages[step["send"]]
+        marketing = not message.transactional
+        topic = step.get("topic") or message.topic or self.settings.first_topic
+        address = profile.get("email")
+        deadline = add(enrollment.due, duration(step.get("expires", "1d")), scene.zone)
+        line: dict[str, Json] = {"kind": "message", "flow": enrollment.flow.name}
+        line |= {"step": step["id"], "message": message.name}
+        reason, until = None, None
+        if marketing and self._held_out(profile, enrollment.flow):
+            reason = "held_out"
+        elif not valid_address(address):
+            reason = "no_address"
+        elif address in self.suppressed:
+            reason = "suppressed"
+        elif marketing and not subscribed(profile, topic, self.settings):
+            reason = "no_consent"
+        elif not holds(step.get("if"), scene):
+            reason = "condition"
+        elif self.now > deadline:
+            reason = "expired"
+        elif self._duplicate(enrollment, message.name, address):
+            reason = "duplicate"
+        elif marketing and (until := self._quiet(scene.zone)) is not None:
+            reason = "quiet_hours"
+        elif marketing and (until := self._capped(profile, scene.zone)) is not None:
+            reason = "frequency_cap"
+        if until is not None and until <= deadline:  # rule 8: exactly then is in time
+            late = {"decision": "postponed", "reason": reason, "until": almanac.iso(until)}
+            self._say(profile, self.now, line | late)
+            self._sleep(enrollment, until)
+            return False
+        if reason is None:
+            reason = self._send(enrollment, step["id"], message, topic, line)
+        if reason is not None:
+            self._say(profile, self.now, line | {"decision": "skipped", "reason": reason})
+        return True
+
+    def _duplicate(self, enrollment: Enrollment, message: str, address: str) -> bool:
+        """Rule 14: another enrollment of the same trigger event has sent it to this address."""
+        return any(
+            one.enrollment is not enrollment
+            and one.enrollment.event is enrollment.event
+            and one.message == message
+            and one.address == address
+            for one in enrollment.profile.letters
+        )
+
+    def _quiet(self, zone: ZoneInfo) -> int | None:
+        if self.settings.quiet is None:
+            return None
+        start, end = (almanac.clock_time(text) for text in self.settings.quiet)
+        return almanac.quiet_until(self.now, start, end, zone)
+
+    def _capped(self, profile: Profile, zone: ZoneInfo) -> int | None:
+        """Rule 24: the first moment every cap allows, None where all allow now."""
+        latest = None
+        for messages, per in self.settings.caps:
+            begins = back(self.now, per, zone)
+            sent = sorted(one.at for one in profile.letters if one.marketing and one.at > begins)
+            if len(sent) >= messages:
+                # One more fits once the oldest of the newest N has left the window.
+                frees = max(add(sent[-messages], per, zone), self.now + 1)
+                latest = frees if latest is None else max(latest, frees)
+        return latest
+
+    def _send(
+        self, enrollment: Enrollment, step: str, message: Message, topic: str | None, line: Line
+    ) -> str | None:
+        """Render and hand over. Gives the reason where that cannot be."""
+        profile = enrollment.profile
+        try:
+            locale, subject = letter(
+                message, profile, enrollment.event, self.settings, self.now
+            )
+        except Unrenderable:
+            return "render_error"
+        address = profile.get("email")
+        profile.letters.append(
+            Letter(
+                at=self.now,
+                message=message.name,
+                flow=enrollment.flow.name,
+                step=step,
+                topic=topic,
+                address=address,
+                marketing=not message.transactional,
+                enrollment=enrollment,
+            )
+        )
+        sent = {"decision": "sent", "to": address, "locale": locale, "subject": subject, "arm": {}}
+        self._say(profile, self.now, line | sent)
+        facts = {"message": message.name, "flow": enrollment.flow.name, "step": step}
+        self._emit(profile, Event("Message Sent", self.now, self._next(), facts, {}))
+        return None
+
+
+def _turn(enrollment: Enrollment) -> tuple[float, int, str, str]:
+    """Rule 1: by priority, the earlier due, flow name, key."""
+    return -enrollment.flow.priority, enrollment.due, enrollment.flow.name, enrollment.key
+
+
+def _place(enrollment: Enrollment) -> tuple[str, str]:
+    return enrollment.flow.name, enrollment.key
+
+
+def _key(values: list[Json]) -> str:
+    """Rule 12: the value as text; missing, null, a list or an object: the empty key."""
+    value = values[0] if len(values) == 1 else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return json.dumps(value)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,125 @@
+"""What the oracle remembers: profiles, their events, enrollments, letters and consent."""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+
+from .almanac import iso
+from .reading import Flow, Json
+
+
+@dataclass(eq=False)
+class Event:
+    """Something that happened to a profile, at its own time (ms); ``seq`` is the order taken in."""
+
+    name: str
+    at: int
+    seq: int
+    properties: dict[str, Json]
+    context: dict[str, Json]
+
+    def root(self) -> dict[str, Json]:
+        """What ``event.`` reaches: the properties, its own time and the call's context."""
+        return {**self.properties, "occurred_at": iso(self.at), "context": self.context}
+
+
+@dataclass(eq=False)
+class Letter:
+    """A message that was sent, and what was done with it (by people, not by machines)."""
+
+    at: int
+    message: str
+    flow: str
+    step: str
+    topic: str | None
+    address: str
+    marketing: bool
+    enrollment: Enrollment
+    opens: list[int] = field(default_factory=list)
+    clicks: list[tuple[int, Json]] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Enrollment:
+    """One passage of a profile through a flow."""
+
+    flow: Flow
+    key: str
+    entry: int
+    event: Event
+    seq: int
+    profile: Profile
+    active: bool = True
+    # Where it stands: lists of steps, the innermost last, each with the place of the next step.
+    frames: list[tuple[list[dict[str, Json]], int]] = field(default_factory=list)
+    step: dict[str, Json] = field(default_factory=dict)
+    reached: int = 0  # when the current step was reached: what a wait counts from
+    due: int = 0  # when it is to be done: what the order of things looks at
+    wake: int = 0  # when it is next looked at: later than due after a postponement
+    came: bool = False  # the event of the current wait_for has come
+    reached_at: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Profile:
+    """A person, or a device of nobody known yet."""
+
+    number: int
+    die: str  # the identifier it came into being under: decides holdouts
+    born: int  # own time of the first call (ms)
+    user_ids: list[str] = field(default_factory=list)
+    anonymous_ids: list[str] = field(default_factory=list)
+    user_since: int = 0  # when its first user id came to be known, in the order taken in
+    merged_into: Profile | None = None
+    # property -> (own time, order taken in, value)
+    properties: dict[str, tuple[int, int, Json]] = field(default_factory=dict)
+    events: dict[str, list[tuple[int, int, Event]]] = field(default_factory=dict)
+    # topic -> (own time, withdrawn, so that the withdrawal is the greater at one time)
+    consent: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    active: list[Enrollment] = field(default_factory=list)
+    entries: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    letters: list[Letter] = field(default_factory=list)
+
+    def now_known_as(self) -> Profile:
+        """The profile this one has been merged into, or itself."""
+        profile = self
+        while profile.merged_into is not None:
+            profile = profile.merged_into
+        return profile
+
+    def name(self) -> str:
+        """The user id, else the address, else the anonymous id."""
+        if self.user_ids:
+            return self.user_ids[0]
+        email = self.get("email")
+        if isinstance(email, str) and email:
+            return email
+        return self.anonymous_ids[0] if self.anonymous_ids else ""
+
+    def get(self, key: str) -> Json:
+        """A property's value now, None where it is missing."""
+        return self.properties[key][2] if key in self.properties else None
+
+    def root(self) -> dict[str, Json]:
+        """What ``profile.`` reaches."""
+        found = {"created_at": iso(self.born)}
+        found.update({key: value for key, (_, _, value) in self.properties.items()})
+        return found
+
+    def write(self, key: str, value: Json, at: int, seq: int) -> None:
+        """Rule 38: the value with the latest own time is kept; at one time the last taken in."""
+        if key == "email" and isinstance(value, str):
+            value = value.strip().lower()
+        held = self.properties.get(key)
+        if held is None or (at, seq) >= held[:2]:
+            self.properties[key] = (at, seq, value)
+
+    def remember(self, event: Event) -> None:
+        """Keep an event, in the order of own times."""
+        insort(self.events.setdefault(event.name, []), (event.at, event.seq, event))
+
+    def consented(self, topic: str, at: int, *, withdrawn: bool) -> None:
+        """Rule 23: the latest own time holds; at one time the withdrawal."""
+        said = (at, withdrawn)
+        self.consent[topic] = max(self.consent.get(topic, said), said)

@@ -1,0 +1,112 @@
+"""Liquid for subjects, for ``set`` and for telling whether a message can be rendered (rule 21)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from liquid import BoundTemplate, Environment, FalsyStrictUndefined, Mode, RenderContext, Undefined
+from liquid.builtin.output import OutputNode
+from liquid.exceptions import LiquidError
+
+from .almanac import iso
+from .people import Event, Profile
+from .reading import Json, Message, Settings
+
+_LIQUID = Environment(undefined=FalsyStrictUndefined, strict_filters=True, tolerance=Mode.STRICT)
+
+
+class Unrenderable(Exception):  # noqa: N818 - it is a reason, not a fault of the program
+    """The template fails for this profile."""
+
+
+@lru_cache(maxsize=None)
+def _parsed(text: str) -> BoundTemplate:
+    return _LIQUID.from_string(text)
+
+
+def surroundings(
+    profile: Profile, event: Event, settings: Settings, locale: str, now: int
+) -> dict[str, Json]:
+    """What a template can name."""
+    return {
+        "profile": profile.root(),
+        "event": event.root(),
+        "coupon": {},
+        "vars": {},
+        "shop": settings.raw,
+        "locale": locale,
+        "now": iso(now),
+        "unsubscribe_url": "https://shop.example/u",
+        "preferences_url": "https://shop.example/prefs",
+        "view_url": "https://shop.example/m",
+    }
+
+
+def rendered(text: str, around: dict[str, Json]) -> str:
+    """The text with its Liquid done. Raises Unrenderable."""
+    try:
+        return _parsed(text).render(**around)
+    except LiquidError as error:
+        raise Unrenderable(str(error)) from error
+
+
+def valued(value: Json, around: dict[str, Json]) -> Json:
+    """A value of ``set`` or ``track``: one whole ``{{ }}`` keeps its type. Raises Unrenderable."""
+    if isinstance(value, dict):
+        return {key: valued(item, around) for key, item in value.items()}
+    if isinstance(value, list):
+        return [valued(item, around) for item in value]
+    if not isinstance(value, str) or ("{{" not in value and "{%" not in value):
+        return value
+    if not re.fullmatch(r"\s*\{\{(?:(?!\}\}).)*\}\}\s*", value, re.DOTALL):
+        return rendered(value, around)
+    template = _parsed(value.strip())
+    node = template.nodes[0]
+    assert isinstance(node, OutputNode)
+    try:
+        found = node.expression.evaluate(RenderContext(template, globals=around))
+    except LiquidError as error:
+        raise Unrenderable(str(error)) from error
+    if isinstance(found, Undefined):
+        raise Unrenderable(value)
+    return found
+
+
+def chosen(wanted: str, offered: list[str], fallback: str) -> str | None:
+    """Matched exactly, then by language, then the workspace's (exactly, then by language)."""
+    for locale in (wanted, fallback):
+        if locale in offered:
+            return locale
+        language = locale.split("-")[0]
+        if language in offered:
+            return language
+        for one in sorted(offered):
+            if one.split("-")[0] == language:
+                return one
+    return None
+
+
+def letter(
+    message: Message, profile: Profile, event: Event, settings: Settings, now: int
+) -> tuple[str, str | None]:
+    """The locale of the body used and the subject. Raises Unrenderable."""
+    wanted = profile.get("locale")
+    if not isinstance(wanted, str) or not wanted:
+        wanted = settings.locale
+    locale = chosen(wanted, list(message.bodies), settings.locale)
+    if locale is None:
+        raise Unrenderable(f"no body for {wanted}")
+    around = surroundings(profile, event, settings, locale, now)
+    subject = None
+    for name in ("subject", "preheader"):
+        texts = getattr(message, name)
+        if isinstance(texts, dict):
+            place = chosen(locale, list(texts), settings.locale)
+            texts = None if place is None else texts[place]
+        found = None if texts is None else rendered(str(texts), around)
+        subject = found if name == "subject" else subject
+    rendered(message.bodies[locale], around)
+    if locale in message.texts:
+        rendered(message.texts[locale], around)
+    return locale, subject

@@ -1,0 +1,32 @@
+"""The oracle against the table of cases, each worked out by hand from the specification."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from .cases import Case, differences, load
+from .lines import jsonl, simulate
+
+CASES = load()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_case(case: Case, tmp_path: Path) -> None:
+    """The lines are exactly the expected ones, and no order of the calls changes them."""
+    case.write(tmp_path)
+    lines = simulate(tmp_path, case.events, seed=int(case.args.get("seed", 0)))
+    assert differences(case.expect, lines) == []
+    shuffled = list(case.events)
+    for seed in range(3):
+        random.Random(seed).shuffle(shuffled)
+        again = simulate(tmp_path, shuffled, seed=int(case.args.get("seed", 0)))
+        assert jsonl(again) == jsonl(lines)
+
+
+def test_names_are_unique() -> None:
+    """A case is named after its rule, once."""
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names))
