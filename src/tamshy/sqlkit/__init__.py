@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tamshy.sqlkit.batches import NulInText, rows_json
 from tamshy.sqlkit.connection import Connection, Cursor, Pool, connect, conninfo, dsn_parts, pool, quoted, stream
+from tamshy.sqlkit.embedded import EmbeddedServer, running_dsn
 from tamshy.sqlkit.failures import (
     DatabaseError,
     DatabaseUnavailable,
@@ -32,6 +33,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseUnavailable",
     "EmbeddedError",
+    "EmbeddedServer",
     "Error",
     "InvalidDsn",
     "MigrationError",
@@ -52,6 +54,7 @@ __all__ = [
     "queries",
     "quoted",
     "rows_json",
+    "running_dsn",
     "schema_files",
     "scratch_server",
     "sqlstate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import psycopg
@@ -13,7 +14,6 @@ from tamshy.sqlkit.failures import DatabaseUnavailable, InvalidDsn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 """A connection whose rows are tuples."""
@@ -129,41 +129,27 @@ class Pool:
             name="tamshy",
         )
 
-    def connection(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
         """Lend a connection for a `with` block: committed at its end, rolled back when it raises.
 
         Raises:
             DatabaseUnavailable: none came free, or none could be opened, in time.
         """
-        return _Lent(self._pool, self._wait_s)
+        try:
+            conn = self._pool.getconn(self._wait_s)
+        except PoolTimeout as exc:
+            msg = f"no connection to the database came free within {self._wait_s:g} seconds"
+            raise DatabaseUnavailable(msg) from exc
+        try:
+            with conn:
+                yield conn
+        finally:
+            self._pool.putconn(conn)
 
     def close(self) -> None:
         """Close every connection; those lent are closed when they come back."""
         self._pool.close()
-
-
-class _Lent:
-    """One loan of a pool's connection, with the driver's time-out turned into our word for it."""
-
-    def __init__(self, source: ConnectionPool[Connection], wait_s: float) -> None:
-        self._source = source
-        self._wait_s = wait_s
-        self._loan: AbstractContextManager[Connection] | None = None
-
-    def __enter__(self) -> Connection:
-        loan = self._source.connection(self._wait_s)
-        try:
-            conn = loan.__enter__()
-        except PoolTimeout as exc:
-            msg = f"no connection to the database came free within {self._wait_s:g} seconds"
-            raise DatabaseUnavailable(msg) from exc
-        self._loan = loan
-        return conn
-
-    def __exit__(self, *raised: object) -> bool | None:
-        if self._loan is None:
-            return None
-        return self._loan.__exit__(*raised)
 
 
 def quoted(name: str) -> str:

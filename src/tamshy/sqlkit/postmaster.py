@@ -69,16 +69,21 @@ class Start:
 class Postmaster:
     """A server process that this process started, and its watchdog."""
 
-    def __init__(self, start: Start, say: Callable[[str], None]) -> None:
-        """Start the server and wait until it answers.
+    def __init__(self, start: Start, say: Callable[[str], None], cancelled: threading.Event | None = None) -> None:
+        """Start the server and wait until it answers; setting `cancelled` ends the waiting, and the server.
 
         Raises:
             EmbeddedError: it ended by itself, or did not answer in time; the message holds what it said.
         """
         self._start = start
         self._say = say
-        self._process = self._launch()
-        self._watchdog = _watchdog(self._process.pid, start)
+        self._cancelled = cancelled or threading.Event()
+        deadline = monotonic() + _ORPHANS_TIMEOUT_S
+        while not self._try():
+            # Processes of a killed predecessor still hold its memory; they end by themselves.
+            if monotonic() > deadline:
+                raise EmbeddedError(self._failure())
+            _pause(_LONGEST_PAUSE_S)
 
     @property
     def pid(self) -> int:
@@ -88,10 +93,6 @@ class Postmaster:
     def wait(self) -> int:
         """Block until the server ends; gives its exit code (negative: the signal that ended it)."""
         return self._process.wait()
-
-    def ended(self) -> int | None:
-        """Give the exit code if the server has ended, else None."""
-        return self._process.poll()
 
     def stop(self) -> None:
         """Stop the server: sessions are cut and the data written out; only when that hangs, at once."""
@@ -111,42 +112,50 @@ class Postmaster:
         """Send the watchdog away; it is of no use once the server has ended."""
         _dismiss(self._watchdog)
 
-    def _launch(self) -> subprocess.Popen[bytes]:
-        """Start until the server answers, again and again while leftovers of a killed predecessor are in its way."""
-        deadline = monotonic() + _ORPHANS_TIMEOUT_S
-        while True:
-            process = _spawn(self._start)
-            if self._answers(process):
-                return process
-            said = _said(self._start)
-            if not any(word in said for word in _PREDECESSOR_WORDS) or monotonic() > deadline:
-                msg = f"PostgreSQL ended with code {process.returncode} while starting: {_last_lines(said)}"
-                raise EmbeddedError(msg)
-            _pause(_LONGEST_PAUSE_S)
+    def _try(self) -> bool:
+        """Start the server once: True when it answers, False when leftovers of a predecessor are in its way."""
+        self._process = _spawn(self._start)
+        self._watchdog = _watchdog(self._process.pid, self._start)
+        try:
+            answers = self._answers()
+        except BaseException:
+            # Ctrl-C among them: nothing that we started stays behind.
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+            self.release()
+            raise
+        if answers:
+            return True
+        self.release()
+        if not any(word in _said(self._start) for word in _PREDECESSOR_WORDS):
+            raise EmbeddedError(self._failure())
+        return False
 
-    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+    def _answers(self) -> bool:
         """Wait until a real connection works (True) or the process ends (False)."""
         begun = monotonic()
         next_word = begun + _FIRST_WORD_S
         pause = _PAUSE_S
-        while process.poll() is None:
+        while self._process.poll() is None:
             try:
                 psycopg.connect(socket_dsn(self._start.sockets), connect_timeout=5).close()
             except psycopg.OperationalError as exc:
-                now = monotonic()
-                if now - begun > READY_TIMEOUT_S:
-                    process.send_signal(signal.SIGQUIT)
-                    process.wait()
-                    msg = f"PostgreSQL did not answer within {READY_TIMEOUT_S:g} seconds: {exc}"
+                waited = monotonic() - begun
+                if waited > READY_TIMEOUT_S or self._cancelled.is_set():
+                    msg = f"PostgreSQL did not answer within {waited:.0f} seconds: {_reason(exc)}"
                     raise EmbeddedError(msg) from exc
-                if now > next_word:
-                    self._say(f"PostgreSQL is not ready after {now - begun:.0f} s: {_reason(exc)}")
-                    next_word = now + _FIRST_WORD_S
+                if monotonic() > next_word:
+                    self._say(f"PostgreSQL is not ready after {waited:.0f} s: {_reason(exc)}")
+                    next_word = monotonic() + _FIRST_WORD_S
                 _pause(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE_S)
             else:
                 return True
         return False
+
+    def _failure(self) -> str:
+        said = " / ".join(line.strip() for line in _said(self._start).strip().splitlines()[-6:])
+        return f"PostgreSQL ended with code {self._process.returncode} while starting: {said or 'it said nothing'}"
 
 
 def end_orphan(folder: Path, say: Callable[[str], None]) -> None:
@@ -206,7 +215,9 @@ def _spawn(start: Start) -> subprocess.Popen[bytes]:
     arguments = [cluster.binaries.program("postgres"), "-D", str(cluster.folder)]
     for name, value in settings(cluster, start.sockets, durable=start.durable).items():
         arguments += ["-c", f"{name}={value}"]
-    with _log_path(start).open("wb") as log:
+    # As root we write into a folder of another account, so no link that it may have put there is followed.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(_log_path(start), flags, 0o600), "wb") as log:
         return subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
@@ -234,7 +245,7 @@ def _watchdog(pid: int, start: Start) -> subprocess.Popen[bytes]:
 
 
 def _dismiss(watchdog: subprocess.Popen[bytes]) -> None:
-    if watchdog.stdin is not None:
+    if watchdog.stdin is not None and not watchdog.stdin.closed:
         with suppress(BrokenPipeError):
             watchdog.stdin.write(b"stopped\n")
             watchdog.stdin.flush()
@@ -254,10 +265,6 @@ def _said(start: Start) -> str:
         logs = (start.cluster.folder / "log").glob("*.log")
         paths += sorted(logs, key=lambda path: path.stat().st_mtime)[-1:]
     return "\n".join(path.read_text(encoding="utf-8", errors="replace")[-4000:] for path in paths if path.exists())
-
-
-def _last_lines(said: str) -> str:
-    return " / ".join(line.strip() for line in said.strip().splitlines()[-6:]) or "it said nothing"
 
 
 def _reason(exc: psycopg.OperationalError) -> str:
