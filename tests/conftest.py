@@ -57,7 +57,7 @@ class Databases:
 
     def address(self, name: str) -> str:
         """Give the DSN of a database of this server."""
-        return sqlkit.conninfo(self.admin, dbname=name)
+        return sqlkit.dsn_of(self.admin, name)
 
     def create(self, name: str, template: str | None = None) -> str:
         """Create a database, as a copy of `template` when one is named, and give its DSN."""
@@ -119,4 +119,5 @@ def db(dsn: str) -> Iterator[sqlkit.Connection]:
     """Give an engine connection to a migrated database of this test's own; nothing of it is left afterwards."""
     with sqlkit.connect(dsn) as conn:
         yield conn
-        conn.rollback()
+        if not conn.closed:
+            conn.rollback()

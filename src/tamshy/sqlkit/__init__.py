@@ -6,7 +6,18 @@ The only package that imports the driver. It knows no table of Tamshy's; stages 
 from __future__ import annotations
 
 from tamshy.sqlkit.batches import NulInText, rows_json
-from tamshy.sqlkit.connection import Connection, Cursor, Pool, connect, conninfo, dsn_parts, pool, quoted, stream
+from tamshy.sqlkit.connection import (
+    Connection,
+    Cursor,
+    Pool,
+    connect,
+    conninfo,
+    dsn_of,
+    dsn_parts,
+    pool,
+    quoted,
+    stream,
+)
 from tamshy.sqlkit.embedded import EmbeddedServer, running_dsn
 from tamshy.sqlkit.failures import (
     DatabaseError,
@@ -46,6 +57,7 @@ __all__ = [
     "UnreachableDataFolder",
     "connect",
     "conninfo",
+    "dsn_of",
     "dsn_parts",
     "is_retryable",
     "migrate",

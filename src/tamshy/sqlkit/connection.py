@@ -60,23 +60,12 @@ def connect(
         raise DatabaseUnavailable(_unreachable(info, exc)) from exc
 
 
-def conninfo(
-    dsn: str,
-    *,
-    schema: str | None = None,
-    dbname: str | None = None,
-    application: str = "tamshy",
-) -> str:
-    """Complete `dsn` with Tamshy's session settings, in libpq's `key=value` form; what `dsn` says itself is kept.
-
-    `schema` becomes the only search path and `dbname` takes the place of the database that `dsn` names.
-    """
+def conninfo(dsn: str, *, schema: str | None = None, application: str = "tamshy") -> str:
+    """Complete `dsn` with Tamshy's session settings, in libpq's `key=value` form; what `dsn` says itself is kept."""
     parts = dsn_parts(dsn)
-    if dbname is not None:
-        parts["dbname"] = dbname
     settings = dict(_SESSION)
     if schema is not None:
-        settings["search_path"] = f'"{schema}"'
+        settings["search_path"] = quoted(schema)
     ours = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
     parts["options"] = f"{parts.get('options', '')} {ours}".strip()
     parts.setdefault("application_name", application)
@@ -92,11 +81,16 @@ def dsn_parts(dsn: str) -> dict[str, str]:
     """
     try:
         parsed = conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError as exc:
-        shape = "postgresql://user:password@host:5432/name, or key=value pairs"
-        msg = f"this is no connection string of PostgreSQL: {exc}; it looks like {shape}"
-        raise InvalidDsn(msg) from exc
+    except psycopg.ProgrammingError:
+        # libpq's own words repeat the string, password and all.
+        msg = "this is no connection string; one looks like postgresql://user:password@host:5432/name"
+        raise InvalidDsn(msg) from None
     return {key: str(value) for key, value in parsed.items() if value is not None}
+
+
+def dsn_of(dsn: str, database: str) -> str:
+    """Give the address of another database of the server that `dsn` names."""
+    return make_conninfo("", **{**dsn_parts(dsn), "dbname": database})
 
 
 def pool(dsn: str, *, schema: str | None = None, smallest: int = 1, largest: int = 8, wait_s: float = 5.0) -> Pool:

@@ -78,6 +78,8 @@ class Postmaster:
         self._start = start
         self._say = say
         self._cancelled = cancelled or threading.Event()
+        # A forked child would hold the watchdog's pipe open beyond our death.
+        os.register_at_fork(after_in_child=self._forget)
         deadline = monotonic() + _ORPHANS_TIMEOUT_S
         while not self._try():
             # Processes of a killed predecessor still hold its memory; they end by themselves.
@@ -111,6 +113,10 @@ class Postmaster:
     def release(self) -> None:
         """Send the watchdog away; it is of no use once the server has ended."""
         _dismiss(self._watchdog)
+
+    def _forget(self) -> None:
+        if self._watchdog.stdin is not None:
+            self._watchdog.stdin.close()
 
     def _try(self) -> bool:
         """Start the server once: True when it answers, False when leftovers of a predecessor are in its way."""
