@@ -1,0 +1,131 @@
+-- The calendar in SQL: every stretch of time in which a zone keeps one offset, as domain.calendar counts them, and readers of
+-- dates and places that answer null, never an error, whatever text or number they are given.
+
+-- A reference table, filled by sqlkit.calendar.fill_zones. utc_from is in, utc_until out; the first span begins at -infinity,
+-- the last ends at infinity. local_until is the latest local reading that a span up to this one ends at.
+create table zone_span (
+    zone text collate "C" not null,
+    utc_from timestamp not null,
+    utc_until timestamp not null,
+    utc_offset interval not null,
+    local_until timestamp not null,
+    primary key (zone, utc_from)
+);
+create index zone_span_local on zone_span (zone, local_until, utc_from);
+
+-- The reading of an ISO 8601 date or timestamp as it stands, its offset left aside; null where the text is neither, or names a
+-- day or hour that does not exist. Digits of a second beyond the sixth are cut off.
+create function iso_reading(written text) returns timestamp
+language plpgsql immutable strict parallel safe as $$
+begin
+    if length(written) > 48 or written !~ ('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])'
+        || '([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,20})?)?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?$')
+    then
+        return null;
+    end if;
+    if left(written, 4) = '0000' then
+        return null;
+    end if;
+    -- In brackets: plpgsql would take the first `then` for its own.
+    if substr(written, 9, 2)::integer > (
+        case substr(written, 6, 2)
+            when '02' then 28 + (left(written, 4)::integer % 4 = 0
+                and (left(written, 4)::integer % 100 <> 0 or left(written, 4)::integer % 400 = 0))::integer
+            when '04' then 30 when '06' then 30 when '09' then 30 when '11' then 30
+            else 31
+        end)
+    then
+        return null;
+    end if;
+    if length(written) = 10 then
+        return make_timestamp(
+            left(written, 4)::integer, substr(written, 6, 2)::integer, substr(written, 9, 2)::integer, 0, 0, 0);
+    end if;
+    return make_timestamp(
+        left(written, 4)::integer, substr(written, 6, 2)::integer, substr(written, 9, 2)::integer,
+        substr(written, 12, 2)::integer, substr(written, 15, 2)::integer,
+        coalesce(substring(written from '^.{16}:([0-9]{2})')::integer, 0))
+        + make_interval(secs =>
+            rpad(left(coalesce(substring(written from '[.,]([0-9]+)'), '0'), 6), 6, '0')::integer / 1000000.0);
+end
+$$;
+
+-- The offset from UTC that an ISO 8601 timestamp carries; null where it carries none. Asked only of what iso_reading accepts.
+create function iso_offset(written text) returns interval
+language plpgsql immutable strict parallel safe as $$
+declare
+    part text := substring(written from '^.{10}[Tt ][0-9:.,]+([Zz]|[+-][0-9]{2}:?([0-9]{2})?)$');
+begin
+    if part is null or length(part) > 6 then
+        return null;
+    end if;
+    if upper(part) = 'Z' then
+        return interval '0';
+    end if;
+    part := replace(part, ':', '');
+    return make_interval(
+        hours => substr(part, 2, 2)::integer,
+        mins => coalesce(nullif(substr(part, 4, 2), '')::integer, 0)) * case when part like '-%' then -1 else 1 end;
+end
+$$;
+
+-- The day that a text means as a date: YYYY-MM-DD, or MM-DD, which stands for a day of every year and is put into the leap year
+-- 4, before which nobody's calendar begins. Null for anything else, timestamps among it.
+create function iso_day(written text) returns date
+language plpgsql immutable strict parallel safe as $$
+begin
+    return case length(written)
+        when 10 then iso_reading(written)::date
+        when 5 then iso_reading('0004-' || written)::date
+    end;
+end
+$$;
+
+-- Whether month and day of `day` come round from `first` to `last`, both in, in a year after its own; 29 February comes round
+-- on 28 February in other years.
+create function anniversary_between(day date, first date, last date) returns boolean
+language plpgsql immutable strict parallel safe as $$
+declare
+    begin_year integer := greatest(extract(year from first)::integer, extract(year from day)::integer + 1);
+    come_round date;
+begin
+    for candidate in begin_year .. begin_year + 1 loop
+        -- Adding years clamps 29 February as the language does.
+        come_round := (day + make_interval(years => candidate - extract(year from day)::integer))::date;
+        if come_round between first and last then
+            return true;
+        end if;
+    end loop;
+    return false;
+end
+$$;
+
+-- Kilometres between two places in degrees, along the surface of a sphere of 6371 km; null where a degree is out of range.
+create function kilometres(lat_a numeric, lon_a numeric, lat_b numeric, lon_b numeric) returns double precision
+language plpgsql immutable strict parallel safe as $$
+declare
+    from_lat double precision;
+    to_lat double precision;
+    half_chord double precision;
+begin
+    if lat_a not between -90 and 90 or lat_b not between -90 and 90
+        or lon_a not between -180 and 180 or lon_b not between -180 and 180
+    then
+        return null;
+    end if;
+    -- Rounded first: a numeric too small for a double would raise.
+    from_lat := round(lat_a, 12)::double precision;
+    to_lat := round(lat_b, 12)::double precision;
+    half_chord := sqrt(sind((to_lat - from_lat) / 2) ^ 2
+        + cosd(from_lat) * cosd(to_lat) * sind((round(lon_b, 12) - round(lon_a, 12))::double precision / 2) ^ 2);
+    return 2 * 6371 * asin(least(1, half_chord));
+end
+$$;
+
+-- A moment as the rest of Tamshy writes it: in UTC with Z, milliseconds only where they are not zero.
+create function iso_text(moment timestamptz) returns text
+language sql immutable strict parallel safe
+return to_char(moment at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS')
+    || case when extract(milliseconds from moment at time zone 'UTC')::integer % 1000 = 0 then ''
+        else to_char(moment at time zone 'UTC', '.MS') end
+    || 'Z';

@@ -1,0 +1,159 @@
+# ruff: noqa: S608 - SQL is what this module makes, of its own words and numbers and of expressions its callers made
+"""The calendar of `domain.calendar` as SQL text, for use inside statements over many rows.
+
+Each function takes SQL expressions and gives one: a correlated scalar subselect over the table `zone_span`, evaluated
+once a row by two index look-ups. The zone's expression must give a zone that `fill_zones` has filled in; otherwise,
+and where an argument is null, the result is null. Nothing depends on the session's time zone, no parameter is
+needed, and no `%` stands in the text. Arguments may be results of these functions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tamshy.domain import calendar
+from tamshy.sqlkit.batches import rows_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime, time
+
+    from tamshy.domain.duration import Duration
+    from tamshy.sqlkit.connection import Connection
+
+# The arguments stand in a subselect of their own (`given`), so that no name used here can be taken for one of theirs.
+_LOCAL_AT: Final = (
+    "(select given.utc + span.utc_offset as reading, given.utc, given.zone"
+    " from (select {moment} at time zone 'UTC' as utc, {zone} as zone) given"
+    " cross join lateral (select s.utc_offset from zone_span s"
+    " where s.zone = given.zone and s.utc_from <= given.utc order by s.utc_from desc limit 1) span)"
+)
+_RESOLVED: Final = (
+    "cross join lateral (select greatest(s.utc_from, {reading} - s.utc_offset) at time zone 'UTC' as moment"
+    " from zone_span s where s.zone = {zone} and s.local_until > {reading}"
+    " order by s.local_until, s.utc_from limit 1) {alias}"
+)
+
+
+def local_sql(moment: str, zone: str) -> str:
+    """Give the naive reading of a local clock: timestamptz and zone name to `timestamp`."""
+    return f"(select at.reading from {_LOCAL_AT.format(moment=moment, zone=zone)} at)"
+
+
+def resolve_sql(reading: str, zone: str) -> str:
+    """Give the first moment at which a local clock shows a reading: `timestamp` and zone name to `timestamptz`."""
+    first = _RESOLVED.format(reading="given.reading", zone="given.zone", alias="first")
+    return f"(select first.moment from (select {reading} as reading, {zone} as zone) given {first})"
+
+
+def add_sql(moment: str, zone: str, duration: Duration) -> str:
+    """Give the moment a duration later (earlier, where it is negative), as `domain.calendar.add` counts.
+
+    An elapsed duration needs no zone: the result is then a plain sum.
+    """
+    length = calendar.bounded(duration)
+    if length.is_elapsed:
+        return moment if length.seconds == 0 else f"({moment} + interval '{length.seconds} seconds')"
+    first = _RESOLVED.format(reading="moved.reading", zone="moved.zone", alias="first")
+    return (
+        f"(select first.moment + interval '{length.seconds} seconds' from"
+        f" (select at.reading + interval '{length.months} months {length.days} days' as reading, at.zone"
+        f" from {_LOCAL_AT.format(moment=moment, zone=zone)} at) moved {first})"
+    )
+
+
+def next_time_of_day_sql(moment: str, zone: str, at: time, weekdays: AbstractSet[int] = frozenset()) -> str:
+    """Give the first moment not before `moment` at which it is `at`, on one of the ISO weekdays (empty: any)."""
+    days = sorted(weekdays or range(1, 8))
+    allowed = ", ".join(map(str, days))
+    # Today's, and what may come round after it; one day more for clocks that are set back over midnight.
+    furthest = 1 + max(after - day for day, after in zip(days, [*days[1:], days[0] + 7], strict=True))
+    candidate = _RESOLVED.format(reading="day.reading", zone="day.zone", alias="first")
+    return (
+        "(select first.moment from"
+        f" (select at.reading::date + k + {_time_sql(at)} as reading, at.utc, at.zone, k"
+        f" from {_LOCAL_AT.format(moment=moment, zone=zone)} at cross join generate_series(-1, {furthest}) k"
+        f" where extract(isodow from at.reading::date + k) in ({allowed}) offset 0) day {candidate}"
+        f" where first.moment >= day.utc at time zone 'UTC' order by day.k limit 1)"
+    )
+
+
+def quiet_until_sql(moment: str, zone: str, start: time, end: time) -> str:
+    """Give the end of the quiet hours that `moment` lies in; null outside them."""
+    if start == end:
+        return "null::timestamptz"
+    over_midnight = int(start > end)
+    begins = _RESOLVED.format(reading="night.start_reading", zone="night.zone", alias="begins")
+    ends = _RESOLVED.format(reading="night.end_reading", zone="night.zone", alias="ends")
+    return (
+        "(select ends.moment from"
+        f" (select at.reading::date + k + {_time_sql(start)} as start_reading,"
+        f" at.reading::date + k + {over_midnight} + {_time_sql(end)} as end_reading, at.reading, at.utc, at.zone, k"
+        f" from {_LOCAL_AT.format(moment=moment, zone=zone)} at cross join generate_series(-1, 1) k) night"
+        f" {begins} {ends}"
+        # A clock is never set back by a day, so nights that are further off need no look-up.
+        " where night.reading >= night.start_reading - interval '24 hours' and night.reading < night.end_reading"
+        " and begins.moment <= night.utc at time zone 'UTC' and night.utc at time zone 'UTC' < ends.moment"
+        " order by night.k limit 1)"
+    )
+
+
+def fill_zones(conn: Connection, names: Iterable[str] | None = None) -> int:
+    """Fill `zone_span` for these zones, or for all that are known; what differs from before is put right.
+
+    Args:
+        conn: rows are written in its open transaction; the caller commits.
+        names: names of zones; those that are not known are passed over, as `known_zone` is asked elsewhere.
+
+    Returns:
+        How many rows were written or removed; 0 when all was there already.
+    """
+    wanted = calendar.zone_names() if names is None else calendar.zone_names() & set(names)
+    given = rows_json([{"zone": zone, "spans": _rows(zone)} for zone in sorted(wanted)])
+    row = conn.execute(_FILL, {"given": given}).fetchone()
+    return int(row[0]) if row else 0
+
+
+_FILL: Final = """
+with given as materialized (
+    select z.zone, (s.value ->> 0)::timestamp as utc_from, (s.value ->> 1)::timestamp as utc_until,
+        make_interval(secs => (s.value ->> 2)::integer) as utc_offset, (s.value ->> 3)::timestamp as local_until
+    from json_to_recordset(%(given)s::json) as z (zone text, spans json)
+    cross join lateral json_array_elements(z.spans) s
+), gone as (
+    delete from zone_span old
+    where old.zone in (select g.zone from given g)
+        and not exists (select from given g where g.zone = old.zone and g.utc_from = old.utc_from)
+    returning 1
+), put as (
+    insert into zone_span as old (zone, utc_from, utc_until, utc_offset, local_until)
+    select g.zone, g.utc_from, g.utc_until, g.utc_offset, g.local_until from given g order by 1, 2
+    on conflict (zone, utc_from) do update
+    set utc_until = excluded.utc_until, utc_offset = excluded.utc_offset, local_until = excluded.local_until
+    where (old.utc_until, old.utc_offset, old.local_until)
+        is distinct from (excluded.utc_until, excluded.utc_offset, excluded.local_until)
+    returning 1
+)
+select (select count(*) from gone) + (select count(*) from put)
+"""
+
+
+def _rows(zone: str) -> list[tuple[str, str, int, str]]:
+    return [
+        (
+            _bound(span.utc_from, "-infinity"),
+            _bound(span.utc_until, "infinity"),
+            span.offset_seconds,
+            _bound(span.local_until, "infinity"),
+        )
+        for span in calendar.zone_spans(zone)
+    ]
+
+
+def _bound(edge: datetime | None, beyond: str) -> str:
+    return beyond if edge is None else edge.isoformat()
+
+
+def _time_sql(at: time) -> str:
+    return f"time '{at.replace(tzinfo=None).isoformat()}'"
