@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .lines import jsonl, read_history, simulate
+from tests.oracle.lines import jsonl, read_history, simulate
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from . import almanac
-from .people import Enrollment, Event, Profile
-from .reading import Json, Settings, listed
+from tests.oracle import almanac
+from tests.oracle.people import Enrollment, Event, Profile
+from tests.oracle.reading import Json, Settings, listed
 
 MISSING = object()  # not there: other than null only for templates, never for conditions
 EARTH_KM = 6371.0088

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
-from . import almanac
-from .almanac import add, back, duration, stamp
-from .conditions import Scene, holds, reference, same, subscribed
-from .identities import Register, absorb, valid_address
-from .people import Enrollment, Event, Letter, Profile
-from .reading import Flow, Json, Message, Workspace, listed, verb_of
-from .templates import Unrenderable, letter, surroundings, valued
+from tests.oracle import almanac
+from tests.oracle.almanac import add, back, duration, stamp
+from tests.oracle.conditions import Scene, holds, reference, same, subscribed
+from tests.oracle.identities import Register, absorb, valid_address
+from tests.oracle.people import Enrollment, Event, Letter, Profile
+from tests.oracle.reading import Flow, Json, Message, Workspace, listed, verb_of
+from tests.oracle.templates import Unrenderable, letter, surroundings, valued
 
 Line = dict[str, Json]
 

@@ -7,8 +7,8 @@ from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .people import Profile
-from .reading import Json
+from tests.oracle.people import Profile
+from tests.oracle.reading import Json
 
 
 def valid_address(value: Json) -> bool:

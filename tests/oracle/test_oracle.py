@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .cases import Case, differences, load
-from .lines import jsonl, simulate
+from tests.oracle.table import Case, differences, load
+from tests.oracle.lines import jsonl, simulate
 
 CASES = load()
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .reading import Json, yaml
+from tests.oracle.reading import Json, yaml
 
 FOLDER = Path(__file__).parent / "cases"
 
