@@ -1,0 +1,37 @@
+"""Takes raw calls in every accepted dialect, validates, de-duplicates, and stores them durably.
+
+Reads the bytes of a request, or the lines of a history, and the identifiers known so far. Leaves `seen_message`,
+`identifier`, `profile` (newcomers) and `inbox` rows; nothing else is written here, and nothing decided about flows.
+"""
+
+from __future__ import annotations
+
+from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body
+from tamshy.ingest.lines import Engage, History, LineProblem, Product, calls_from_lines
+from tamshy.ingest.reading import Reading, read_calls
+from tamshy.ingest.refusal import BodyReason, BodyRefused, Refusal, RefusalReason, Refused
+from tamshy.ingest.store import Contended, Stored, store
+from tamshy.ingest.workspace import WorkspaceRef
+
+__all__ = [
+    "MAX_BODY",
+    "MAX_ITEMS",
+    "Body",
+    "BodyReason",
+    "BodyRefused",
+    "Contended",
+    "Engage",
+    "History",
+    "LineProblem",
+    "Product",
+    "Reading",
+    "Refusal",
+    "RefusalReason",
+    "Refused",
+    "Stored",
+    "WorkspaceRef",
+    "calls_from_lines",
+    "parse_body",
+    "read_calls",
+    "store",
+]

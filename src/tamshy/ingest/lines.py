@@ -1,0 +1,224 @@
+"""The lines of a history for `simulate`: read, and put into the order of their arrival.
+
+That order depends on nothing but the lines themselves, so shuffling the file changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from tamshy.domain.call import Call, CallKind
+from tamshy.ingest.body import why_unreadable
+from tamshy.ingest.dialect import KINDS, identifier, meant
+from tamshy.ingest.moments import moment, occurred
+from tamshy.ingest.poison import cleaned
+from tamshy.ingest.refusal import RefusalReason, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+SOURCE: Final = "simulate"
+_DEEDS: Final = ("opened", "clicked", "unsubscribed", "complained", "bounced")
+_REPEAT_WITHIN: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Engage:
+    """What a person (or a machine) did with the newest message of that name sent by then."""
+
+    user_id: str | None
+    anonymous_id: str | None
+    message: str
+    did: str
+    occurred_at: datetime
+    received_at: datetime
+    ord: int
+    url: str | None = None
+    machine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product's state from a moment on: `sku`, and what the catalogue knows of it."""
+
+    sku: str
+    values: dict[str, object]
+    occurred_at: datetime
+    received_at: datetime
+    ord: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineProblem:
+    """A line that was left out: its number from 1, what is wrong with it, and what would be right."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The lines of a file in order of arrival; `ord` counts over all three kinds together."""
+
+    calls: list[Call]
+    engages: list[Engage]
+    products: list[Product]
+    problems: list[LineProblem]
+    repeated: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    order: tuple[datetime, datetime, str, bytes]
+    what: Call | Engage | Product
+
+
+def calls_from_lines(lines: Iterable[str | bytes], *, zone: ZoneInfo) -> History:
+    """Read the JSONL of `simulate --events`.
+
+    Arrival is the later of `receive_at` and `timestamp`; what arrives together is ordered by its own time, then
+    messageId, then canonical text. A messageId that comes again within 30 days is left out (rule 15). `sentAt` tells
+    nothing here. Lines that cannot be used are reported, the others kept; empty lines are passed over.
+
+    Args:
+        lines: the file, line by line.
+        zone: the workspace's, for timestamps without an offset.
+    """
+    found: list[_Line] = []
+    problems: list[LineProblem] = []
+    for number, line in enumerate(lines, start=1):
+        text = line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
+        if not text.strip():
+            continue
+        try:
+            found.append(_line(text, zone))
+        except Refused as exc:
+            problems.append(LineProblem(number, str(exc)))
+    found.sort(key=lambda one: one.order)
+    return _sorted_out(found, problems)
+
+
+def _sorted_out(found: list[_Line], problems: list[LineProblem]) -> History:
+    history = History([], [], [], problems, 0)
+    seen: dict[str, datetime] = {}
+    repeated = 0
+    for ord_, one in enumerate(found):
+        arrival, _, message, _ = one.order
+        if message:
+            before = seen.get(message)
+            if before is not None and arrival - before <= _REPEAT_WITHIN:
+                repeated += 1
+                continue
+            seen[message] = arrival
+        what = one.what
+        if isinstance(what, Call):
+            history.calls.append(replace(what, ord=ord_))
+        elif isinstance(what, Engage):
+            history.engages.append(replace(what, ord=ord_))
+        else:
+            history.products.append(replace(what, ord=ord_))
+    return replace(history, repeated=repeated)
+
+
+def _line(text: bytes, zone: ZoneInfo) -> _Line:
+    try:
+        raw = orjson.loads(text)
+    except orjson.JSONDecodeError as exc:
+        raise why_unreadable(text, exc) from exc
+    if not isinstance(raw, dict):
+        raise Refused(RefusalReason.NOT_AN_OBJECT, "a line is one JSON object")
+    item, canonical = cleaned(raw)
+    if item.get("timestamp") is None:
+        raise Refused(RefusalReason.MISSING, "`timestamp` is missing; write it like 2026-03-02T09:00:00Z")
+    own = moment(item["timestamp"], zone, "timestamp")
+    receive = item.get("receive_at")
+    arrival = own if receive is None else max(own, moment(receive, zone, "receive_at"))
+    own, arrival = occurred(own, None, arrival), occurred(None, None, arrival)
+    message = item.get("messageId")
+    key = str(message) if isinstance(message, str | int) else ""
+    return _Line((arrival, own, key, canonical), _what(item, own, arrival))
+
+
+def _what(item: dict[str, object], own: datetime, arrival: datetime) -> Call | Engage | Product:
+    kind = item.get("type")
+    if kind == "engage":
+        return _engage(item, own, arrival)
+    if kind == "product":
+        return _product(item, own, arrival)
+    if kind == "consent":
+        return _consent(item, own, arrival)
+    known = KINDS.get(kind) if isinstance(kind, str) else None
+    if known is None:
+        kinds = ", ".join([*KINDS, "consent", "engage", "product"])
+        raise Refused(RefusalReason.UNKNOWN_TYPE, f"`type` is one of {kinds}, not {kind!r:.40}")
+    return meant(item, known, own, arrival, source=SOURCE, ord_=0)
+
+
+def _engage(item: dict[str, object], own: datetime, arrival: datetime) -> Engage:
+    did = _word(item, "did", _DEEDS)
+    url = item.get("url")
+    user, anonymous = _named(item)
+    return Engage(
+        user_id=user,
+        anonymous_id=anonymous,
+        message=_required(item, "message"),
+        did=did,
+        occurred_at=own,
+        received_at=arrival,
+        ord=0,
+        url=url if isinstance(url, str) else None,
+        machine=item.get("machine") is True,
+    )
+
+
+def _product(item: dict[str, object], own: datetime, arrival: datetime) -> Product:
+    beside = {"type", "timestamp", "receive_at", "messageId"}
+    values = {key: value for key, value in item.items() if key not in beside}
+    return Product(_required(item, "sku"), values, own, arrival, 0)
+
+
+def _consent(item: dict[str, object], own: datetime, arrival: datetime) -> Call:
+    did = _word(item, "did", ("subscribed", "unsubscribed"))
+    user, anonymous = _named(item)
+    message = item.get("messageId")
+    return Call(
+        kind=CallKind.CONSENT,
+        occurred_at=own,
+        received_at=arrival,
+        key=f"{SOURCE}|{message}" if message else None,
+        user_id=user,
+        anonymous_id=anonymous,
+        properties={
+            "topic": _required(item, "topic"),
+            "granted": did == "subscribed",
+            "source": "api",
+            "evidence": {},
+        },
+    )
+
+
+def _named(item: dict[str, object]) -> tuple[str | None, str | None]:
+    user, anonymous = identifier(item, "userId"), identifier(item, "anonymousId")
+    if user is None and anonymous is None:
+        raise Refused(RefusalReason.NO_ID, "a line names whose it is: give `userId` or `anonymousId`")
+    return user, anonymous
+
+
+def _required(item: dict[str, object], key: str) -> str:
+    value = item.get(key)
+    if not isinstance(value, str) or not value:
+        raise Refused(RefusalReason.MISSING, f"`{key}` is missing, or not text")
+    return value
+
+
+def _word(item: dict[str, object], key: str, words: tuple[str, ...]) -> str:
+    value = item.get(key)
+    if not isinstance(value, str) or value not in words:
+        raise Refused(RefusalReason.WRONG_TYPE, f"`{key}` is one of {', '.join(words)}, not {value!r:.40}")
+    return value

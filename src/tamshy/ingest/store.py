@@ -1,0 +1,264 @@
+"""Storing calls: de-duplicated, tied to their profiles in order, and left in the inbox, a batch at a time.
+
+The caller's transaction is the unit: what it commits is stored durably, with everything that follows from it. Where two
+processes decide about the same person at once, the one that comes second finds its look-up outdated by what it could
+not write, and decides again, holding the identifiers this time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from tamshy import sqlkit
+from tamshy.domain.identity import Holding, Identifier, Placement, Register, mentioned
+from tamshy.domain.ids import named
+from tamshy.ingest.row import rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from tamshy.domain.call import Call
+    from tamshy.ingest.workspace import WorkspaceRef
+
+_Q: Final = sqlkit.queries(__package__)
+_REPEAT_WITHIN: Final = timedelta(days=30)
+_TRIES: Final = 8
+
+
+class Contended(sqlkit.DatabaseUnavailable):
+    """Other processes changed the same people again and again; trying later can help."""
+
+
+class _Outdated(Exception):
+    """What was looked up is not so any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many calls were accepted, and how many were known already (rule 15)."""
+
+    accepted: int
+    repeated: int
+
+
+class _Candidate(NamedTuple):
+    """A call, the digest of its message id, and whether an earlier one of the batch is over 30 days older."""
+
+    call: Call
+    digest: UUID | None
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """A call with the id that it and its event go by."""
+
+    call: Call
+    id: UUID
+
+
+def store(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> Stored:
+    """Store calls in their order, within the transaction of `conn`; the caller commits.
+
+    Args:
+        conn: a connection, in a transaction or about to begin one.
+        workspace: whom they come in for.
+        calls: in order of arrival. A call of before (same `key`, within 30 days) is counted and does nothing.
+
+    Raises:
+        Contended: other processes kept changing the same people.
+    """
+    accepted = _accept(conn, workspace, calls)
+    if accepted:
+        placements = _resolve(conn, workspace, [one.call for one in accepted])
+        rows: list[dict[str, object]] = []
+        for one, placement in zip(accepted, placements, strict=True):
+            if placement is not None:
+                rows += rows_of(one.call, one.id, placement, workspace)
+        if rows:
+            _run(conn, "leave", workspace, rows=rows)
+    return Stored(len(accepted), len(calls) - len(accepted))
+
+
+def _accept(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> list[_Accepted]:
+    """Leave out what was accepted before, here or in an earlier batch."""
+    candidates = _once_each(calls)
+    fresh = _first_seen(conn, workspace, candidates)
+    found = []
+    for call, digest, again in candidates:
+        if digest is None:
+            found.append(_Accepted(call, _made_id(call)))
+        elif again or fresh.get(digest):
+            found.append(_Accepted(call, named(str(call.key), call.received_at.isoformat())))
+        elif digest in fresh:
+            found.append(_Accepted(call, digest))
+    return found
+
+
+def _once_each(calls: Sequence[Call]) -> list[_Candidate]:
+    """Leave out what repeats within the batch."""
+    seen: dict[UUID, datetime] = {}
+    found = []
+    for call in calls:
+        if call.key is None:
+            found.append(_Candidate(call, None, again=False))
+            continue
+        digest = named(call.key)
+        before = seen.get(digest)
+        if before is not None and call.received_at - before <= _REPEAT_WITHIN:
+            continue
+        seen[digest] = call.received_at
+        found.append(_Candidate(call, digest, again=before is not None))
+    return found
+
+
+def _first_seen(
+    conn: sqlkit.Connection,
+    workspace: WorkspaceRef,
+    candidates: Iterable[_Candidate],
+) -> dict[UUID, bool]:
+    """Write the message ids down; give the accepted ones, and whether each had been seen over 30 days ago."""
+    first: dict[UUID, datetime] = {}
+    for call, digest, _ in candidates:
+        if digest is not None:
+            first.setdefault(digest, call.received_at)
+    if not first:
+        return {}
+    rows = [{"digest": digest, "seen_at": at} for digest, at in first.items()]
+    return {digest: bool(again) for digest, again in _run(conn, "accept", workspace, rows=rows)}
+
+
+def _made_id(call: Call) -> UUID:
+    """Name a call without a messageId by all that it says and its place in its arrival."""
+    said = orjson.dumps(
+        [call.kind, call.user_id, call.anonymous_id, call.name, call.occurred_at, call.properties, call.context],
+        option=orjson.OPT_SORT_KEYS,
+    )
+    return named(said.decode(), call.received_at.isoformat(), str(call.ord))
+
+
+def _resolve(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> list[Placement | None]:
+    """Tie calls to profiles and write down what that changes."""
+    names = {name for call in calls for name in mentioned(call, by_email=workspace.by_email)}
+    held: set[UUID] = set()
+    for _ in range(_TRIES):
+        register, placements = _decide(conn, workspace, calls, names)
+        added, moved = register.added(), register.moved()
+        if not added and not moved:
+            return placements
+        if register.contested - held:
+            # Decided anew once nobody else can change them: what was read before may be outdated already.
+            held |= register.contested
+            _run(conn, "lock_families", workspace, profiles=_profiles(workspace, held))
+            continue
+        try:
+            with conn.transaction():
+                _write(conn, workspace, register)
+        except _Outdated:
+            continue
+        return placements
+    raise Contended("the same people are being changed by others at this moment; try again in a second")
+
+
+def _decide(
+    conn: sqlkit.Connection,
+    workspace: WorkspaceRef,
+    calls: Sequence[Call],
+    names: set[Identifier],
+) -> tuple[Register, list[Placement | None]]:
+    """Place the calls by what is known now, looking up families until all that matters is known."""
+    rows = [{"kind": name.kind, "value": name.value} for name in names]
+    known = _holdings(_run(conn, "holders", workspace, names=rows))
+    complete: set[UUID] = set()
+    while True:
+        register = Register(workspace.name, workspace.by_email, known, complete)
+        placements = [register.place(call) for call in calls]
+        missing = register.wanted - complete
+        if not missing:
+            return register, placements
+        complete |= missing
+        family = _run(conn, "families", workspace, profiles=_profiles(workspace, missing))
+        known = known | _holdings(family)
+
+
+def _write(conn: sqlkit.Connection, workspace: WorkspaceRef, register: Register) -> None:
+    """Write identifiers and newcomers down.
+
+    Raises:
+        _Outdated: an identifier has become another profile's since it was looked up.
+    """
+    added, moved = dict(register.added()), register.moved()
+    if added:
+        rows = [_identifier_row(workspace, name, holding) for name, holding in added.items()]
+        got = {Identifier(kind, value) for kind, value in _run(conn, "add_identifiers", workspace, rows=rows)}
+        short = [name for name in added if name not in got]
+        if short:
+            asked = [{"kind": name.kind, "value": name.value} for name in short]
+            now = _holdings(_run(conn, "holders", workspace, names=asked))
+            if any(name not in now or now[name].profile != added[name].profile for name in short):
+                raise _Outdated
+    if moved:
+        rows = [{**_identifier_row(workspace, name, holding), "was": was} for name, was, holding in moved]
+        if _count(conn, "move_identifiers", workspace, rows=rows) != len(rows):
+            raise _Outdated
+    if register.newcomers:
+        rows = [
+            {
+                "bucket": workspace.bucket(one.profile),
+                "id": one.profile,
+                "die": one.die,
+                "created_at": one.created_at,
+                "created_text": _text(one.created_at),
+            }
+            for one in register.newcomers.values()
+        ]
+        parameters = {"workspace": workspace.id, "zone": workspace.zone, "rows": sqlkit.rows_json(rows)}
+        conn.execute(_Q["add_profiles"], parameters)
+
+
+def _text(at: datetime) -> str:
+    grain = "milliseconds" if at.microsecond else "seconds"
+    return at.isoformat(timespec=grain).replace("+00:00", "Z")
+
+
+def _identifier_row(workspace: WorkspaceRef, name: Identifier, holding: Holding) -> dict[str, object]:
+    return {
+        "kind": name.kind,
+        "value": name.value,
+        "bucket": workspace.bucket(holding.profile),
+        "profile": holding.profile,
+        "since": holding.since,
+    }
+
+
+def _holdings(rows: Iterable[tuple[str, str, UUID, datetime]]) -> dict[Identifier, Holding]:
+    return {Identifier(kind, value): Holding(profile, since) for kind, value, profile, since in rows}
+
+
+def _profiles(workspace: WorkspaceRef, profiles: Iterable[UUID]) -> list[dict[str, object]]:
+    return [{"bucket": workspace.bucket(profile), "profile": profile} for profile in profiles]
+
+
+def _run(
+    conn: sqlkit.Connection,
+    name: str,
+    workspace: WorkspaceRef,
+    **batches: Iterable[object],
+) -> list[tuple[Any, ...]]:
+    """Run a named statement with its batches as one JSON parameter each; rows come back where it gives any."""
+    cursor = conn.execute(_Q[name], _parameters(workspace, batches))
+    return cursor.fetchall() if cursor.description is not None else []
+
+
+def _count(conn: sqlkit.Connection, name: str, workspace: WorkspaceRef, **batches: Iterable[object]) -> int:
+    return conn.execute(_Q[name], _parameters(workspace, batches)).rowcount
+
+
+def _parameters(workspace: WorkspaceRef, batches: Mapping[str, Iterable[object]]) -> dict[str, object]:
+    return {"workspace": workspace.id, **{key: sqlkit.rows_json(rows) for key, rows in batches.items()}}
