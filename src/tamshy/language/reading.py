@@ -1,0 +1,95 @@
+"""What goes along while a workspace is read: problems found, names defined and names used.
+
+References are checked when everything has been read, so that the order of files and a fault elsewhere in the file that
+defines a name do not matter.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tamshy.language.model import Position, Problem
+
+
+class Thing(StrEnum):
+    """What a name can stand for."""
+
+    FLOW = "flow"
+    MESSAGE = "message"
+    TOPIC = "topic"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A name that must exist, and where it is used."""
+
+    thing: Thing
+    name: str
+    at: Position
+
+
+@dataclass(frozen=True, slots=True)
+class StepUse:
+    """The id of a step of ``flow``; with ``sends`` it must be one that sends."""
+
+    flow: str
+    step: str
+    at: Position
+    sends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DefinedStep:
+    """A step's verb and place, known also where the rest of the step is at fault."""
+
+    verb: str
+    at: Position
+
+
+@dataclass
+class Reading:
+    """The state of one reading. ``zone`` and ``locale`` are the workspace's."""
+
+    zone: str = "UTC"
+    locale: str = "en"
+    problems: list[Problem] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    step_uses: list[StepUse] = field(default_factory=list)
+    names: dict[Thing, dict[str, Position]] = field(default_factory=lambda: {thing: {} for thing in Thing})
+    steps: dict[str, dict[str, DefinedStep]] = field(default_factory=dict)
+
+    def refuse(self, at: Position, text: str) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(at, text))
+
+    def later(self, at: Position, what: str) -> None:
+        """Note something the language has and this version of the program has not."""
+        self.refuse(at, f"{what} is not yet supported")
+
+    def use(self, thing: Thing, name: str | None, at: Position) -> None:
+        """Note that ``name`` must exist; None (refused already) is passed over."""
+        if name is not None:
+            self.uses.append(Use(thing, name, at))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)`` where one of ``known`` comes close, else nothing."""
+    choices = sorted(known)
+    folded = {choice.lower(): choice for choice in reversed(choices)}
+    close = difflib.get_close_matches(name.lower()[:100], folded, n=1, cutoff=0.6)
+    return f" (did you mean '{folded[close[0]]}'?)" if close else ""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """``unknown WHAT 'NAME'`` with the nearest known one, or with all where none comes near and they are few."""
+    choices = sorted(known)
+    hint = did_you_mean(name, choices)
+    few = 12
+    if not hint and choices and len(choices) <= few:
+        hint = f"; there are {', '.join(choices)}" if len(choices) > 1 else f"; there is {choices[0]}"
+    if not hint and not choices:
+        hint = "; there is none"
+    return f"unknown {what} '{name}'{hint}"

@@ -1,0 +1,370 @@
+"""Every form of the language with its keys: what the parser goes by, and what the reference page is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a form: what it holds, whether it must be there, whether it is recognised but not yet supported."""
+
+    name: str
+    says: str
+    required: bool = False
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A mapping of the language; ``name`` as it is called in problems (``a flow``)."""
+
+    name: str
+    keys: tuple[Key, ...]
+
+    def key(self, name: str) -> Key:
+        """The key called ``name``. Raises KeyError."""
+        for key in self.keys:
+            if key.name == name:
+                return key
+        raise KeyError(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the keys, in the order of the page."""
+        return tuple(key.name for key in self.keys)
+
+
+FLOW = Form(
+    "a flow",
+    (
+        Key("name", "text; what people call it (default: the file's name)"),
+        Key("trigger", "a trigger, or a list: any of them", required=True),
+        Key("per", "`event.PATH`: one enrollment per profile and value; without it one per profile"),
+        Key("audience", "condition: whom it is for, looked at when the trigger comes"),
+        Key("reentry", "`once` (default), `always` or `{after: DURATION}`"),
+        Key("exit_on", "an event match, or a list: any of them ends the enrollment"),
+        Key("conversion", "a conversion, or a list of them with the same `within` and `value`"),
+        Key("holdout", "percentage: the share that is enrolled and measured, and sent nothing"),
+        Key("priority", "whole number (default 0); the higher goes first under a frequency cap"),
+        Key("in_flight", "`follow` (default): people inside go on in the new version, or `finish`: in theirs"),
+        Key("steps", "list of steps", required=True),
+    ),
+)
+
+EVENT_TRIGGER = Form(
+    "an event trigger",
+    (
+        Key("event", "event name", required=True),
+        Key("where", "condition on the event"),
+        Key("max_age", "duration (default `1d`): an older event starts nothing"),
+    ),
+)
+
+OTHER_TRIGGERS = (
+    Form("a segment trigger", (Key("segment", "name", required=True), Key("on", "`enter` or `leave`"))),
+    Form(
+        "a date trigger",
+        (
+            Key("date", "reference", required=True),
+            Key("every", "`year` or `once`"),
+            Key("offset", "duration"),
+            Key("at", "time of day"),
+        ),
+    ),
+    Form("a price drop trigger", (Key("price_drop", "`{by, for, within}`", required=True),)),
+    Form("a back-in-stock trigger", (Key("back_in_stock", "`{for, within}`", required=True),)),
+    Form(
+        "a new arrivals trigger",
+        (Key("new_arrivals", "`{where, at_least, every, on, at, segment}`", required=True),),
+    ),
+    Form("a reorder trigger", (Key("reorder_due", "`{offset, at, where}`", required=True),)),
+    Form("a schedule trigger", (Key("schedule", "`{cron | dates, offset, at, segment}`", required=True),)),
+    Form("a manual trigger", (Key("manual", "`true`", required=True),)),
+)
+
+REENTRY = Form("'reentry'", (Key("after", "duration, counted from the last entry", required=True),))
+
+EVENT_MATCH = Form(
+    "an event match",
+    (
+        Key("event", "event name", required=True),
+        Key("where", "condition on the event"),
+        Key("same", "`event.PATH` or a list: equal in that event and in the one that started the enrollment"),
+    ),
+)
+SEGMENT_MATCH = Form("a segment match", (Key("segment", "name", required=True), Key("on", "`enter` or `leave`")))
+
+CONVERSION = Form(
+    "a conversion",
+    (
+        *EVENT_MATCH.keys,
+        Key("within", "duration from the entry; without it any time after"),
+        Key("value", "`event.PATH`: its worth; by default the first present of `value`, `revenue`, `total`"),
+    ),
+)
+
+_COMMON = (
+    Key("id", "the step's name in this flow (default: the message's name for `send`, else verb and position)"),
+    Key("note", "text; for people"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb of a step: what stands behind it, the keys that may stand beside it, whether it is supported."""
+
+    name: str
+    says: str
+    beside: tuple[Key, ...] = ()
+    later: bool = False
+
+    @property
+    def form(self) -> Form:
+        """The whole step as a form."""
+        return Form(f"a '{self.name}' step", (Key(self.name, self.says), *self.beside, *_COMMON))
+
+
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("wait", "duration, or one of the two mappings below"),
+        Verb("wait_for", "mapping, below"),
+        Verb("branch", "list of `{if: CONDITION, steps: […]}`, at the end perhaps `{else: […]}`"),
+        Verb("split", "mapping", later=True),
+        Verb(
+            "send",
+            "message's name",
+            (
+                Key("expires", "duration (default `1d`): later than that after it was due it is skipped"),
+                Key("topic", "topic (default: the message's)"),
+                Key("if", "condition; does it not hold, the message is skipped"),
+            ),
+        ),
+        Verb("coupon", "mapping", later=True),
+        Verb("set", "mapping of `profile.PATH` to a value; text may hold Liquid"),
+        Verb("track", "`{event: NAME, properties: {…}}`; text may hold Liquid"),
+        Verb("subscribe", "topic"),
+        Verb("unsubscribe", "topic"),
+        Verb("webhook", "mapping", later=True),
+        Verb("notify", "mapping", later=True),
+        Verb("repeat", "mapping", later=True),
+        Verb("exit", "the reason, one word"),
+    )
+}
+
+WAIT_TIME = Form(
+    "a wait until a time of day",
+    (
+        Key("until", 'time of day, `"10:00"`', required=True),
+        Key("on", "weekday or list of weekdays (default: any day)"),
+        Key("zone", "`profile` (default), `workspace` or an IANA name"),
+    ),
+)
+WAIT_MOMENT = Form(
+    "a wait until a moment",
+    (
+        Key("until", "reference: `event.PATH`, `profile.PATH` or `vars.PATH`", required=True),
+        Key("offset", "duration, may be negative"),
+    ),
+)
+WAIT_BEST_HOUR = Form("a wait until the best hour", (Key("until", "`best_hour`", required=True), Key("at_most", "duration")))
+
+WAIT_FOR = Form(
+    "'wait_for'",
+    (
+        Key("event", "event name; this or `any`"),
+        Key("where", "condition on the event"),
+        Key("same", "`event.PATH` or a list: equal in that event and in the one that started the enrollment"),
+        Key("any", "list of event matches, instead of `event`"),
+        Key("at_most", "duration", required=True),
+        Key("then", "steps, when such an event came"),
+        Key("else", "steps, when the time was up"),
+    ),
+)
+ARM = Form("an arm of a branch", (Key("if", "condition", required=True), Key("steps", "list of steps", required=True)))
+ELSE = Form("the last arm of a branch", (Key("else", "list of steps", required=True),))
+TRACK = Form("'track'", (Key("event", "event name", required=True), Key("properties", "mapping")))
+
+LATER_VERBS = {
+    "split": Form(
+        "'split'",
+        (Key("name", "text", required=True), Key("arms", "mapping", required=True), Key("winner", "mapping"), Key("method", "`bandit`")),
+    ),
+    "coupon": Form(
+        "'coupon'",
+        (
+            Key("pool", "name", required=True),
+            Key("as", "variable", required=True),
+            Key("expires", "duration"),
+            Key("if_empty", "`continue` or `exit`"),
+        ),
+    ),
+    "webhook": Form(
+        "'webhook'",
+        (
+            Key("url", "address", required=True),
+            Key("method", "HTTP method"),
+            Key("headers", "mapping"),
+            Key("body", "value"),
+            Key("timeout", "duration"),
+        ),
+    ),
+    "notify": Form(
+        "'notify'",
+        (Key("to", "address", required=True), Key("subject", "text", required=True), Key("text", "text", required=True)),
+    ),
+    "repeat": Form(
+        "'repeat'",
+        (
+            Key("times", "whole number", required=True),
+            Key("every", "duration"),
+            Key("while", "condition"),
+            Key("steps", "list of steps", required=True),
+        ),
+    ),
+}
+
+MESSAGE = Form(
+    "a message",
+    (
+        Key("kind", "`marketing` (default) or `transactional`"),
+        Key("topic", "topic (default: the first of the workspace)"),
+        Key("channel", "`email`"),
+        Key("subject", "mapping of locales to text with Liquid", required=True),
+        Key("preheader", "mapping of locales to text with Liquid"),
+        Key("from", "`Name <address>` (default: the workspace's)"),
+        Key("reply_to", "address"),
+        Key("utm", "mapping of `source`, `medium`, `campaign`, `term`, `content` to text"),
+    ),
+)
+
+SETTINGS = Form(
+    "the settings",
+    (
+        Key("name", "text"),
+        Key("locale", "locale of the workspace (default `en`)"),
+        Key("timezone", "IANA name (default `UTC`)"),
+        Key("currency", "three letters (default `USD`)"),
+        Key("url", "the shop's address on the web"),
+        Key("from", "`Name <address>` of outgoing mail"),
+        Key("topics", "mapping of names to topics; the first is the workspace's own"),
+        Key("quiet_hours", "times of day between which no marketing message goes out"),
+        Key("caps", "list of caps"),
+        Key("holdout", "percentage: the share of profiles that no flow sends marketing messages to"),
+        Key("attribution", "how long before an order a message counts for it"),
+        Key("identities", "what profiles are merged on"),
+    ),
+)
+TOPIC = Form(
+    "a topic",
+    (
+        Key("name", "text (default: the topic's key)"),
+        Key("default", "`opt_in` (default): needs consent, or `opt_out`: allowed until withdrawn"),
+        Key("double_opt_in", "`true`: consent counts once confirmed by mail (default `false`)"),
+    ),
+)
+QUIET_HOURS = Form("'quiet_hours'", (Key("from", "time of day, in", required=True), Key("to", "time of day, out", required=True)))
+CAP = Form("a cap", (Key("messages", "whole number from 1", required=True), Key("per", "duration", required=True)))
+ATTRIBUTION = Form("'attribution'", (Key("clicked", "duration (default `5d`)"), Key("opened", "duration (default `1d`)")))
+IDENTITIES = Form("'identities'", (Key("merge_on", "list of `user_id`, `email` (default `[user_id]`)", required=True),))
+
+SEGMENT = Form("a segment", (Key("name", "text"), Key("where", "condition", required=True)))
+COUPON_POOL = Form(
+    "a coupon pool",
+    (Key("codes", "`generated`"), Key("file", "file of codes"), Key("pattern", "text"), Key("discount", "mapping")),
+)
+BROADCAST = Form(
+    "a broadcast",
+    (
+        Key("name", "text"),
+        Key("segment", "name", required=True),
+        Key("message", "name"),
+        Key("at", "mapping or list"),
+        Key("split", "mapping"),
+        Key("topic", "topic"),
+        Key("expires", "duration"),
+        Key("holdout", "percentage"),
+        Key("priority", "whole number"),
+    ),
+)
+
+STORY = Form(
+    "a story",
+    (
+        Key("flow", "name of the one flow it runs"),
+        Key("flows", "list of flows (default: all)"),
+        Key("profile", "mapping: `id`, `email`, `timezone`, `locale`, `subscribed` and any property", required=True),
+        Key("start", "timestamp", required=True),
+        Key("events", "list of `{at, event, properties}`"),
+        Key("engage", "list of what the shopper does with messages"),
+        Key("expect", "list of what must come"),
+        Key("expect_nothing_else", "`true` (default): no other message may come"),
+    ),
+)
+STORY_EVENT = Form(
+    "an event of a story",
+    (
+        Key("at", "duration after the start, or a timestamp", required=True),
+        Key("event", "event name", required=True),
+        Key("properties", "mapping"),
+    ),
+)
+ENGAGEMENTS = ("opened", "clicked", "unsubscribed", "complained", "bounced")
+STORY_ENGAGEMENT = Form(
+    "an engagement of a story",
+    (
+        *(Key(did, "message") for did in ENGAGEMENTS),
+        Key("after", "duration after it was sent (default `0s`)"),
+        Key("url", "the link that is clicked"),
+        Key("machine", "`true`: done by a machine (default `false`)"),
+    ),
+)
+OUTCOMES = ("sent", "skipped", "postponed", "exit", "entered", "refused")
+EXPECTATION = Form(
+    "an expectation",
+    (
+        Key("sent", "message"),
+        Key("skipped", "message"),
+        Key("postponed", "message"),
+        Key("exit", "reason"),
+        Key("entered", "flow, or `true`"),
+        Key("refused", "reason"),
+        Key("at", "duration after the start, or a timestamp"),
+        Key("flow", "flow"),
+        Key("step", "id of a step"),
+        Key("key", "text: the enrollment's key"),
+        Key("to", "address"),
+        Key("locale", "locale of the body used"),
+        Key("subject", "text: the whole subject"),
+        Key("subject_contains", "text"),
+        Key("reason", "reason of a decision"),
+        Key("until", "duration after the start, or a timestamp: how long it is postponed"),
+    ),
+)
+
+# -- conditions ------------------------------------------------------------------------------------------------------
+
+_WINDOW = ("within", "until", "since", "after", "before")
+BEHAVIOUR_KEYS = {
+    "did": ("where", "count", "sum", "avg", "min", "max", *_WINDOW, "same"),
+    "did_not": ("where", *_WINDOW, "same"),
+    "last": ("ago", "where", "same"),
+    "first": ("ago", "where", "same"),
+    "enrolled": ("within",),
+    "received": ("within", "until", "since", "count"),
+    "opened": ("within", "until", "since", "count"),
+    "clicked": ("within", "until", "since", "count", "url"),
+    "top": ("by", "within"),
+}
+"""The verbs of a condition, one of which may stand in a mapping, and what may refine each."""
+
+OTHER_CONDITIONS = ("all", "any", "not", "in", "subscribed")
+LATER_CONDITIONS = ("in", "top")
+REFERENCE_ROOTS = ("profile", "event")
+LATER_REFERENCES = {
+    "cart": ("value", "count", "updated_at"),
+    "order": ("count", "total", "last_at"),
+    "rfm": ("segment", "score"),
+    "predicted": ("clv", "churn", "next_order_at"),
+}
