@@ -1,0 +1,200 @@
+"""Publishing's part of rendering: a message's texts to templates that need nothing but Liquid for each recipient."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from liquid.exceptions import LiquidError
+
+from tamshy.language.model import BodyFormat, MessageKind, Problem
+from tamshy.render import markdown, mjml
+from tamshy.render.compiled import FORM, Compiled, CompiledBody
+from tamshy.render.environments import HTML, TEXT
+from tamshy.render.layout import document, footer, layout, preheader
+from tamshy.render.links import Links
+from tamshy.render.liquid import place
+from tamshy.render.manner import choose
+from tamshy.render.marks import swap
+from tamshy.render.plain import plain_template
+from tamshy.render.refusals import refused
+from tamshy.render.tracking import Shop
+
+if TYPE_CHECKING:
+    from liquid import Environment
+
+    from tamshy.language.model import Body, Message, Position, Settings
+    from tamshy.render.marks import Marked
+
+_BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_BODY_END: Final = re.compile(r"</body\s*>(?![\s\S]*</body\s*>)", re.IGNORECASE)
+_RESERVED: Final = re.compile(r"\{%-?\s*(?:end)?tamshy_\w+")
+
+
+def compile_message(message: Message, settings: Settings) -> tuple[Compiled, list[Problem]]:
+    """Compile a message for all its locales.
+
+    Gives:
+        The compiled message, plain JSON, fit for ``message_version.compiled``; and everything that is wrong, with its
+        place. With problems the compiled message lacks the locales that have them and must not be published.
+    """
+    problems: list[Problem] = []
+    shop = Shop(settings.url, tuple(sorted(message.utm.items())))
+    compiled = Compiled(
+        form=FORM,
+        message=message.name,
+        kind=message.kind.value,
+        default_locale=settings.locale,
+        currency=settings.currency,
+        zone=settings.timezone,
+        shop={"name": settings.name, "url": settings.url, "currency": settings.currency, "locale": settings.locale},
+        utm=dict(shop.utm),
+        from_address=message.from_ or settings.from_,
+        reply_to=message.reply_to,
+        locales={},
+    )
+    for locale, body in message.bodies.items():
+        work = _Locale(message, settings, locale, shop)
+        done = work.compiled(body)
+        problems += work.problems
+        if not work.problems:
+            compiled["locales"][locale] = done
+    if not message.bodies:
+        problems.append(Problem(message.position, "no body; write one file LOCALE.mjml, LOCALE.html or LOCALE.md"))
+    return compiled, problems
+
+
+class _Locale:
+    """One locale's way from text to template."""
+
+    def __init__(self, message: Message, settings: Settings, locale: str, shop: Shop) -> None:
+        self._message = message
+        self._settings = settings
+        self._locale = locale
+        self._shop = shop
+        self._places: dict[str, list[tuple[int, int]]] = {}
+        self.problems: list[Problem] = []
+
+    def compiled(self, body: Body) -> CompiledBody:
+        subject = self._of(self._message.subject)
+        line = self._of(self._message.preheader)
+        if subject is None:
+            self.problems.append(Problem(self._message.position, f"no subject for `{self._locale}`; add `subject: {{{self._locale}: …}}`"))
+        for name, text in (("subject", subject), ("preheader", line)):
+            self._parsed(text or "", TEXT, self._message.position, name)
+        html, derived, static = self._body(body, has_preheader=bool(line))
+        written = self._written()
+        foot_html, foot_plain = footer(locale=self._locale, shop=_literal(self._settings.name))
+        return CompiledBody(
+            file=body.file,
+            subject=subject or "",
+            preheader=line or None,
+            html=html,
+            plain=derived if written is None else written,
+            plain_written=written is not None,
+            static=static,
+            places=self._places,
+            footer_html=foot_html,
+            footer_plain=foot_plain,
+        )
+
+    def _of(self, texts: dict[str, str]) -> str | None:
+        key = choose(texts, self._locale, self._settings.locale)
+        return None if key is None else texts[key]
+
+    def _written(self) -> str | None:
+        key = next((key for key in self._message.texts if key.lower() == self._locale.lower()), None)
+        if key is None:
+            return None
+        body = self._message.texts[key]
+        self._checked(body.file, body.text, TEXT)
+        self._places["plain"] = [(match.start(), body.text.count("\n", 0, match.start()) + 1) for match in re.finditer(r"\{[{%]", body.text)]
+        return body.text
+
+    def _body(self, body: Body, *, has_preheader: bool) -> tuple[str, str, list[str]]:
+        """One body as (HTML, plain text, static links)."""
+        if not self._checked(body.file, body.text, HTML):
+            return "", "", []
+        marked = swap(body.file, body.text)
+        self.problems += refused(marked, mjml=body.format is BodyFormat.MJML)
+        if self.problems:
+            return "", "", []
+        html = self._markup(body.format, marked)
+        if self.problems:
+            return "", "", []
+        links = Links(marked, self._shop)
+        plain = plain_template(html, marked, links)
+        html = links.tracked(_with_preheader(html) if has_preheader else html)
+        html = _BODY_END.sub("</body>", html)
+        self.problems += links.problems
+        html = self._restored("html", html, marked)
+        plain = self._restored("plain", plain, marked)
+        self._parsed(html, HTML, marked.position(0), "compiled HTML")
+        self._parsed(plain, TEXT, marked.position(0), "plain text")
+        return html, plain, links.static
+
+    def _markup(self, form: BodyFormat, marked: Marked) -> str:
+        if form is BodyFormat.MJML:
+            html, problems = mjml.to_html(marked)
+            self.problems += problems
+            return html
+        if form is BodyFormat.MARKDOWN:
+            text = markdown.to_html(marked)
+            return layout(text, locale=self._locale, shop=_literal(self._settings.name), shop_url=self._settings.url)
+        if _BODY.search(marked.text) is None:
+            return document(marked.text, locale=self._locale, title=_literal(self._settings.name))
+        return marked.text
+
+    def _restored(self, part: str, text: str, marked: Marked) -> str:
+        places: list[tuple[int, int]] = []
+
+        def heard(at: int, offset: int) -> None:
+            places.append((at, marked.position(offset).line))
+
+        restored = marked.restore(text, heard)
+        self._places[part] = places
+        return restored
+
+    def _checked(self, file: str, text: str, env: Environment) -> bool:
+        """Whether a text as written is sound Liquid; if not, the problem has its place."""
+        marked = swap(file, text)
+        if "\x00" in text:
+            self.problems.append(Problem(marked.position(text.index("\x00")), "a NUL character; take it out"))
+            return False
+        if (found := _RESERVED.search(text)) is not None:
+            self.problems.append(Problem(marked.position(found.start()), "tags that begin with `tamshy_` are Tamshy's own"))
+            return False
+        try:
+            template = env.from_string(text)
+        except LiquidError as exc:
+            self.problems.append(Problem(marked.position(place(exc) or 0), f"Liquid: {exc.message}"))
+            return False
+        return self._known_filters(template.filter_names(), env, marked.position(0))
+
+    def _known_filters(self, names: list[str], env: Environment, where: Position) -> bool:
+        unknown = sorted(name for name in names if name not in env.filters)
+        self.problems += [Problem(where, f"Liquid: there is no filter `{name}`") for name in unknown]
+        return not unknown
+
+    def _parsed(self, text: str, env: Environment, where: Position, what: str) -> None:
+        try:
+            template = env.from_string(text)
+        except LiquidError as exc:
+            self.problems.append(Problem(where, f"{what}: Liquid: {exc.message}"))
+            return
+        if what in {"subject", "preheader"}:
+            self._known_filters(template.filter_names(), env, where)
+
+
+def _with_preheader(html: str) -> str:
+    return _BODY.sub(lambda found: found[0] + preheader(), html, count=1)
+
+
+def _literal(text: str) -> str:
+    """A setting's text, fit to stand in a template."""
+    return text.replace("{{", "{ {").replace("{%", "{ %")
+
+
+def is_marketing(compiled: Compiled) -> bool:
+    """Whether the rules for marketing apply."""
+    return compiled["kind"] == MessageKind.MARKETING.value

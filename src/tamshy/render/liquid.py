@@ -1,0 +1,198 @@
+"""The Liquid that Tamshy speaks: python-liquid with the language's rule for what is missing, and with firm limits.
+
+Rule 21: printing, filtering or looping over what is missing is an error; ``default``, ``if``, ``unless``, ``case`` and
+comparisons take it as nil; what is there and null prints nothing. Values are reached through mappings and lists alone,
+never through attributes, and there is no clock: python-liquid's own ``now`` and ``today`` are left out of the scope.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from io import StringIO
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import orjson
+from liquid import Environment, RenderContext
+from liquid.builtin.output import Output, OutputNode
+from liquid.exceptions import FilterError, LiquidError, LoopIterationLimitError, OutputStreamLimitError, UndefinedError
+from liquid.output import LimitedStringIO
+from liquid.stringify import to_liquid_string
+from liquid.template import BoundTemplate
+from liquid.undefined import UNDEFINED, FalsyStrictUndefined, Undefined
+from liquid.utils import ReadOnlyChainMap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TextIO
+
+    from liquid import Token
+
+    from tamshy.render.manner import Manner
+    from tamshy.render.tracking import Tracking
+
+MAX_OUTPUT: Final = 512 * 1024
+"""The most that one message may say, in bytes, and any value on the way, in characters."""
+MAX_ITERATIONS: Final = 100_000
+MAX_BITS: Final = 256
+
+# Left out: what loads other templates, and what lets a value through unescaped.
+_NO_TAGS: Final = ("include", "render")
+_NO_FILTERS: Final = ("safe", "escapejs")
+
+
+class Missing(FalsyStrictUndefined):
+    """What a path leads to when nothing is there; ``msg`` names the path."""
+
+
+class Context(RenderContext):
+    """What a template can see while it runs: the scope, how values are written, and the links met on the way.
+
+    Args:
+        template: the template that runs.
+        scope: the roots, as plain JSON values.
+        manner: locale, zone, currency and moment that filters follow.
+        tracking: collects links; None where links have no meaning (subjects, values).
+    """
+
+    __slots__ = ("iterations", "manner", "tracking")
+
+    def __init__(
+        self, template: BoundTemplate, scope: Mapping[str, object], manner: Manner, tracking: Tracking | None = None
+    ) -> None:
+        super().__init__(template, globals=scope)
+        self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
+        self.manner = manner
+        self.tracking = tracking
+        self.iterations = 0
+
+    def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
+        """Follow a path from the scope; what is not there is ``Missing``."""
+        try:
+            found = self.scope[path[0]]
+            for key in path[1:]:
+                found = self.get_item(found, key)
+        except (KeyError, TypeError, IndexError):
+            return Missing(_dotted(path), hint=f"{_dotted(path)} is missing", token=token) if default is UNDEFINED else default
+        return found
+
+    def get_item(self, obj: Any, key: Any) -> Any:
+        """One step of a path. On mappings a key is a key, so that a product without a ``size`` has none."""
+        if isinstance(obj, Undefined) or isinstance(key, (Undefined, bool)):
+            raise KeyError(key)
+        if isinstance(key, int):
+            if isinstance(obj, (list, tuple, range)):
+                return obj[key]
+            raise KeyError(key)
+        if isinstance(obj, (list, tuple, range, str)) and key == "size":
+            return len(obj)
+        if isinstance(obj, (list, tuple, range)) and key in {"first", "last"}:
+            return obj[0 if key == "first" else -1]
+        return obj[key]
+
+    def raise_for_loop_limit(self, length: int = 1) -> None:
+        """Count all rounds of all loops together, nested or one after the other."""
+        self.iterations += length
+        if self.iterations > MAX_ITERATIONS:
+            raise LoopIterationLimitError(f"more than {MAX_ITERATIONS} rounds of loops", token=None)
+
+    def get_buffer(self, buf: TextIO | None = None) -> StringIO:  # noqa: ARG002  python-liquid's signature
+        """Give what is captured the limit of a whole message."""
+        return LimitedStringIO(limit=MAX_OUTPUT)
+
+
+def _dotted(path: list[object]) -> str:
+    head, *rest = path
+    return str(head) + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in rest)
+
+
+class _Printed(OutputNode):
+    """``{{ … }}``: mappings print as JSON, not as Python would show them."""
+
+    __slots__ = ()
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        value = self.expression.evaluate(context)
+        if isinstance(value, Undefined):
+            raise UndefinedError(_msg(value), token=value.token)
+        if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)):
+            value = orjson.dumps(value, default=str).decode()
+        return buffer.write(to_liquid_string(value, context.autoescape))
+
+
+def _msg(value: Undefined) -> str:
+    return str(getattr(value, "msg", "a value is missing"))
+
+
+class _Output(Output):
+    node_class = _Printed
+
+
+class _Template(BoundTemplate):
+    context_class = Context  # type: ignore[assignment]
+
+
+class _Environment(Environment):
+    """Limits in the library's own words."""
+
+    block_nesting_limit: ClassVar[int] = 30
+    context_depth_limit: ClassVar[int] = 60
+    loop_iteration_limit: ClassVar[int | None] = MAX_ITERATIONS
+    local_namespace_limit: ClassVar[int | None] = 8 * 1024 * 1024
+    output_stream_limit: ClassVar[int | None] = MAX_OUTPUT
+    template_class = _Template
+
+
+def environment(*, autoescape: bool, filters: Mapping[str, Callable[..., object]]) -> Environment:
+    """Make the environment that templates are parsed and run in.
+
+    Args:
+        autoescape: True for HTML; False for subjects, plain text and values.
+        filters: further filters by name (``money``, ``date``, ``plural``), called with ``context``.
+    """
+    env = _Environment(undefined=Missing, autoescape=autoescape)
+    env.add_tag(_Output)
+    for name in _NO_TAGS:
+        del env.tags[name]
+    for name in _NO_FILTERS:
+        del env.filters[name]
+    env.filters.update(filters)
+    for name, function in env.filters.items():
+        if name != "default":
+            env.filters[name] = _guarded(name, function)
+    return env
+
+
+def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse what is missing, on either side of the filter, and whatever would grow without bound."""
+
+    @wraps(function)  # carries python-liquid's `with_context` marks along
+    def guarded(value: object, *args: object, **kwargs: Any) -> object:
+        for given in (value, *args, *kwargs.values()):
+            if isinstance(given, Undefined):
+                raise UndefinedError(_msg(given), token=given.token)
+            if isinstance(given, range) and len(given) > MAX_ITERATIONS:
+                raise FilterError(f"{name}: a range of more than {MAX_ITERATIONS} numbers", token=None)
+        try:
+            result = function(value, *args, **kwargs)
+        except (ArithmeticError, AttributeError, LookupError, ValueError) as exc:
+            raise FilterError(f"{name}: {exc}", token=None) from exc
+        return _bounded(name, result)
+
+    return guarded
+
+
+def _bounded(name: str, result: object) -> object:
+    if isinstance(result, str):
+        if len(result) > MAX_OUTPUT:
+            raise OutputStreamLimitError(f"{name}: a text of more than {MAX_OUTPUT} characters", token=None)
+    elif isinstance(result, int):
+        if result.bit_length() > MAX_BITS:
+            raise FilterError(f"{name}: a number of more than {MAX_BITS} bits", token=None)
+    elif isinstance(result, (list, tuple)) and len(result) > MAX_ITERATIONS:
+        raise FilterError(f"{name}: a list of more than {MAX_ITERATIONS} members", token=None)
+    return result
+
+
+def place(error: LiquidError) -> int | None:
+    """Where in the template's text an error arose: an offset, None where the library does not know."""
+    return None if error.token is None or error.token.start_index < 0 else error.token.start_index

@@ -1,0 +1,117 @@
+"""The plain text of a mail, made from its HTML when it is published: again a template, so that a recipient costs only Liquid."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Final
+
+from tamshy.render.marks import MARK
+
+if TYPE_CHECKING:
+    from tamshy.render.links import Links
+    from tamshy.render.marks import Marked
+
+_PARAGRAPH: Final = frozenset("p h1 h2 h3 h4 h5 h6 ul ol blockquote pre section article header footer table".split())  # noqa: SIM905
+_LINE: Final = frozenset("div tr br li dt dd center".split())  # noqa: SIM905
+_SILENT: Final = frozenset({"head", "style", "script", "title"})
+_VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())  # noqa: SIM905
+_HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_SPACE: Final = re.compile(r"[ \t\r\n\f]+")
+_ENDS: Final = re.compile(r"\{%-?\s*end")
+_BRACES: Final = re.compile(r"\{[{%]")
+
+
+class _Reader(HTMLParser):
+    def __init__(self, links: Links) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+        self._links = links
+        self._silent: list[str] = []
+        self._anchors: list[tuple[str, int]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if self._silent or tag in _SILENT or _HIDDEN.search(given.get("style", "")):
+            if tag not in _VOID:
+                self._silent.append(tag)
+            return
+        self._break(tag)
+        if tag == "li":
+            self.pieces.append("- ")
+        elif tag == "hr":
+            self.pieces.append("\n\n---\n\n")
+        elif tag == "img":
+            self.pieces.append(_literal(_SPACE.sub(" ", given.get("alt", ""))))
+        elif tag == "a":
+            self._anchors.append((given.get("href", ""), len(self.pieces)))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._silent:
+            if tag in self._silent:
+                while self._silent.pop() != tag:
+                    pass
+            return
+        if tag == "a" and self._anchors:
+            self._end_link(*self._anchors.pop())
+        if tag in {"td", "th"}:
+            self.pieces.append(" ")
+        self._break(tag)
+
+    def _end_link(self, href: str, since: int) -> None:
+        address = self._links.finished(href)
+        label = "".join(self.pieces[since:]).strip()
+        if address and address.removeprefix("mailto:") != label:
+            self.pieces.append(f": {address}" if label else address)
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.pieces.append(_literal(_SPACE.sub(" ", data)))
+
+    def _break(self, tag: str) -> None:
+        if tag in _PARAGRAPH:
+            self.pieces.append("\n\n")
+        elif tag in _LINE:
+            self.pieces.append("\n")
+
+
+def _literal(text: str) -> str:
+    """Words of the author's that look like Liquid only now that references are resolved."""
+    return _BRACES.sub(lambda found: f"{{% raw %}}{found[0]}{{% endraw %}}", text)
+
+
+def plain_template(html: str, marked: Marked, links: Links) -> str:
+    """Make the plain text of HTML with marks, with the marks kept."""
+    reader = _Reader(links)
+    reader.feed(html)
+    reader.close()
+    text = tidied("".join(reader.pieces))
+    return _settled(text, marked)
+
+
+def tidied(text: str) -> str:
+    """No more than one empty line, no white space at either end of a line."""
+    lines = (line.strip() for line in text.replace("\u00a0", " ").split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _settled(text: str, marked: Marked) -> str:
+    """Let tags that stand alone on a line (loops, conditions) take no line of their own."""
+    lines: list[str] = []
+    held = ""
+    for line in text.split("\n"):
+        numbers = MARK.findall(line)
+        if numbers and not MARK.sub("", line).strip() and not any(marked.mark(number).prints for number in numbers):
+            held += line
+            continue
+        if not line and held and not _ENDS.search(marked.restore(held)):
+            # The empty line before a loop's tag stays; the one behind it would come in every round.
+            continue
+        lines.append(held + line)
+        held = ""
+    return "\n".join(lines) + held

@@ -1,0 +1,229 @@
+"""A compiled message and what is known of a recipient, to the mail: pure, the same bytes for the same input."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from io import StringIO
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from liquid.exceptions import LiquidError, LiquidInterrupt
+from liquid.undefined import Undefined
+from markupsafe import escape
+
+from tamshy.render.compiled import FORM, Job, Rendered, RenderError
+from tamshy.render.environments import HTML, TEXT
+from tamshy.render.liquid import MAX_OUTPUT, Context, place
+from tamshy.render.manner import Manner, choose
+from tamshy.render.tracking import Shop, Tracking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from liquid.template import BoundTemplate
+
+    from tamshy.language.model import Template
+    from tamshy.render.compiled import Compiled, CompiledBody
+
+# What python-liquid and the library below it let through when a template meets data that its author did not think of.
+_FAILURES: Final = (
+    LiquidError, LiquidInterrupt, ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError
+)  # fmt: skip
+_LINE_BREAKING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_EMPTY_LINES: Final = re.compile(r"[ \t]+$|\n{3,}", re.MULTILINE)
+
+
+class Body:
+    """One locale's templates, parsed."""
+
+    def __init__(self, locale: str, body: CompiledBody) -> None:
+        self.locale = locale
+        self.file = body["file"]
+        self.static = body["static"]
+        self.places = body["places"]
+        self.subject = TEXT.from_string(body["subject"])
+        self.preheader = None if body["preheader"] is None else TEXT.from_string(body["preheader"])
+        self.html = HTML.from_string(body["html"])
+        self.plain = TEXT.from_string(body["plain"])
+        self.footer_html = HTML.from_string(body["footer_html"])
+        self.footer_plain = TEXT.from_string(body["footer_plain"])
+
+
+class Letter:
+    """A compiled message ready to be rendered over and over; templates are parsed when first needed.
+
+    Raises:
+        RenderError: the compiled message is of another form than this version of Tamshy writes.
+    """
+
+    def __init__(self, compiled: Compiled) -> None:
+        if compiled["form"] != FORM:
+            raise RenderError(f"compiled in form {compiled['form']}, this version reads {FORM}; publish the message again")
+        self._compiled = compiled
+        self._bodies: dict[str, Body] = {}
+        self._marketing = compiled["kind"] == "marketing"
+        self._shop = Shop(compiled["shop"]["url"], tuple(sorted(compiled["utm"].items())))
+
+    def render(self, job: Job) -> Rendered:
+        """Render for one recipient.
+
+        Raises:
+            RenderError: rule 21 is broken, Liquid fails, or a limit is passed.
+        """
+        body = self._body(job.locale)
+        manner = Manner(body.locale, job.zone or self._compiled["zone"], self._compiled["currency"], job.now)
+        scope = self._scope(job, body.locale)
+        subject = _one_line(_run(body, "subject", body.subject, scope, manner))
+        preheader = "" if body.preheader is None else _one_line(_run(body, "preheader", body.preheader, scope, manner))
+        tracking = self._tracking(job, body, preheader)
+        html = _run(body, "html", body.html, scope, manner, tracking)
+        # The plain text has the same addresses, untracked.
+        untracked = Tracking("", self._shop, tracking.own, body.static)
+        plain = _run(body, "plain", body.plain, scope, manner, untracked)
+        html = self._finished(html, body, job, scope, manner)
+        plain = self._with_footer(plain, body, job, scope, manner)
+        _weigh(subject, preheader, html, plain, *tracking.links)
+        return Rendered(
+            locale=body.locale, subject=subject, preheader=preheader, html=html, plain=plain, links=tracking.links
+        )
+
+    def _body(self, wanted: str | None) -> Body:
+        locale = choose(self._compiled["locales"], wanted, self._compiled["default_locale"])
+        if locale is None:
+            raise RenderError("the message has no body")
+        if locale not in self._bodies:
+            self._bodies[locale] = Body(locale, self._compiled["locales"][locale])
+        return self._bodies[locale]
+
+    def _scope(self, job: Job, locale: str) -> dict[str, object]:
+        return {
+            "profile": _mapping(job.profile),
+            "event": _mapping(job.event),
+            "vars": _mapping(job.vars),
+            "shop": self._compiled["shop"],
+            "locale": locale,
+            "unsubscribe_url": job.unsubscribe_url,
+            "preferences_url": job.preferences_url,
+            "view_url": job.view_url,
+            "now": job.now,
+        }
+
+    def _tracking(self, job: Job, body: Body, preheader: str) -> Tracking:
+        prefix = f"{job.base}/c/{job.token}/" if job.token else ""
+        own = frozenset({job.unsubscribe_url, job.preferences_url, job.view_url} - {""})
+        return Tracking(prefix, self._shop, own, body.static, preheader)
+
+    def _finished(self, html: str, body: Body, job: Job, scope: Mapping[str, object], manner: Manner) -> str:
+        """Put the way out, where it is missing, and the open pixel before the end of the body."""
+        end = ""
+        if self._marketing and job.unsubscribe_url and str(escape(job.unsubscribe_url)) not in html:
+            end = _run(body, "footer", body.footer_html, scope, manner)
+        if job.token:
+            address = escape(f"{job.base}/o/{job.token}.gif")
+            end += f'<img src="{address}" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">'
+        before, tag, after = html.rpartition("</body>")
+        return _FORBIDDEN.sub("", f"{before}{end}{tag}{after}" if tag else html + end)
+
+    def _with_footer(self, plain: str, body: Body, job: Job, scope: Mapping[str, object], manner: Manner) -> str:
+        if self._marketing and job.unsubscribe_url and job.unsubscribe_url not in plain:
+            plain = plain.rstrip() + _run(body, "footer", body.footer_plain, scope, manner)
+        plain = _FORBIDDEN.sub("", plain.replace("\r\n", "\n").replace("\r", "\n"))
+        return _EMPTY_LINES.sub(lambda found: "\n\n" if found[0].startswith("\n") else "", plain).strip() + "\n"
+
+
+def render(compiled: Compiled, job: Job) -> Rendered:
+    """Render a message once. For many, keep a ``Letter``.
+
+    Raises:
+        RenderError: see ``Letter.render``.
+    """
+    return Letter(compiled).render(job)
+
+
+def evaluate(template: Template, scope: Mapping[str, object], manner: Manner) -> object:
+    """The value of a template in ``set`` or ``track``: one whole ``{{ }}`` keeps its type, all else is text.
+
+    Args:
+        template: as the flow says it.
+        scope: the roots (``profile``, ``event``, ``vars``, ``shop``, ``locale``, ``now`` …).
+        manner: what filters follow.
+
+    Gives:
+        A JSON value: text, number, truth value, None, list or mapping.
+
+    Raises:
+        RenderError: as for messages.
+    """
+    try:
+        parsed = TEXT.from_string(template.text.strip() if template.whole else template.text)
+        context = Context(parsed, scope, manner)
+        if template.whole and len(parsed.nodes) == 1 and (expression := getattr(parsed.nodes[0], "expression", None)) is not None:
+            return _json(expression.evaluate(context))
+        buffer = StringIO()
+        parsed.render_with_context(context, buffer)
+        return buffer.getvalue()
+    except _FAILURES as exc:
+        raise RenderError(_told(exc)) from exc
+
+
+def _json(value: object) -> object:
+    if isinstance(value, Undefined):
+        raise RenderError(f"{getattr(value, 'msg', 'a value is missing')}")
+    if isinstance(value, range):
+        return list(value)
+    if value is None or isinstance(value, (bool, int, float, dict, list)):
+        return value
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value)
+
+
+def _run(
+    body: Body, part: str, template: BoundTemplate, scope: Mapping[str, object], manner: Manner, tracking: Tracking | None = None
+) -> str:
+    context = Context(template, scope, manner, tracking)
+    buffer = context.get_buffer()
+    try:
+        template.render_with_context(context, buffer)
+    except _FAILURES as exc:
+        raise RenderError(f"{_where(body, part, exc)}: {_told(exc)}") from exc
+    return buffer.getvalue()
+
+
+def _where(body: Body, part: str, exc: Exception) -> str:
+    """``messages/cart/en.mjml:12`` as far as the place is known, else the file and the part."""
+    offset = place(exc) if isinstance(exc, LiquidError) else None
+    places = body.places.get(part)
+    if offset is not None and places:
+        at = bisect_right(places, offset, key=lambda pair: pair[0]) - 1
+        if at >= 0:
+            return f"{body.file}:{places[at][1]}"
+    return f"{body.file}: {part}" if part != "html" else body.file
+
+
+def _told(exc: Exception) -> str:
+    if isinstance(exc, LiquidError):
+        return str(exc.message)
+    return "nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+
+
+def _mapping(given: dict[str, Any] | str) -> dict[str, Any]:
+    if not isinstance(given, str):
+        return given
+    read = orjson.loads(given)
+    return read if isinstance(read, dict) else {}
+
+
+def _one_line(text: str) -> str:
+    """No line can be broken out of: controls and line ends become a space (a header would end there)."""
+    return re.sub(r" {2,}", " ", _LINE_BREAKING.sub(" ", text)).strip()
+
+
+def _weigh(*parts: str) -> None:
+    if sum(map(len, parts)) > MAX_OUTPUT // 4 and sum(len(part.encode()) for part in parts) > MAX_OUTPUT:
+        raise RenderError(f"more than {MAX_OUTPUT // 1024} kB; make the message smaller")
+
+
+__all__ = ["Letter", "evaluate", "render"]
