@@ -73,7 +73,7 @@ def process_identity(account: Account | None) -> dict[str, Any]:
     return {"env": env, "user": account.uid, "group": account.gid, "extra_groups": []}
 
 
-def make(cluster: Cluster, *, synced: bool) -> None:
+def make(cluster: Cluster, *, synced: bool = True) -> None:
     """Make the cluster with its role and database; `synced` False where a crash of the machine may lose it.
 
     Raises:
@@ -122,8 +122,11 @@ def check_major(cluster: Cluster) -> None:
         raise EmbeddedError(msg)
 
 
-def settings(cluster: Cluster, sockets: Path, *, durable: bool) -> dict[str, str]:
-    """Give the settings a server of this cluster is started with."""
+def settings(cluster: Cluster, sockets: Path, *, durable: bool, throwaway: bool = False) -> dict[str, str]:
+    """Give the settings a server of this cluster is started with.
+
+    `durable` outlives the machine's sudden end, all but `throwaway` that of any process.
+    """
     chosen = {
         "listen_addresses": "",
         "unix_socket_directories": str(sockets),
@@ -140,6 +143,8 @@ def settings(cluster: Cluster, sockets: Path, *, durable: bool) -> dict[str, str
         "autovacuum_naptime": "15s",
     }
     chosen |= _lasting() if durable else _passing(cluster.binaries)
+    if throwaway:
+        chosen["synchronous_commit"] = "off"
     return chosen
 
 
@@ -170,7 +175,6 @@ def _passing(binaries: Binaries) -> dict[str, str]:
         "work_mem": "32MB",
         "maintenance_work_mem": "128MB",
         "fsync": "off",
-        "synchronous_commit": "off",
         "full_page_writes": "off",
         "wal_level": "minimal",
         "max_wal_senders": "0",

@@ -18,6 +18,7 @@ from tamshy.sqlkit.connection import connect
 from tamshy.sqlkit.failures import DatabaseUnavailable, EmbeddedError
 from tamshy.sqlkit.folder import Ownership, Place, place
 from tamshy.sqlkit.postmaster import Postmaster, Start, end_orphan, socket_dsn
+from tamshy.sqlkit.template import copy_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +172,10 @@ def _ready_on_disk(cluster: Cluster, *, durable: bool, say: Callable[[str], None
         end_orphan(cluster.folder, say)
         return
     say("Making the database, once")
-    clusters.make(cluster, synced=durable)
+    if durable:
+        clusters.make(cluster)
+    else:
+        copy_template(cluster)
 
 
 def _ending(code: int) -> str:

@@ -97,8 +97,8 @@ class Postmaster:
         return self._process.wait()
 
     def stop(self) -> None:
-        """Stop the server: sessions are cut and the data written out; only when that hangs, at once."""
-        how = signal.SIGINT if self._start.durable else signal.SIGQUIT
+        """Stop the server: sessions are cut and the data written out; what is thrown away, or hangs, is cut off."""
+        how = signal.SIGINT if self._start.throwaway is None else signal.SIGQUIT
         with suppress(ProcessLookupError):
             self._process.send_signal(how)
         try:
@@ -219,7 +219,8 @@ def _is_server(pid: int, folder: Path) -> bool:
 def _spawn(start: Start) -> subprocess.Popen[bytes]:
     cluster = start.cluster
     arguments = [cluster.binaries.program("postgres"), "-D", str(cluster.folder)]
-    for name, value in settings(cluster, start.sockets, durable=start.durable).items():
+    throwaway = start.throwaway is not None
+    for name, value in settings(cluster, start.sockets, durable=start.durable, throwaway=throwaway).items():
         arguments += ["-c", f"{name}={value}"]
     # As root we write into a folder of another account, so no link that it may have put there is followed.
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -238,7 +239,7 @@ def _spawn(start: Start) -> subprocess.Popen[bytes]:
 
 def _watchdog(pid: int, start: Start) -> subprocess.Popen[bytes]:
     """Start the process that stops the server when ours is gone without having said goodbye."""
-    how = "INT" if start.durable else "QUIT"
+    how = "INT" if start.throwaway is None else "QUIT"
     throwaway = str(start.throwaway) if start.throwaway is not None else ""
     return subprocess.Popen(
         ["/bin/sh", "-c", _WATCH, "tamshy-watchdog", str(pid), str(start.cluster.folder), how, throwaway],
