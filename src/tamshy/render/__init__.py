@@ -9,7 +9,7 @@ Light on purpose: the child that renders imports this package, and needs neither
 from __future__ import annotations
 
 from tamshy.render.compiled import Compiled, Job, Outcome, Rendered, RenderError
-from tamshy.render.manner import Manner, choose
+from tamshy.render.manner import Manner
 from tamshy.render.rendering import Letter, evaluate, render
 
-__all__ = ["Compiled", "Job", "Letter", "Manner", "Outcome", "RenderError", "Rendered", "choose", "evaluate", "render"]
+__all__ = ["Compiled", "Job", "Letter", "Manner", "Outcome", "RenderError", "Rendered", "evaluate", "render"]

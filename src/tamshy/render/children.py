@@ -19,7 +19,7 @@ from tamshy.render.protocol import Done, Load, Ready, Work, frame
 from tamshy.render.rendering import Letter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -38,19 +38,18 @@ class RendererUnavailable(RuntimeError):
 
 
 class Renderer(Protocol):
-    """Renders batches; knows compiled messages by version id."""
+    """Renders batches of jobs, each alone: one that fails harms no other."""
 
-    def know(self, version: int, compiled: Compiled) -> None:
-        """Hand over a compiled message; saying it twice does nothing."""
-
-    def knows(self, version: int) -> bool:
-        """Whether the version has been handed over."""
-
-    def render_rows(self, jobs: Sequence[Job]) -> list[Outcome]:
+    def render_rows(self, jobs: Sequence[Job], compiled: Mapping[int, Compiled]) -> list[Outcome]:
         """Render a batch; results in the order of the jobs, one each.
 
+        Args:
+            jobs: what to render.
+            compiled: the compiled messages by the versions that jobs name. What has been seen once is kept, and versions
+                never change, so that a later batch may leave it out.
+
         Raises:
-            KeyError: a job's version has not been handed over.
+            KeyError: a job's version is in no batch so far.
             RendererUnavailable: no child can be started.
         """
 
@@ -64,16 +63,10 @@ class InProcess:
     def __init__(self) -> None:
         self._letters: dict[int, Letter] = {}
 
-    def know(self, version: int, compiled: Compiled) -> None:
+    def render_rows(self, jobs: Sequence[Job], compiled: Mapping[int, Compiled]) -> list[Outcome]:
         """See ``Renderer``."""
-        self._letters.setdefault(version, Letter(compiled))
-
-    def knows(self, version: int) -> bool:
-        """See ``Renderer``."""
-        return version in self._letters
-
-    def render_rows(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """See ``Renderer``."""
+        for version in {job.version for job in jobs} - self._letters.keys():
+            self._letters[version] = Letter(compiled[version])
         return [self._one(job) for job in jobs]
 
     def _one(self, job: Job) -> Outcome:
@@ -139,15 +132,6 @@ class RenderChild:
     ) -> None:
         self.close()
 
-    def know(self, version: int, compiled: Compiled) -> None:
-        """See ``Renderer``."""
-        if version not in self._compiled:
-            self._compiled[version] = msgspec.json.encode(compiled)
-
-    def knows(self, version: int) -> bool:
-        """See ``Renderer``."""
-        return version in self._compiled
-
     def pids(self) -> list[int]:
         """The processes that live now."""
         return [child.process.pid for child in self._children if child.process.poll() is None]
@@ -157,11 +141,10 @@ class RenderChild:
         while len(self._children) < self._size:
             self._children.append(self._started())
 
-    def render_rows(self, jobs: Sequence[Job]) -> list[Outcome]:
+    def render_rows(self, jobs: Sequence[Job], compiled: Mapping[int, Compiled]) -> list[Outcome]:
         """See ``Renderer``."""
-        for job in jobs:
-            if job.version not in self._compiled:
-                raise KeyError(f"version {job.version} has not been handed over by know()")
+        for version in {job.version for job in jobs} - self._compiled.keys():
+            self._compiled[version] = msgspec.json.encode(compiled[version])
         waiting = deque(_Task(place, job) for place, job in enumerate(jobs))
         outcomes: list[Outcome | None] = [None] * len(jobs)
         try:

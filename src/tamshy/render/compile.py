@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from liquid.exceptions import LiquidError
 
-from tamshy.language.model import BodyFormat, MessageKind, Problem
+from tamshy.language.locales import choose_locale
+from tamshy.language.model import BodyFormat, Problem
 from tamshy.render import markdown, mjml
 from tamshy.render.compiled import FORM, Compiled, CompiledBody
 from tamshy.render.environments import HTML, TEXT
 from tamshy.render.layout import document, footer, layout, preheader
 from tamshy.render.links import Links
 from tamshy.render.liquid import place
-from tamshy.render.manner import choose
 from tamshy.render.marks import swap
 from tamshy.render.plain import plain_template
 from tamshy.render.refusals import refused
@@ -47,7 +47,7 @@ def compile_message(message: Message, settings: Settings) -> tuple[Compiled, lis
         default_locale=settings.locale,
         currency=settings.currency,
         zone=settings.timezone,
-        shop={"name": settings.name, "url": settings.url, "currency": settings.currency, "locale": settings.locale},
+        shop=shop_root(settings),
         utm=dict(shop.utm),
         from_address=message.from_ or settings.from_,
         reply_to=message.reply_to,
@@ -99,7 +99,7 @@ class _Locale:
         )
 
     def _of(self, texts: dict[str, str]) -> str | None:
-        key = choose(texts, self._locale, self._settings.locale)
+        key = choose_locale(self._locale, texts, self._settings.locale)
         return None if key is None else texts[key]
 
     def _written(self) -> str | None:
@@ -195,6 +195,13 @@ def _literal(text: str) -> str:
     return text.replace("{{", "{ {").replace("{%", "{ %")
 
 
-def is_marketing(compiled: Compiled) -> bool:
-    """Whether the rules for marketing apply."""
-    return compiled["kind"] == MessageKind.MARKETING.value
+def shop_root(settings: Settings) -> dict[str, str]:
+    """What templates see as ``shop``."""
+    return {
+        "name": settings.name,
+        "url": settings.url,
+        "currency": settings.currency,
+        "locale": settings.locale,
+        "timezone": settings.timezone,
+        "from": settings.from_,
+    }

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tamshy.render.filters import FILTERS
 from tamshy.render.liquid import environment
 from tamshy.render.tracking import add_tags
 
-HTML: Final = environment(autoescape=True, filters=FILTERS)
-TEXT: Final = environment(autoescape=False, filters=FILTERS)
-for _env in (HTML, TEXT):
-    add_tags(_env)
+if TYPE_CHECKING:
+    from liquid import Environment
+
+
+def _made(*, autoescape: bool) -> Environment:
+    env = environment(autoescape=autoescape, filters=FILTERS)
+    add_tags(env)
+    return env
+
+
+HTML: Final = _made(autoescape=True)
+TEXT: Final = _made(autoescape=False)

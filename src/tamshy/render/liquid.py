@@ -1,6 +1,6 @@
-"""The Liquid that Tamshy speaks: python-liquid with the language's rule for what is missing, and with firm limits.
+"""The language's Liquid at work: with its rule for what is missing, and with firm limits.
 
-Rule 21: printing, filtering or looping over what is missing is an error; ``default``, ``if``, ``unless``, ``case`` and
+Tags and filters are those of ``language.liquid``, where the check has them from too. Rule 21: printing, filtering or looping over what is missing is an error; ``default``, ``if``, ``unless``, ``case`` and
 comparisons take it as nil; what is there and null prints nothing. Values are reached through mappings and lists alone,
 never through attributes, and there is no clock: python-liquid's own ``now`` and ``today`` are left out of the scope.
 """
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from functools import wraps
 from io import StringIO
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from liquid import Environment, RenderContext
+from liquid import RenderContext
 from liquid.builtin.output import Output, OutputNode
 from liquid.exceptions import FilterError, LiquidError, LoopIterationLimitError, OutputStreamLimitError, UndefinedError
 from liquid.output import LimitedStringIO
@@ -21,11 +21,13 @@ from liquid.template import BoundTemplate
 from liquid.undefined import UNDEFINED, FalsyStrictUndefined, Undefined
 from liquid.utils import ReadOnlyChainMap
 
+from tamshy.language.liquid import liquid_environment
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TextIO
 
-    from liquid import Token
+    from liquid import Environment, Token
 
     from tamshy.render.manner import Manner
     from tamshy.render.tracking import Tracking
@@ -34,10 +36,10 @@ MAX_OUTPUT: Final = 512 * 1024
 """The most that one message may say, in bytes, and any value on the way, in characters."""
 MAX_ITERATIONS: Final = 100_000
 MAX_BITS: Final = 256
+MAX_LOCALS: Final = 8 * 1024 * 1024
+# One above what the check lets an author nest: a link of ours may stand in the innermost block.
+MAX_NESTING: Final = 31
 
-# Left out: what loads other templates, and what lets a value through unescaped.
-_NO_TAGS: Final = ("include", "render")
-_NO_FILTERS: Final = ("safe", "escapejs")
 
 
 class Missing(FalsyStrictUndefined):
@@ -131,17 +133,6 @@ class _Template(BoundTemplate):
     context_class = Context  # type: ignore[assignment]
 
 
-class _Environment(Environment):
-    """Limits in the library's own words."""
-
-    block_nesting_limit: ClassVar[int] = 30
-    context_depth_limit: ClassVar[int] = 60
-    loop_iteration_limit: ClassVar[int | None] = MAX_ITERATIONS
-    local_namespace_limit: ClassVar[int | None] = 8 * 1024 * 1024
-    output_stream_limit: ClassVar[int | None] = MAX_OUTPUT
-    template_class = _Template
-
-
 def environment(*, autoescape: bool, filters: Mapping[str, Callable[..., object]]) -> Environment:
     """Make the environment that templates are parsed and run in.
 
@@ -149,17 +140,24 @@ def environment(*, autoescape: bool, filters: Mapping[str, Callable[..., object]
         autoescape: True for HTML; False for subjects, plain text and values.
         filters: further filters by name (``money``, ``date``, ``plural``), called with ``context``.
     """
-    env = _Environment(undefined=Missing, autoescape=autoescape)
+    env = liquid_environment(autoescape=autoescape, filters=filters)
+    env.undefined = Missing
+    env.template_class = _Template
     env.add_tag(_Output)
-    for name in _NO_TAGS:
-        del env.tags[name]
-    for name in _NO_FILTERS:
-        del env.filters[name]
-    env.filters.update(filters)
+    _limit(env)
     for name, function in env.filters.items():
         if name != "default":
             env.filters[name] = _guarded(name, function)
     return env
+
+
+def _limit(env: Environment) -> None:
+    """The limits that come out the same on every machine; time and memory are the child's."""
+    env.block_nesting_limit = MAX_NESTING  # type: ignore[misc]  # class variables of the library's, read through the instance
+    env.context_depth_limit = MAX_NESTING  # type: ignore[misc]
+    env.loop_iteration_limit = MAX_ITERATIONS  # type: ignore[misc]
+    env.local_namespace_limit = MAX_LOCALS  # type: ignore[misc]
+    env.output_stream_limit = MAX_OUTPUT  # type: ignore[misc]
 
 
 def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-UTC: Final = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ def babel_locale(tag: str) -> Locale:
 
 
 @lru_cache(maxsize=1024)
-def zone_of(name: str) -> ZoneInfo:
+def zone_of(name: str) -> tzinfo:
     """The zone of an IANA name; UTC for a name that there is not (rule 11 has such names settled before)."""
     try:
         return ZoneInfo(name)
@@ -46,27 +42,6 @@ def zone_of(name: str) -> ZoneInfo:
         return UTC
 
 
-def choose(locales: Iterable[str], wanted: str | None, default: str) -> str | None:
-    """The locale to use of those there are: exact, then by language, then the workspace's in the same way, else the first.
-
-    Case and ``_`` for ``-`` make no difference. Among several of one language the bare language goes first, then the
-    order of ``locales``. None only where there are none.
-    """
-    there = list(locales)
-    plain = {_plain(tag): tag for tag in reversed(there)}
-    for ask in (wanted, default):
-        if not ask:
-            continue
-        tag = _plain(ask)
-        language = tag.partition("-")[0]
-        for candidate in (tag, language):
-            if candidate in plain:
-                return plain[candidate]
-        for other in there:
-            if _plain(other).partition("-")[0] == language:
-                return other
-    return there[0] if there else None
-
-
-def _plain(tag: str) -> str:
-    return tag.replace("_", "-").lower()
+def moment_text(now: str) -> str:
+    """A moment in the one way that templates see it, ``2026-03-02T11:00:00Z``; a fraction of a second stays."""
+    return datetime.fromisoformat(now).astimezone(UTC).isoformat().replace("+00:00", "Z")

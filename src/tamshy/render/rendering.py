@@ -12,10 +12,11 @@ from liquid.exceptions import LiquidError, LiquidInterrupt
 from liquid.undefined import Undefined
 from markupsafe import escape
 
+from tamshy.language.locales import choose_locale
 from tamshy.render.compiled import FORM, Job, Rendered, RenderError
 from tamshy.render.environments import HTML, TEXT
 from tamshy.render.liquid import MAX_OUTPUT, Context, place
-from tamshy.render.manner import Manner, choose
+from tamshy.render.manner import Manner, moment_text
 from tamshy.render.tracking import Shop, Tracking
 
 if TYPE_CHECKING:
@@ -73,8 +74,10 @@ class Letter:
             RenderError: rule 21 is broken, Liquid fails, or a limit is passed.
         """
         body = self._body(job.locale)
-        manner = Manner(body.locale, job.zone or self._compiled["zone"], self._compiled["currency"], job.now)
-        scope = self._scope(job, body.locale)
+        manner = Manner(
+            body.locale, job.zone or self._compiled["zone"], self._compiled["currency"], moment_text(job.now)
+        )
+        scope = self._scope(job, manner)
         subject = _one_line(_run(body, "subject", body.subject, scope, manner))
         preheader = "" if body.preheader is None else _one_line(_run(body, "preheader", body.preheader, scope, manner))
         tracking = self._tracking(job, body, preheader)
@@ -90,24 +93,24 @@ class Letter:
         )
 
     def _body(self, wanted: str | None) -> Body:
-        locale = choose(self._compiled["locales"], wanted, self._compiled["default_locale"])
+        locale = choose_locale(wanted, self._compiled["locales"], self._compiled["default_locale"])
         if locale is None:
-            raise RenderError("the message has no body")
+            raise RenderError(f"no body for `{wanted or self._compiled['default_locale']}`; write one for the workspace's locale")
         if locale not in self._bodies:
             self._bodies[locale] = Body(locale, self._compiled["locales"][locale])
         return self._bodies[locale]
 
-    def _scope(self, job: Job, locale: str) -> dict[str, object]:
+    def _scope(self, job: Job, manner: Manner) -> dict[str, object]:
         return {
             "profile": _mapping(job.profile),
             "event": _mapping(job.event),
             "vars": _mapping(job.vars),
             "shop": self._compiled["shop"],
-            "locale": locale,
+            "locale": manner.locale,
             "unsubscribe_url": job.unsubscribe_url,
             "preferences_url": job.preferences_url,
             "view_url": job.view_url,
-            "now": job.now,
+            "now": manner.now,
         }
 
     def _tracking(self, job: Job, body: Body, preheader: str) -> Tracking:
@@ -158,7 +161,7 @@ def evaluate(template: Template, scope: Mapping[str, object], manner: Manner) ->
     """
     try:
         parsed = TEXT.from_string(template.text.strip() if template.whole else template.text)
-        context = Context(parsed, scope, manner)
+        context = Context(parsed, {**scope, "now": moment_text(manner.now)}, manner)
         if template.whole and len(parsed.nodes) == 1 and (expression := getattr(parsed.nodes[0], "expression", None)) is not None:
             return _json(expression.evaluate(context))
         buffer = StringIO()
@@ -218,7 +221,7 @@ def _mapping(given: dict[str, Any] | str) -> dict[str, Any]:
 
 def _one_line(text: str) -> str:
     """No line can be broken out of: controls and line ends become a space (a header would end there)."""
-    return re.sub(r" {2,}", " ", _LINE_BREAKING.sub(" ", text)).strip()
+    return _LINE_BREAKING.sub(" ", text)
 
 
 def _weigh(*parts: str) -> None:
