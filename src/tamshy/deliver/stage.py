@@ -1,0 +1,290 @@
+"""Claim, hand over, record: what turns a queued delivery into a settled one.
+
+A claim is a transaction of its own that looks once more at consent, suppression and the unread inbox and is committed
+before the server hears a word; the verdict is recorded only where the claim still stands. In between lies the one gap
+no program can close: the server's answer may get lost, and that is said (`uncertain`), never guessed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tamshy import sqlkit
+from tamshy.deliver.ledger import Claim, Options, Outcomes, Row, judged, settled
+from tamshy.deliver.pacing import Pace, ServerHold
+from tamshy.deliver.reasons import Reason
+from tamshy.deliver.sender import Outcome, Sender, Verdict
+from tamshy.domain.ids import named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from tamshy.domain.token import Signer
+    from tamshy.sqlkit import Connection
+
+_QUERIES: Final = sqlkit.queries(__package__)
+_LEASES_PER_LIFE: Final = 3
+"""A claim is extended this often within its lease, so that one late turn loses none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run did: how many deliveries ended in which state, how many were left for later, and when to come again.
+
+    ``states`` counts the states written (`sent`, `failed`, `queued`, `uncertain`, `withdrawn`); ``lost`` the verdicts
+    of claims that were not ours any more; ``next_at`` is set where the server is away or the rate limit is used up.
+    """
+
+    states: Counter[str]
+    lost: int
+    next_at: datetime | None
+
+    @property
+    def moved(self) -> int:
+        """Deliveries written."""
+        return self.states.total()
+
+
+def buckets_due(conn: Connection, now: datetime) -> list[int]:
+    """The buckets that have something due for hand-over."""
+    return [bucket for (bucket,) in conn.execute(_QUERIES["buckets_due"], {"now": now})]
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A message under way to the server."""
+
+    claim: Claim
+    future: Future[Verdict]
+
+
+@dataclass(slots=True)
+class HandOver:
+    """The hand-over of one process: a sender, the messages under way, and what is known of the server.
+
+    Args:
+        sender: hands single messages over.
+        options: lease, pace and policies.
+        links: signs the unsubscribe links.
+        base_url: where the recipients' pages are served.
+        clock: the moment; the axis on which `next_at` and leases lie.
+        pause: waits so many seconds; used while the rate limit is used up and nothing is under way.
+        owner: the name of this process in `delivery.owner`.
+    """
+
+    sender: Sender
+    options: Options
+    links: Signer
+    base_url: str
+    clock: Callable[[], datetime]
+    pause: Callable[[float], None]
+    owner: str
+    _threads: ThreadPoolExecutor = field(init=False)
+    _flights: list[_Flight] = field(default_factory=list, init=False)
+    _landed: list[tuple[Claim, Verdict]] = field(default_factory=list, init=False)
+    _pace: Pace = field(init=False)
+    _hold: ServerHold = field(init=False)
+    _extended_at: datetime | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        """Start without a connection; the sender opens them as needed."""
+        self._threads = ThreadPoolExecutor(max_workers=self.sender.slots, thread_name_prefix="hand-over")
+        self._pace = Pace(self.options.per_second)
+        self._hold = ServerHold(named("server", self.owner), self.options.first_retry, self.options.longest_retry)
+
+    def run(self, conn: Connection, buckets: Sequence[int], limit: int) -> Result:
+        """Hand over what is due in these buckets, at most `limit` messages, and wait for their verdicts.
+
+        Each bucket is claimed from in turn, in transactions of its own on `conn`, which must not be in one.
+        """
+        outcomes = Outcomes()
+        turn, left = deque(buckets), limit
+        while True:
+            self._record(conn, outcomes)
+            self._extend(conn)
+            free = min(self.sender.slots - len(self._flights), left)
+            if turn and free > 0:
+                granted = self._granted(free)
+                if granted > 0:
+                    seen = self._claim(conn, turn[0], granted, outcomes)
+                    left -= seen
+                    turn.rotate(-1) if seen == granted else turn.popleft()
+                    continue
+                if not self._flights and not self._paused():
+                    break
+            if not self._flights:
+                if not turn or left <= 0:
+                    break
+                continue
+            self._await()
+        return Result(outcomes.states, outcomes.lost, self._next_at())
+
+    def drain(self, conn: Connection) -> Result:
+        """Claim nothing more, and record what is under way as it comes in: the orderly end of a process."""
+        return self.run(conn, (), 0)
+
+    def close(self) -> None:
+        """Let go of threads and connections; messages still under way become uncertain when their lease ends."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.sender.close()
+
+    # -- how many may start ------------------------------------------------------------------------------------------
+
+    def _granted(self, free: int) -> int:
+        now = self.clock()
+        probing = self._hold.until is not None
+        allowed = self._hold.allowed(now, free)
+        if probing and self._flights:
+            # One look whether the server is back; the others wait for what it finds.
+            return 0
+        return self._pace.take(now, allowed) if allowed else 0
+
+    def _paused(self) -> bool:
+        """Wait for the rate limit; False where waiting does not help now."""
+        now = self.clock()
+        if self._hold.until is not None and now < self._hold.until:
+            return False
+        self.pause((self._pace.next_at(now) - now).total_seconds())
+        return True
+
+    def _next_at(self) -> datetime | None:
+        return self._hold.until
+
+    # -- claim -------------------------------------------------------------------------------------------------------
+
+    def _claim(self, conn: Connection, bucket: int, limit: int, outcomes: Outcomes) -> int:
+        """Claim from one bucket and start what was claimed; gives how many rows were looked at."""
+        now = self.clock()
+        with conn.transaction():
+            rows = self._due(conn, bucket, limit, now)
+            if not rows:
+                self._pace.give_back(limit)
+                return 0
+            blocked = _suppressed(conn, rows)
+            marks = [judged(row, row.key in blocked, now, self.options, self.owner) for row in rows]
+            conn.execute(_QUERIES["claim"], {"bucket": bucket, "rows": sqlkit.rows_json(marks)})
+        claims = []
+        for row, mark in zip(rows, marks, strict=True):
+            if mark.state == "handing_over":
+                claims.append(Claim(row, bucket, mark.fence, mark.attempts, mark.next_at))
+            else:
+                outcomes.states[mark.state] += 1
+        self._pace.give_back(limit - len(claims))
+        for claim in claims:
+            mail = claim.row.mail(self.links, self.base_url, bucket, self.options.unsubscribe_mailbox)
+            self._flights.append(_Flight(claim, self._threads.submit(self.sender.hand_over, mail, self._holds(claim))))
+        return len(rows)
+
+    def _due(self, conn: Connection, bucket: int, limit: int, now: datetime) -> list[Row]:
+        found = conn.execute(
+            _QUERIES["due"],
+            {"bucket": bucket, "now": now, "limit": limit, "give_up_before": now - self.options.give_up_after},
+        )
+        return [Row(*columns) for columns in found]
+
+    def _holds(self, claim: Claim) -> Callable[[], bool]:
+        return lambda: self.clock() < claim.until
+
+    # -- while under way ---------------------------------------------------------------------------------------------
+
+    def _await(self) -> None:
+        """Wait until something lands, or a claim wants extending."""
+        wait([flight.future for flight in self._flights], timeout=self.options.watch_s, return_when=FIRST_COMPLETED)
+
+    def _extend(self, conn: Connection) -> None:
+        """Extend the leases of what is under way, a third of a lease after the last time."""
+        now = self.clock()
+        if not self._flights:
+            self._extended_at = now
+            return
+        due = (self._extended_at or now) + self.options.lease / _LEASES_PER_LIFE
+        if now < due:
+            return
+        until = now + self.options.lease
+        for bucket, flights in _by_bucket(self._flights, lambda flight: flight.claim.bucket):
+            rows = [
+                {"profile": f.claim.row.profile, "message": f.claim.row.message, "fence": f.claim.fence}
+                for f in flights
+            ]
+            with conn.transaction():
+                given = conn.execute(
+                    _QUERIES["extend"],
+                    {"bucket": bucket, "until": until, "rows": sqlkit.rows_json(rows)},
+                )
+                ours = {message for (message,) in given}
+            for flight in flights:
+                if flight.claim.row.message in ours:
+                    flight.claim.until = until
+        self._extended_at = now
+
+    # -- record ------------------------------------------------------------------------------------------------------
+
+    def _record(self, conn: Connection, outcomes: Outcomes) -> None:
+        """Record every verdict that has come in. Kept until its transaction has committed, whatever happens here."""
+        self._land()
+        for bucket, landed in _by_bucket(self._landed, lambda pair: pair[0].bucket):
+            now = self.clock()
+            marks = [settled(claim, verdict, now, self._hold.until, self.options) for claim, verdict in landed]
+            with conn.transaction():
+                written = conn.execute(_QUERIES["record"], {"bucket": bucket, "rows": sqlkit.rows_json(marks)})
+                ours = {message for (message,) in written}
+                bounced = [
+                    {
+                        "profile": m.profile,
+                        "message": m.message,
+                        "id": named("bounced", str(m.message)),
+                        "reply": m.reply,
+                    }
+                    for m in marks
+                    if m.message in ours and m.reason == Reason.HARD_BOUNCE
+                ]
+                if bounced:
+                    conn.execute(
+                        _QUERIES["bounce"],
+                        {"bucket": bucket, "now": now, "rows": sqlkit.rows_json(bounced)},
+                    )
+            self._landed = [pair for pair in self._landed if pair[0].bucket != bucket]
+            outcomes.lost += len(marks) - len(ours)
+            outcomes.states.update(mark.state for mark in marks if mark.message in ours)
+
+    def _land(self) -> None:
+        """Take in the verdicts that are there, and learn from them whether the server is."""
+        still = []
+        for flight in self._flights:
+            if not flight.future.done():
+                still.append(flight)
+                continue
+            verdict = _verdict(flight.future)
+            if verdict.outcome is Outcome.UNREACHABLE:
+                self._hold.failed(self.clock())
+            elif verdict.outcome is not Outcome.HELD:
+                self._hold.answered()
+            self._landed.append((flight.claim, verdict))
+        self._flights = still
+
+
+def _verdict(future: Future[Verdict]) -> Verdict:
+    """Give the verdict; a sender that broke may have handed the message over before, so nobody knows."""
+    fault = future.exception()
+    if fault is None:
+        return future.result()
+    return Verdict(Outcome.UNKNOWN, Reason.SENDER_FAULT, f"the sender failed: {type(fault).__name__}")
+
+
+def _suppressed(conn: Connection, rows: Iterable[Row]) -> set[tuple[int, str | None]]:
+    wanted = [{"workspace": row.workspace, "address": row.address} for row in rows if row.judgement is None]
+    if not wanted:
+        return set()
+    found = conn.execute(_QUERIES["suppressed_addresses"], {"rows": sqlkit.rows_json(wanted)})
+    return {(workspace, address) for workspace, address in found}
+
+
+def _by_bucket(items: Iterable[Any], bucket: Callable[[Any], int]) -> list[tuple[int, list[Any]]]:
+    groups: dict[int, list[Any]] = {}
+    for item in items:
+        groups.setdefault(bucket(item), []).append(item)
+    return list(groups.items())
