@@ -43,8 +43,13 @@ def occurred(timestamp: datetime | None, sent_at: datetime | None, received_at: 
     own = received_at
     if timestamp is not None:
         own = timestamp if sent_at is None else _set_right(timestamp, sent_at, received_at)
-    own = min(own, received_at)
-    return own.replace(microsecond=own.microsecond - own.microsecond % 1000)
+    return to_milliseconds(min(own, received_at))
+
+
+def to_milliseconds(at: datetime) -> datetime:
+    """Cut a moment to whole milliseconds."""
+    beyond = at.microsecond % 1000
+    return at if beyond == 0 else at.replace(microsecond=at.microsecond - beyond)
 
 
 def _set_right(timestamp: datetime, sent_at: datetime, received_at: datetime) -> datetime:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tamshy.domain.identity import Merge, Placement
     from tamshy.ingest.workspace import WorkspaceRef
 
+_EVENTS: Final = (CallKind.TRACK, CallKind.PAGE, CallKind.SCREEN)
 _SPOKEN: Final = {CallKind.PAGE: "Page Viewed", CallKind.SCREEN: "Screen Viewed"}
 # Segment's own traits that flows spell the other way.
 _SNAKE: Final = {
@@ -22,6 +23,8 @@ _SNAKE: Final = {
     "createdAt": "created_at",
     "postalCode": "postal_code",
 }
+_AMBIENT: Final = ("timezone", "locale")
+_ORIGINS: Final = frozenset({"campaign", "page", "referrer", "form"})
 UNSUBSCRIBED: Final = "Unsubscribed"
 SUBSCRIBED: Final = "Subscribed"
 
@@ -50,25 +53,32 @@ def rows_of(call: Call, id_: UUID, placement: Placement, workspace: WorkspaceRef
 
 
 def _own(call: Call, workspace: WorkspaceRef) -> dict[str, object] | None:
-    if call.kind is CallKind.IDENTIFY:
-        return _identify(call)
+    """Give what the call's own row says; None for a kind that only ties identifiers."""
     if call.kind is CallKind.TRACK and call.name == UNSUBSCRIBED and call.origin == 0:
         return _withdrawal(call, workspace)
-    if call.kind in (CallKind.TRACK, CallKind.PAGE, CallKind.SCREEN):
-        return {
-            "kind": "event",
-            "name": _SPOKEN.get(call.kind, call.name),
-            "properties": call.properties,
-            "context": call.context,
-            "facts": _surroundings(call.context),
-        }
+    if call.kind in _EVENTS:
+        return _event(call)
+    if call.kind is CallKind.IDENTIFY:
+        return _identify(call)
     if call.kind is CallKind.CONSENT:
-        return _consent(call, bool(call.properties["granted"]), call.properties)
-    if call.kind is CallKind.SUPPRESS:
-        properties = {key: value for key, value in call.properties.items() if key != "reason"}
-        facts = {"reason": call.properties["reason"]}
-        return {"kind": "suppress", "name": call.name, "properties": properties, "facts": facts}
-    return None
+        return _consent(call, call.properties["granted"] is True, call.properties)
+    return _suppression(call) if call.kind is CallKind.SUPPRESS else None
+
+
+def _event(call: Call) -> dict[str, object]:
+    return {
+        "kind": "event",
+        "name": _SPOKEN.get(call.kind, call.name),
+        "properties": call.properties,
+        "context": call.context,
+        "facts": _surroundings(call.context),
+    }
+
+
+def _suppression(call: Call) -> dict[str, object]:
+    properties = {key: value for key, value in call.properties.items() if key != "reason"}
+    facts = {"reason": call.properties["reason"]}
+    return {"kind": "suppress", "name": call.name, "properties": properties, "facts": facts}
 
 
 def _identify(call: Call) -> dict[str, object]:
@@ -158,26 +168,22 @@ def _merge_rows(
 def _surroundings(context: dict[str, object]) -> dict[str, object]:
     """Pick from the context what says where and in which language the person is, and where the visit came from."""
     facts: dict[str, object] = {}
-    ambient = {key: value for key in ("timezone", "locale") if isinstance(value := context.get(key), str) and value}
+    ambient = {key: value for key in _AMBIENT if isinstance(value := context.get(key), str) and value}
     if ambient:
         facts["ambient"] = ambient
-    source = _source(context)
-    if source:
-        facts["source"] = source
+    if not _ORIGINS.isdisjoint(context):
+        source = _source(context)
+        if source:
+            facts["source"] = source
     return facts
 
 
 def _source(context: dict[str, object]) -> dict[str, object]:
-    source: dict[str, object] = {}
-    campaign, page, form = context.get("campaign"), context.get("page"), context.get("form")
-    if isinstance(campaign, dict) and campaign:
-        source["campaign"] = campaign
-    if isinstance(page, dict) and page:
-        source["page"] = page
-    referrer = page.get("referrer") if isinstance(page, dict) else None
-    referrer = referrer or context.get("referrer")
-    if referrer:
-        source["referrer"] = referrer
-    if form:
-        source["form"] = form
-    return source
+    page = context.get("page")
+    found = {
+        "campaign": context.get("campaign"),
+        "page": page,
+        "referrer": (page.get("referrer") if isinstance(page, dict) else None) or context.get("referrer"),
+        "form": context.get("form"),
+    }
+    return {key: value for key, value in found.items() if value}

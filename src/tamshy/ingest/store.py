@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from tamshy import sqlkit
-from tamshy.domain.identity import Holding, Identifier, Placement, Register, mentioned
+from tamshy.domain.identity import Holding, Identifier, Register, mentioned
 from tamshy.domain.ids import named
 from tamshy.ingest.row import rows_of
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tamshy.domain.call import Call
+    from tamshy.domain.identity import Newcomer, Placement
     from tamshy.ingest.workspace import WorkspaceRef
 
 _Q: Final = sqlkit.queries(__package__)
@@ -146,80 +147,70 @@ def _made_id(call: Call) -> UUID:
 def _resolve(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> list[Placement | None]:
     """Tie calls to profiles and write down what that changes."""
     names = {name for call in calls for name in mentioned(call, by_email=workspace.by_email)}
+    asked = [{"kind": name.kind, "value": name.value} for name in names]
     held: set[UUID] = set()
     for _ in range(_TRIES):
-        register, placements = _decide(conn, workspace, calls, names)
-        added, moved = register.added(), register.moved()
-        if not added and not moved:
-            return placements
-        if register.contested - held:
-            # Decided anew once nobody else can change them: what was read before may be outdated already.
-            held |= register.contested
+        known = _holdings(_run(conn, "holders", workspace, names=asked))
+        if held:
+            known |= _holdings(_run(conn, "families", workspace, profiles=_profiles(workspace, held)))
+        register = Register(workspace.name, workspace.by_email, known, held)
+        placements = [register.place(call) for call in calls]
+        uncertain = (register.wanted | register.contested) - held
+        if uncertain:
+            # Decided anew once nobody else can change them; what was read before may be outdated by then.
+            held |= uncertain
             _run(conn, "lock_families", workspace, profiles=_profiles(workspace, held))
             continue
         try:
-            with conn.transaction():
-                _write(conn, workspace, register)
+            _write(conn, workspace, register)
         except _Outdated:
             continue
         return placements
     raise Contended("the same people are being changed by others at this moment; try again in a second")
 
 
-def _decide(
-    conn: sqlkit.Connection,
-    workspace: WorkspaceRef,
-    calls: Sequence[Call],
-    names: set[Identifier],
-) -> tuple[Register, list[Placement | None]]:
-    """Place the calls by what is known now, looking up families until all that matters is known."""
-    rows = [{"kind": name.kind, "value": name.value} for name in names]
-    known = _holdings(_run(conn, "holders", workspace, names=rows))
-    complete: set[UUID] = set()
-    while True:
-        register = Register(workspace.name, workspace.by_email, known, complete)
-        placements = [register.place(call) for call in calls]
-        missing = register.wanted - complete
-        if not missing:
-            return register, placements
-        complete |= missing
-        family = _run(conn, "families", workspace, profiles=_profiles(workspace, missing))
-        known = known | _holdings(family)
-
-
 def _write(conn: sqlkit.Connection, workspace: WorkspaceRef, register: Register) -> None:
-    """Write identifiers and newcomers down.
+    """Write identifiers and newcomers down, all or nothing.
 
     Raises:
         _Outdated: an identifier has become another profile's since it was looked up.
     """
     added, moved = dict(register.added()), register.moved()
-    if added:
-        rows = [_identifier_row(workspace, name, holding) for name, holding in added.items()]
-        got = {Identifier(kind, value) for kind, value in _run(conn, "add_identifiers", workspace, rows=rows)}
-        short = [name for name in added if name not in got]
-        if short:
-            asked = [{"kind": name.kind, "value": name.value} for name in short]
-            now = _holdings(_run(conn, "holders", workspace, names=asked))
-            if any(name not in now or now[name].profile != added[name].profile for name in short):
+    if not added and not moved:
+        return
+    with conn.transaction():
+        if added:
+            _add(conn, workspace, added)
+        if moved:
+            rows = [{**_identifier_row(workspace, name, holding), "was": was} for name, was, holding in moved]
+            if _count(conn, "move_identifiers", workspace, rows=rows) != len(rows):
                 raise _Outdated
-    if moved:
-        rows = [{**_identifier_row(workspace, name, holding), "was": was} for name, was, holding in moved]
-        if _count(conn, "move_identifiers", workspace, rows=rows) != len(rows):
+        if register.newcomers:
+            rows = [_profile_row(workspace, one) for one in register.newcomers.values()]
+            parameters = {"workspace": workspace.id, "zone": workspace.zone, "rows": sqlkit.rows_json(rows)}
+            conn.execute(_Q["add_profiles"], parameters)
+
+
+def _add(conn: sqlkit.Connection, workspace: WorkspaceRef, added: Mapping[Identifier, Holding]) -> None:
+    rows = [_identifier_row(workspace, name, holding) for name, holding in added.items()]
+    got = {Identifier(kind, value) for kind, value in _run(conn, "add_identifiers", workspace, rows=rows)}
+    short = [name for name in added if name not in got]
+    if short:
+        asked = [{"kind": name.kind, "value": name.value} for name in short]
+        now = _holdings(_run(conn, "holders", workspace, names=asked))
+        # Another process that met the same newcomer made the same profile of it: nothing to decide anew.
+        if any(name not in now or now[name].profile != added[name].profile for name in short):
             raise _Outdated
-    if register.newcomers:
-        rows = [
-            {
-                "bucket": workspace.bucket(one.profile),
-                "id": one.profile,
-                "die": one.die,
-                "created_at": one.created_at,
-                "created_text": _text(one.created_at),
-            }
-            for one in register.newcomers.values()
-        ]
-        parameters = {"workspace": workspace.id, "zone": workspace.zone, "rows": sqlkit.rows_json(rows)}
-        conn.execute(_Q["add_profiles"], parameters)
+
+
+def _profile_row(workspace: WorkspaceRef, one: Newcomer) -> dict[str, object]:
+    return {
+        "bucket": workspace.bucket(one.profile),
+        "id": one.profile,
+        "die": one.die,
+        "created_at": one.created_at,
+        "created_text": _text(one.created_at),
+    }
 
 
 def _text(at: datetime) -> str:
