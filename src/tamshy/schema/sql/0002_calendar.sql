@@ -100,7 +100,7 @@ begin
 end
 $$;
 
--- Kilometres between two places in degrees, along the surface of a sphere of 6371 km; null where a degree is out of range.
+-- Kilometres between two places in degrees, along the surface of a sphere of 6371.0088 km; null where a degree is out of range.
 create function kilometres(lat_a numeric, lon_a numeric, lat_b numeric, lon_b numeric) returns double precision
 language plpgsql immutable strict parallel safe as $$
 declare
@@ -118,7 +118,7 @@ begin
     to_lat := round(lat_b, 12)::double precision;
     half_chord := sqrt(sind((to_lat - from_lat) / 2) ^ 2
         + cosd(from_lat) * cosd(to_lat) * sind((round(lon_b, 12) - round(lon_a, 12))::double precision / 2) ^ 2);
-    return 2 * 6371 * asin(least(1, half_chord));
+    return 2 * 6371.0088 * asin(least(1, half_chord));
 end
 $$;
 
@@ -129,3 +129,42 @@ return to_char(moment at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS')
     || case when extract(milliseconds from moment at time zone 'UTC')::integer % 1000 = 0 then ''
         else to_char(moment at time zone 'UTC', '.MS') end
     || 'Z';
+
+-- The values at the end of a path, one row each: lists on the way fan out, a list at its end is a value, and where the path
+-- leads nowhere (nothing there, an empty list on the way) stands one null.
+create function leaves(document jsonb, path text[]) returns setof jsonb
+language plpgsql immutable parallel safe as $$
+declare
+    value jsonb := document;
+    walked integer := 0;
+begin
+    while walked < cardinality(path) and jsonb_typeof(value) is distinct from 'array' loop
+        walked := walked + 1;
+        value := value -> path[walked];
+    end loop;
+    if walked = cardinality(path) then
+        return next value;
+        return;
+    end if;
+    -- Level by level instead of by calls of itself: a document may nest deeper than calls can.
+    return query
+        with recursive walk (found, depth) as (
+            select value, walked
+            union all
+            select further.found, further.depth
+            from walk
+            cross join lateral (
+                select element.value, walk.depth
+                from jsonb_array_elements(case when jsonb_typeof(walk.found) = 'array' then walk.found else '[]' end) element
+                union all
+                select walk.found -> path[walk.depth + 1], walk.depth + 1
+                where jsonb_typeof(walk.found) is distinct from 'array'
+            ) further (found, depth)
+            where walk.depth < cardinality(path)
+        )
+        select walk.found from walk where walk.depth = cardinality(path);
+    if not found then
+        return next null;
+    end if;
+end
+$$;

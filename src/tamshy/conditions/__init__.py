@@ -1,0 +1,50 @@
+"""The condition grammar, compiled into SQL over many rows at once. It reads what a profile did, and leaves nothing.
+
+A compiled condition is a boolean expression over a FROM item named `x`, which the statement's author provides with
+these columns. It is never null, and raises for no value that a property can hold.
+
+| column | type | what |
+|---|---|---|
+| `bucket`, `profile` | smallint, uuid | whose condition it is |
+| `moment` | timestamptz | the moment of deciding: nothing later is seen |
+| `zone` | text | the profile's time zone, one that `sqlkit.calendar.fill_zones` has filled in |
+| `props` | jsonb | the profile's properties: an object |
+| `consents` | jsonb | {topic: {"on": bool, "at": microseconds}} |
+| `enrollment` | uuid or null | the enrollment that asks; null in an audience |
+| `entered_at` | timestamptz or null | its entry; null: the own time of the event that would start it |
+| `reached` | jsonb or null | {step id: ISO 8601 text with offset}: the steps reached so far |
+| `ev_props`, `ev_ctx`, `ev_at` | jsonb, jsonb, timestamptz, or null | the event that started it |
+
+Beside `x` it reads the tables `event` (which holds what has been taken in by the moment), `message`, `enrollment` and
+`zone_span`, each by bucket and profile. Names of parameters and aliases begin with the environment's prefix, which
+must differ between the fragments of one statement; the texts hold no other `%`.
+"""
+
+from __future__ import annotations
+
+from tamshy.conditions.compiling import (
+    compile_condition,
+    compile_match,
+    compile_test,
+    compile_window,
+    cost,
+    key_sql,
+    moment_sql,
+    value_sql,
+)
+from tamshy.conditions.writing import ENTRY, Environment, Fragment, Tested
+
+__all__ = [
+    "ENTRY",
+    "Environment",
+    "Fragment",
+    "Tested",
+    "compile_condition",
+    "compile_match",
+    "compile_test",
+    "compile_window",
+    "cost",
+    "key_sql",
+    "moment_sql",
+    "value_sql",
+]
