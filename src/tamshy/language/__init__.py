@@ -6,7 +6,35 @@ Reads nothing but the texts it is handed (``read_folder`` fetches them from a di
 
 from __future__ import annotations
 
+from tamshy.language.diff import Change, ChangeKind, describe_step, diff
 from tamshy.language.durations import format_duration, parse_duration
-from tamshy.language.program import Node, Program, program
+from tamshy.language.folders import UnreadableFolder, read_folder, write_folder
+from tamshy.language.liquid import check_liquid, liquid_environment
+from tamshy.language.locales import choose_locale
+from tamshy.language.matching import kept_steps, step_mapping
+from tamshy.language.moments import parse_moment
+from tamshy.language.program import Node, Program, all_steps, program
+from tamshy.language.workspace import read_workspace
 
-__all__ = ["Node", "Program", "format_duration", "parse_duration", "program"]
+__all__ = [
+    "Change",
+    "ChangeKind",
+    "Node",
+    "Program",
+    "UnreadableFolder",
+    "all_steps",
+    "check_liquid",
+    "choose_locale",
+    "describe_step",
+    "diff",
+    "format_duration",
+    "kept_steps",
+    "liquid_environment",
+    "parse_duration",
+    "parse_moment",
+    "program",
+    "read_folder",
+    "read_workspace",
+    "step_mapping",
+    "write_folder",
+]

@@ -134,6 +134,11 @@ def name(reading: Reading, tree: Tree, label: str, pattern: re.Pattern[str] = NA
     return found
 
 
+def name_or_text(reading: Reading, tree: Tree, label: str) -> str | None:
+    """Text, or a number as it is written: an id, an enrollment's key."""
+    return tree.text if isinstance(tree, Leaf) and _is_number(tree) else text(reading, tree, label)
+
+
 _NAMING = {
     NAME: "a name of small letters, digits and hyphens, 64 at most",
     STEP_ID: "a name of small letters, digits, hyphens and underscores, 64 at most",

@@ -7,7 +7,7 @@ defines a name do not matter.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -42,6 +42,15 @@ class StepUse:
 
 
 @dataclass(frozen=True, slots=True)
+class StoryStepUse:
+    """The id of a step that a story names; ``flow`` None: of any flow that the story runs."""
+
+    flow: str | None
+    step: str
+    at: Position
+
+
+@dataclass(frozen=True, slots=True)
 class DefinedStep:
     """A step's verb and place, known also where the rest of the step is at fault."""
 
@@ -51,13 +60,18 @@ class DefinedStep:
 
 @dataclass
 class Reading:
-    """The state of one reading. ``zone`` and ``locale`` are the workspace's."""
+    """The state of one reading. ``sources``: the texts by file; ``zone`` and ``locale``: the workspace's."""
+
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     zone: str = "UTC"
     locale: str = "en"
     problems: list[Problem] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     step_uses: list[StepUse] = field(default_factory=list)
+    story_steps: list[StoryStepUse] = field(default_factory=list)
+    exits: list[tuple[str, Position]] = field(default_factory=list)
+    """Reasons of exits that stories expect: checked when all ``exit:`` steps are known."""
     names: dict[Thing, dict[str, Position]] = field(default_factory=lambda: {thing: {} for thing in Thing})
     steps: dict[str, dict[str, DefinedStep]] = field(default_factory=dict)
 

@@ -1,0 +1,158 @@
+"""A flow's file: its head (trigger, audience, re-entry, exits …) and its steps."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tamshy.domain.duration import Duration
+from tamshy.language import fields, vocabulary
+from tamshy.language.conditions import Scope, read_condition, read_event_name, read_event_refs, read_ref
+from tamshy.language.model import (
+    Conversion,
+    EventMatch,
+    EventTrigger,
+    Flow,
+    InFlight,
+    Position,
+    Reentry,
+    ReentryKind,
+    Ref,
+    Root,
+)
+from tamshy.language.reading import Reading, unknown
+from tamshy.language.steps import StepReader, read_match
+from tamshy.language.trees import Broken, Items, Leaf, Mapping, Tree
+
+_DEFAULT_MAX_AGE = Duration(days=1)
+_GREATEST_PRIORITY = 1_000_000
+_LATER_TRIGGERS = {form.keys[0].name: form for form in vocabulary.OTHER_TRIGGERS}
+
+Keys = dict[str, Tree]
+
+
+def read_flow(reading: Reading, name: str, tree: Tree) -> Flow | None:
+    """Read a flow; None where it is none at all. What was refused inside is left out of it."""
+    keys = fields.mapping(reading, tree, vocabulary.FLOW)
+    if keys is None:
+        return None
+    inside = Scope(name)
+    outside = Scope(name, entered=False)
+    title = fields.line(reading, keys["name"], "name") if "name" in keys else None
+    per = fields.text(reading, keys["per"], "per") if "per" in keys else None
+    reader = StepReader(reading, inside)
+    return Flow(
+        name=name,
+        title=title or name,
+        triggers=_triggers(reading, keys, outside),
+        steps=reader.steps(keys["steps"], "steps") if "steps" in keys else (),
+        per=read_ref(reading, per, keys["per"], (Root.EVENT,)) if per is not None else None,
+        audience=read_condition(reading, keys["audience"], outside) if "audience" in keys else None,
+        reentry=_reentry(reading, keys["reentry"]) if "reentry" in keys else Reentry(),
+        exit_on=_exits(reading, keys["exit_on"], inside) if "exit_on" in keys else (),
+        conversion=_conversion(reading, keys["conversion"], inside) if "conversion" in keys else None,
+        holdout=fields.percentage(reading, keys["holdout"], "holdout") if "holdout" in keys else None,
+        priority=_priority(reading, keys),
+        in_flight=_in_flight(reading, keys),
+        position=tree.at,
+    )
+
+
+def _priority(reading: Reading, keys: Keys) -> int:
+    if "priority" not in keys:
+        return 0
+    return fields.integer(reading, keys["priority"], "priority", -_GREATEST_PRIORITY, _GREATEST_PRIORITY) or 0
+
+
+def _in_flight(reading: Reading, keys: Keys) -> InFlight:
+    found = fields.choice(reading, keys["in_flight"], "in_flight", InFlight) if "in_flight" in keys else None
+    return found or InFlight.FOLLOW
+
+
+def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[EventTrigger, ...]:
+    if "trigger" not in keys:
+        return ()
+    tree = keys["trigger"]
+    if isinstance(tree, Items) and not tree.items:
+        reading.refuse(tree.at, "'trigger' needs at least one trigger")
+    found = [_trigger(reading, member, scope) for member in fields.one_or_list(tree)]
+    return tuple(trigger for trigger in found if trigger is not None)
+
+
+def _trigger(reading: Reading, tree: Tree, scope: Scope) -> EventTrigger | None:
+    if isinstance(tree, Mapping) and "event" not in tree.entries:
+        kinds = [name for name in tree.entries if name in _LATER_TRIGGERS]
+        if kinds:
+            _later_trigger(reading, tree, kinds[0])
+        elif tree.entries:
+            first, entry = next(iter(tree.entries.items()))
+            reading.refuse(entry.at, f"{unknown('trigger', first, ['event', *_LATER_TRIGGERS])}")
+        else:
+            reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
+        return None
+    keys = fields.mapping(reading, tree, vocabulary.EVENT_TRIGGER) or {}
+    event = read_event_name(reading, keys["event"], "event") if "event" in keys else None
+    where = read_condition(reading, keys["where"], scope) if "where" in keys else None
+    max_age = fields.duration(reading, keys["max_age"], "max_age") if "max_age" in keys else None
+    return None if event is None else EventTrigger(event, where, max_age or _DEFAULT_MAX_AGE)
+
+
+def _later_trigger(reading: Reading, tree: Mapping, kind: str) -> None:
+    keys = fields.mapping(reading, tree, _LATER_TRIGGERS[kind]) or {}
+    if kind == "segment":
+        fields.name(reading, keys[kind], kind)
+    if kind == "manual":
+        fields.boolean(reading, keys[kind], kind)
+    if "offset" in keys:
+        fields.duration(reading, keys["offset"], "offset", negative=True)
+    if "at" in keys:
+        fields.time_of_day(reading, keys["at"], "at")
+    reading.later(tree.entries[kind].at, f"the trigger '{kind}'")
+
+
+def _reentry(reading: Reading, tree: Tree) -> Reentry:
+    if isinstance(tree, Mapping):
+        keys = fields.mapping(reading, tree, vocabulary.REENTRY) or {}
+        after = fields.duration(reading, keys["after"], "after") if "after" in keys else None
+        return Reentry(ReentryKind.AFTER, after) if after else Reentry()
+    words = {kind.value: kind for kind in (ReentryKind.ONCE, ReentryKind.ALWAYS)}
+    if isinstance(tree, Leaf) and tree.text in words:
+        return Reentry(words[tree.text])
+    fields.wrong(reading, tree, "reentry", "once, always or a mapping such as {after: 7d}")
+    return Reentry()
+
+
+def _exits(reading: Reading, tree: Tree, scope: Scope) -> tuple[EventMatch, ...]:
+    found = [read_match(reading, member, scope) for member in fields.one_or_list(tree)]
+    return tuple(match for match in found if match is not None)
+
+
+def _conversion(reading: Reading, tree: Tree, scope: Scope) -> Conversion | None:
+    matches: list[EventMatch] = []
+    terms: list[tuple[Position, Duration | None, Ref | None]] = []
+    for member in fields.one_or_list(tree):
+        if isinstance(member, Mapping) and "segment" in member.entries:
+            read_match(reading, member, scope)
+            continue
+        keys = fields.mapping(reading, member, vocabulary.CONVERSION) or {}
+        event = read_event_name(reading, keys["event"], "event") if "event" in keys else None
+        where = read_condition(reading, keys["where"], scope) if "where" in keys else None
+        same = read_event_refs(reading, keys["same"], "same") if "same" in keys else ()
+        within = fields.duration(reading, keys["within"], "within") if "within" in keys else None
+        if event is not None:
+            matches.append(EventMatch(event, where, same))
+            terms.append((member.at, within, _worth(reading, keys)))
+    for at, within, value in terms[1:]:
+        if (within, value) != terms[0][1:]:
+            reading.refuse(at, "the members of 'conversion' must have the same 'within' and 'value'")
+    if not matches:
+        if isinstance(tree, Items) and not tree.items:
+            reading.refuse(tree.at, "'conversion' needs at least one event; leave it out where nothing counts")
+        return None
+    return Conversion(tuple(matches), terms[0][1], terms[0][2])
+
+
+def _worth(reading: Reading, keys: Keys) -> Ref | None:
+    refs = read_event_refs(reading, keys["value"], "value") if "value" in keys else ()
+    if len(refs) > 1:
+        reading.refuse(keys["value"].at, "'value' must be one reference such as event.value")
+    return refs[0] if refs else None

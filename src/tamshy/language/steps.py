@@ -1,0 +1,367 @@
+"""Steps of a flow: a mapping with exactly one verb, in lists that nest (spec: *Flows*, *Steps*)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from tamshy.domain.duration import Duration
+from tamshy.language import fields, vocabulary
+from tamshy.language.conditions import Scope, read_condition, read_event_name, read_event_refs, read_ref
+from tamshy.language.model import (
+    ENTRY,
+    Arm,
+    Branch,
+    ChangeConsent,
+    EventMatch,
+    Exit,
+    Position,
+    Root,
+    Send,
+    SetProperties,
+    Step,
+    Track,
+    Value,
+    Wait,
+    WaitFor,
+    WaitUntilMoment,
+    WaitUntilTime,
+)
+from tamshy.language.reading import DefinedStep, Reading, Thing, unknown
+from tamshy.language.trees import Broken, Items, Leaf, Mapping, Tree
+from tamshy.language.values import read_value
+from tamshy.language.vocabulary import VERBS, Form
+
+DEFAULT_EXPIRES = Duration(days=1)
+_RESERVED_IDS = {ENTRY: "since: entry", "any": "opened: any"}
+_MOST_STEPS = 500  # a place in SQL leaves room for a thousand
+
+
+@dataclass
+class StepReader:
+    """Reads the steps of one flow; counts the verbs, from which steps without an id have theirs."""
+
+    reading: Reading
+    scope: Scope
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def steps(self, tree: Tree, label: str) -> tuple[Step, ...]:
+        """The steps of a list; those that were refused are left out."""
+        found = [self.step(member) for member in fields.items(self.reading, tree, label)]
+        return tuple(step for step in found if step is not None)
+
+    def step(self, tree: Tree) -> Step | None:
+        """One step, or None where it was refused."""
+        if not isinstance(tree, Mapping):
+            if not isinstance(tree, Broken):
+                self.reading.refuse(tree.at, f"a step must be a mapping such as {{wait: 2h}}, not {fields.kind_of(tree)}")
+            return None
+        verbs = [name for name in tree.entries if name in VERBS]
+        if len(verbs) != 1:
+            self._refuse_verbs(tree, verbs)
+            return None
+        verb = verbs[0]
+        self.counts[verb] = self.counts.get(verb, 0) + 1
+        keys = fields.mapping(self.reading, tree, VERBS[verb].form)
+        if keys is None:
+            return None
+        common = self._common(tree, verb, keys)
+        if sum(self.counts.values()) == _MOST_STEPS + 1:
+            self.reading.refuse(tree.at, f"a flow has at most {_MOST_STEPS} steps")
+        return _READERS[verb](self, keys[verb], keys, common)
+
+    def _refuse_verbs(self, tree: Mapping, verbs: list[str]) -> None:
+        if verbs:
+            entry = tree.entries[verbs[1]]
+            self.reading.refuse(entry.at, f"'{verbs[1]}' beside '{verbs[0]}': a step has exactly one verb")
+            return
+        stray = [name for name in tree.entries if name not in {"id", "note", "expires", "topic", "if"}]
+        if stray:
+            self.reading.refuse(tree.entries[stray[0]].at, f"{unknown('verb', stray[0], VERBS)} in a step")
+        else:
+            self.reading.refuse(tree.at, f"a step needs a verb; there are {', '.join(VERBS)}")
+
+    def _common(self, tree: Mapping, verb: str, keys: dict[str, Tree]) -> Common:
+        note = fields.text(self.reading, keys["note"], "note") if "note" in keys else None
+        given = fields.name(self.reading, keys["id"], "id", fields.STEP_ID) if "id" in keys else None
+        main = keys[verb]
+        if given is not None:
+            step_id, at = given, keys["id"].at
+        elif verb == "send" and isinstance(main, Leaf):
+            step_id, at = main.text, main.at
+        else:
+            step_id, at = default_id(verb, self.counts[verb]), tree.at
+        self._define(step_id, verb, at)
+        return Common(step_id, tree.at, note or "")
+
+    def _define(self, step_id: str, verb: str, at: Position) -> None:
+        known = self.reading.steps.setdefault(self.scope.flow, {})
+        if step_id in known:
+            first = known[step_id].at
+            text = f"the step id '{step_id}' is used already in line {first.line}; give one of the two an 'id' of its own"
+            self.reading.refuse(at, text)
+        elif step_id in _RESERVED_IDS:
+            self.reading.refuse(at, f"the step id '{step_id}' is taken by '{_RESERVED_IDS[step_id]}'; give it another 'id'")
+        else:
+            known[step_id] = DefinedStep(verb, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every step has."""
+
+    id: str
+    position: Position
+    note: str
+
+
+Keys = dict[str, Tree]
+
+
+def default_id(verb: str, count: int) -> str:
+    """The id of the ``count``-th step with ``verb`` in the order as written, where none is given: ``wait-1``."""
+    return f"{verb.replace('_', '-')}-{count}"
+
+
+# -- waits -----------------------------------------------------------------------------------------------------------
+
+
+def _wait(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    del keys
+    reading = reader.reading
+    if not isinstance(tree, Mapping):
+        length = fields.duration(reading, tree, "wait", zero=True)
+        return None if length is None else Wait(common.id, length, common.position, common.note)
+    until = tree.entries["until"].value if "until" in tree.entries else None
+    if isinstance(until, Leaf) and until.text == "best_hour":
+        fields.mapping(reading, tree, vocabulary.WAIT_BEST_HOUR)
+        reading.later(until.at, "'best_hour'")
+        return None
+    if until is None or fields.is_time(until):
+        return _wait_time(reading, tree, common)
+    return _wait_moment(reading, tree, common)
+
+
+def _wait_time(reading: Reading, tree: Mapping, common: Common) -> Step | None:
+    keys = fields.mapping(reading, tree, vocabulary.WAIT_TIME) or {}
+    at = fields.time_of_day(reading, keys["until"], "until") if "until" in keys else None
+    days = fields.weekdays(reading, keys["on"], "on") if "on" in keys else frozenset()
+    zone: str | None = None
+    if "zone" in keys:
+        given = keys["zone"]
+        word = given.text if isinstance(given, Leaf) else ""
+        if word == "workspace":
+            zone = reading.zone
+        elif word != "profile":
+            zone = fields.zone(reading, given, "zone")
+    return None if at is None else WaitUntilTime(common.id, at, days, zone, common.position, common.note)
+
+
+def _wait_moment(reading: Reading, tree: Mapping, common: Common) -> Step | None:
+    keys = fields.mapping(reading, tree, vocabulary.WAIT_MOMENT) or {}
+    offset = Duration()
+    if "offset" in keys:
+        offset = fields.duration(reading, keys["offset"], "offset", negative=True) or offset
+    text = fields.text(reading, keys["until"], "until") if "until" in keys else None
+    if text is None:
+        return None
+    if "." not in text:
+        expected = 'a time of day such as "10:00", a reference such as event.delivery_at, or best_hour'
+        fields.wrong(reading, keys["until"], "until", expected)
+        return None
+    ref = read_ref(reading, text, keys["until"], (Root.EVENT, Root.PROFILE, Root.VARS))
+    return None if ref is None else WaitUntilMoment(common.id, ref, offset, common.position, common.note)
+
+
+def _wait_for(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    inner = fields.mapping(reader.reading, tree, vocabulary.WAIT_FOR)
+    if inner is None:
+        return None
+    matches = _awaited(reader, tree, inner)
+    at_most = fields.duration(reader.reading, inner["at_most"], "at_most") if "at_most" in inner else None
+    # In the order as written: ids without a name of their own count the verbs in it.
+    arms = {name: reader.steps(inner[name], name) for name in inner if name in {"then", "else"}}
+    if at_most is None or not matches:
+        return None
+    return WaitFor(
+        common.id, matches, at_most, arms.get("then", ()), arms.get("else", ()), common.position, common.note
+    )
+
+
+def _awaited(reader: StepReader, tree: Tree, inner: Keys) -> tuple[EventMatch, ...]:
+    reading = reader.reading
+    single = {name: value for name, value in inner.items() if name in vocabulary.EVENT_MATCH.names}
+    if "any" in inner:
+        if single:
+            reading.refuse(inner["any"].at, f"'any' beside '{next(iter(single))}': write each event inside 'any'")
+        members = fields.items(reading, inner["any"], "any")
+        if isinstance(inner["any"], Items) and not members:
+            reading.refuse(inner["any"].at, "'any' needs at least one event")
+        found = [read_match(reading, member, reader.scope) for member in members]
+        return tuple(match for match in found if match is not None)
+    if "event" not in inner:
+        reading.refuse(tree.at, "'wait_for' needs 'event' or 'any': what it waits for")
+        return ()
+    match = _match(reading, single, reader.scope)
+    return () if match is None else (match,)
+
+
+def read_match(reading: Reading, tree: Tree, scope: Scope) -> EventMatch | None:
+    """``{event, where, same}``; a segment in its place is not yet supported."""
+    if isinstance(tree, Mapping) and "segment" in tree.entries and "event" not in tree.entries:
+        keys = fields.mapping(reading, tree, vocabulary.SEGMENT_MATCH) or {}
+        fields.name(reading, keys["segment"], "segment")
+        reading.later(tree.entries["segment"].at, "'segment'")
+        return None
+    found = fields.mapping(reading, tree, vocabulary.EVENT_MATCH)
+    return None if found is None else _match(reading, found, scope)
+
+
+def _match(reading: Reading, keys: Keys, scope: Scope) -> EventMatch | None:
+    event = read_event_name(reading, keys["event"], "event") if "event" in keys else None
+    where = read_condition(reading, keys["where"], scope) if "where" in keys else None
+    same = read_event_refs(reading, keys["same"], "same") if "same" in keys else ()
+    return None if event is None else EventMatch(event, where, same)
+
+
+# -- ways ------------------------------------------------------------------------------------------------------------
+
+
+def _branch(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    del keys
+    reading = reader.reading
+    arms: list[Arm] = []
+    members = fields.items(reading, tree, "branch")
+    for place, member in enumerate(members):
+        last = isinstance(member, Mapping) and "else" in member.entries and "if" not in member.entries
+        if last and place + 1 < len(members):
+            reading.refuse(member.at, "'else' must be the last arm: what stands behind it is never reached")
+        arm = _else(reader, member) if last else _arm(reader, member)
+        if arm is not None:
+            arms.append(arm)
+    if isinstance(tree, Items) and not any(isinstance(m, Mapping) and "if" in m.entries for m in members):
+        reading.refuse(tree.at, "'branch' needs at least one arm with 'if'")
+    return Branch(common.id, tuple(arms), common.position, common.note)
+
+
+def _arm(reader: StepReader, tree: Tree) -> Arm | None:
+    keys = fields.mapping(reader.reading, tree, vocabulary.ARM) or {}
+    condition = read_condition(reader.reading, keys["if"], reader.scope) if "if" in keys else None
+    steps = reader.steps(keys["steps"], "steps") if "steps" in keys else ()
+    return None if condition is None else Arm(condition, steps)
+
+
+def _else(reader: StepReader, tree: Tree) -> Arm | None:
+    keys = fields.mapping(reader.reading, tree, vocabulary.ELSE) or {}
+    return Arm(None, reader.steps(keys["else"], "else")) if "else" in keys else None
+
+
+def _exit(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    del keys
+    reason = fields.name(reader.reading, tree, "exit", fields.WORD)
+    return None if reason is None else Exit(common.id, reason, common.position, common.note)
+
+
+# -- deeds -----------------------------------------------------------------------------------------------------------
+
+
+def _send(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    reading = reader.reading
+    message = fields.name(reading, tree, "send")
+    reading.use(Thing.MESSAGE, message, tree.at)
+    expires = fields.duration(reading, keys["expires"], "expires") if "expires" in keys else DEFAULT_EXPIRES
+    topic = _topic(reading, keys["topic"], "topic") if "topic" in keys else None
+    condition = read_condition(reading, keys["if"], reader.scope) if "if" in keys else None
+    if message is None or expires is None:
+        return None
+    return Send(common.id, message, expires, topic, condition, common.position, common.note)
+
+
+def _topic(reading: Reading, tree: Tree, label: str) -> str | None:
+    found = fields.name(reading, tree, label, fields.STEP_ID)
+    reading.use(Thing.TOPIC, found, tree.at)
+    return found
+
+
+def _set(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    del keys
+    reading = reader.reading
+    entries = fields.open_mapping(reading, tree, "set", "such as {profile.vip: true}")
+    if isinstance(tree, Mapping) and not entries:
+        reading.refuse(tree.at, "'set' needs at least one profile.PATH")
+    found: list[tuple[tuple[str, ...], Value]] = []
+    for name, entry in entries.items():
+        ref = read_ref(reading, name, entry, (Root.PROFILE,))
+        value = read_value(reading, entry.value)
+        if ref is not None:
+            found.append((ref.path, value))
+    return SetProperties(common.id, tuple(found), common.position, common.note) if found else None
+
+
+def _track(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    del keys
+    reading = reader.reading
+    inner = fields.mapping(reading, tree, vocabulary.TRACK) or {}
+    event = read_event_name(reading, inner["event"], "event") if "event" in inner else None
+    properties: dict[str, Value] = {}
+    if "properties" in inner:
+        fields.open_mapping(reading, inner["properties"], "properties", "of names to values")
+        value = read_value(reading, inner["properties"])
+        properties = value if isinstance(value, dict) else {}
+    return None if event is None else Track(common.id, event, properties, common.position, common.note)
+
+
+def _consent(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    granted = "subscribe" in keys
+    topic = _topic(reader.reading, tree, "subscribe" if granted else "unsubscribe")
+    return None if topic is None else ChangeConsent(common.id, topic, granted, common.position, common.note)
+
+
+# -- not yet ---------------------------------------------------------------------------------------------------------
+
+
+def _later(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    verb = next(name for name in keys if name in vocabulary.LATER_VERBS)
+    inner = fields.mapping(reader.reading, tree, vocabulary.LATER_VERBS[verb])
+    _later_details(reader, verb, inner or {})
+    reader.reading.later(common.position, f"'{verb}'")
+    return None
+
+
+def _later_details(reader: StepReader, verb: str, inner: Keys) -> None:
+    """Read what is inside as far as the language is in use already, so that its faults come at once too."""
+    reading = reader.reading
+    if verb == "split" and "arms" in inner:
+        for entry in fields.open_mapping(reading, inner["arms"], "arms", "of arms").values():
+            arm = fields.mapping(reading, entry.value, SPLIT_ARM) or {}
+            if "weight" in arm:
+                fields.number(reading, arm["weight"], "weight", 0, 1_000_000)
+            if "steps" in arm:
+                reader.steps(arm["steps"], "steps")
+    if verb == "repeat":
+        if "times" in inner:
+            fields.integer(reading, inner["times"], "times", 1, 100)
+        if "while" in inner:
+            read_condition(reading, inner["while"], reader.scope)
+        if "steps" in inner:
+            reader.steps(inner["steps"], "steps")
+    for name in ("every", "expires", "timeout"):
+        if name in inner:
+            fields.duration(reading, inner[name], name)
+
+
+SPLIT_ARM = Form("an arm of a split", (vocabulary.Key("weight", "number"), vocabulary.Key("steps", "list of steps")))
+
+_READERS: dict[str, Callable[[StepReader, Tree, Keys, Common], Step | None]] = {
+    "wait": _wait,
+    "wait_for": _wait_for,
+    "branch": _branch,
+    "send": _send,
+    "set": _set,
+    "track": _track,
+    "subscribe": _consent,
+    "unsubscribe": _consent,
+    "exit": _exit,
+    **dict.fromkeys(vocabulary.LATER_VERBS, _later),
+}
