@@ -18,6 +18,7 @@ class CallKind(StrEnum):
     ALIAS = "alias"
     CONSENT = "consent"
     SUPPRESS = "suppress"
+    ENGAGE = "engage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Call:
     """One call, normalised: text in NFC, addresses lower-cased, times aware and in UTC.
 
     ``properties`` are a track's properties, an identify's traits, or the particulars of a consent
-    (``topic``, ``granted``, ``source``, ``evidence``) or suppression (``reason``). ``occurred_at`` is never after
+    (``topic``, ``granted``, ``source``, ``evidence``), a suppression (``reason``) or, in a simulation, of what somebody did with
+    a message (``message``, ``did``, ``url``, ``machine``). ``occurred_at`` is never after
     ``received_at``. ``key`` names the messageId within its source, for de-duplication (rule 15); None: not to be
     de-duplicated. ``ord`` is the call's place among what arrived at the same moment.
     """

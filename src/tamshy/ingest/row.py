@@ -62,6 +62,8 @@ def _own(call: Call, workspace: WorkspaceRef) -> dict[str, object] | None:
         return _identify(call)
     if call.kind is CallKind.CONSENT:
         return _consent(call, call.properties["granted"] is True, call.properties)
+    if call.kind is CallKind.ENGAGE:
+        return {"kind": "engage", "name": "", "properties": call.properties}
     return _suppression(call) if call.kind is CallKind.SUPPRESS else None
 
 

@@ -147,7 +147,7 @@ create table inbox (
     ord bigint not null,
     id uuid not null,
     workspace integer not null,
-    kind text not null check (kind in ('event', 'identify', 'consent', 'suppress', 'merge')),
+    kind text not null check (kind in ('event', 'identify', 'consent', 'suppress', 'merge', 'engage')),
     origin smallint not null default 0,
     name text not null default '',
     occurred_at timestamptz not null,

@@ -1,0 +1,277 @@
+"""Steps that change something: properties, consent, events of the flow's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tamshy.domain.address import valid_address
+from tamshy.language.model import ChangeConsent, SetProperties, Template, Track
+from tamshy.rulebook import Statement
+from tamshy.rulebook.weaver import DUE_ROWS, Weaver
+from tamshy.sqlkit import queries, rows_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tamshy.rulebook import Place, Rulebook
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.advance")
+_EMAIL = ("email",)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Values of one step to be worked out for one profile: Liquid in them sees ``context``."""
+
+    values: tuple[object, ...]
+    context: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A value that could not be worked out, and why."""
+
+    error: str
+
+
+class Evaluate(Protocol):
+    """Works out values with Liquid in them, for many profiles at once; each gives its values or a failure."""
+
+    def __call__(self, evaluations: Sequence[Evaluation]) -> list[tuple[object, ...] | Failure]:
+        """Work out the values, in order."""
+
+
+def change(conn: Connection, book: Rulebook, bucket: int, pass_: int, evaluate: Evaluate) -> None:
+    """Do what the due ``set``, ``track``, ``subscribe`` and ``unsubscribe`` steps say, before they are left."""
+    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
+    consents = book.statement("change_consents", build_consents)
+    if consents is not None:
+        conn.execute(consents.sql, consents.params | params)
+    constants = book.statement("constants", build_constants)
+    templates = book.statement("templates", build_templates)
+    if constants is None and templates is None:
+        return
+    assigned = 0
+    if constants is not None:
+        assigned += conn.execute(constants.sql, constants.params | params).rowcount
+    if templates is not None:
+        assigned += _assign_evaluated(conn, book, templates, params, evaluate)
+    if not assigned:
+        return
+    for name, build in (("set", build_set), ("track", build_track)):
+        statement = book.statement(name, build)
+        if statement is not None:
+            conn.execute(statement.sql, statement.params | params)
+    conn.execute(_SQL["refresh_zones"], params | {"zone": book.settings.timezone})
+
+
+def build_consents(book: Rulebook) -> Statement | None:
+    """Consent changed by a step, with the flow as its evidence; the event of it is emitted."""
+    weave = Weaver(book)
+    rows = [
+        f"({place.number}, {weave.literal(place.node.step.topic, 'text')}, {str(place.node.step.granted).lower()}, "
+        f"{weave.literal(place.node.step.id, 'text')})"
+        for place in book.places()
+        if isinstance(place.node.step, ChangeConsent)
+    ]
+    if not rows:
+        return None
+    sql = f"""
+with x as materialized (
+    select e.profile, e.id, e.flow, a.moment, l.topic, l.granted, l.step,
+        md5(concat_ws('|', e.id, l.place, e.visit))::uuid as item, (extract(epoch from a.moment) * 1000000)::bigint as at
+    from agenda a
+    join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id
+    join (values {", ".join(rows)}) as l (place, topic, granted, step) on l.place = e.version::bigint * 1000 + e.step
+    where a.due
+), logged as (
+    insert into consent (bucket, profile, id, topic, granted, occurred_at, taken_in_at, source, evidence)
+    select %(bucket)s, profile, item, topic, granted, moment, moment, 'flow/' || flow,
+        jsonb_build_object('enrollment', id, 'step', step)
+    from x
+    on conflict do nothing
+), emitted as (
+    insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, name, occurred_at, properties)
+    select %(bucket)s, profile, moment, true, %(pass)s, item, %(workspace)s, 'event', 1,
+        case when granted then 'Subscribed' else 'Unsubscribed' end, moment,
+        jsonb_build_object('topic', topic, 'flow', flow, 'step', step)
+    from x
+)
+update profile p
+set consents = p.consents || jsonb_build_object(x.topic, jsonb_build_object('on', x.granted, 'at', x.at))
+from x
+where p.bucket = %(bucket)s and p.id = x.profile
+    and coalesce((p.consents -> x.topic ->> 'at')::bigint < x.at
+        or ((p.consents -> x.topic ->> 'at')::bigint = x.at and not x.granted), true)"""
+    return Statement(sql, weave.params)
+
+
+def _values(place: Place) -> tuple[object, ...]:
+    step = place.node.step
+    if isinstance(step, SetProperties):
+        return tuple(value for _, value in step.assignments)
+    if isinstance(step, Track):
+        return (step.properties,)
+    return ()
+
+
+def _templated(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_templated(member) for member in value.values())
+    if isinstance(value, list | tuple):
+        return any(_templated(member) for member in value)
+    return isinstance(value, Template)
+
+
+def _changing(book: Rulebook, *, templated: bool) -> list[Place]:
+    return [
+        place
+        for place in book.places()
+        if isinstance(place.node.step, SetProperties | Track) and _templated(list(_values(place))) is templated
+    ]
+
+
+def _patch(place: Place, values: tuple[object, ...]) -> dict[str, object]:
+    """What is written down for a step: its values in order, and the valid address where it sets one."""
+    step = place.node.step
+    patch: dict[str, object] = {"values": list(values)}
+    if isinstance(step, SetProperties):
+        for (path, _), value in zip(step.assignments, values, strict=True):
+            if path == _EMAIL:
+                patch["address"] = valid_address(value) if isinstance(value, str) else None
+    return patch
+
+
+def build_constants(book: Rulebook) -> Statement | None:
+    """Fills ``assignment`` for the steps whose values are the same for everybody."""
+    weave = Weaver(book)
+    places = _changing(book, templated=False)
+    if not places:
+        return None
+    rows = ", ".join(
+        f"({place.number}, {weave.literal(rows_json([_patch(place, _values(place))]), 'jsonb')} -> 0)" for place in places
+    )
+    sql = f"""
+insert into assignment (profile, enrollment, place, moment, patch)
+select e.profile, e.id, l.place, a.moment, l.patch
+from agenda a
+join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id
+join (values {rows}) as l (place, patch) on l.place = e.version::bigint * 1000 + e.step
+where a.due"""
+    return Statement(sql, weave.params)
+
+
+def build_templates(book: Rulebook) -> Statement | None:
+    """Reads what Liquid in the values of due steps may ask for."""
+    weave = Weaver(book)
+    places = _changing(book, templated=True)
+    if not places:
+        return None
+    numbers = weave.literal([place.number for place in places], "bigint[]")
+    sql = f"""
+select x.profile, x.enrollment, x.place, x.moment, x.props, x.ev_props, x.ev_ctx, x.ev_at, x.vars, x.flow, x.version
+from ({DUE_ROWS} and e.version::bigint * 1000 + e.step = any({numbers})) x"""
+    return Statement(sql, weave.params)
+
+
+def _assign_evaluated(
+    conn: Connection, book: Rulebook, statement: Statement, params: dict[str, object], evaluate: Evaluate
+) -> int:
+    """Work out the values of the steps that hold Liquid, and write them to ``assignment``; failures are recorded."""
+    rows = conn.execute(statement.sql, statement.params | params).fetchall()
+    if not rows:
+        return 0
+    places = {place.number: place for place in book.places()}
+    evaluations = [
+        Evaluation(
+            _values(places[place]),
+            {
+                "profile": props,
+                "event": {**ev_props, "occurred_at": ev_at, "context": ev_ctx},
+                "vars": vars_,
+                "now": moment,
+            },
+        )
+        for _, _, place, moment, props, ev_props, ev_ctx, ev_at, vars_, _, _ in rows
+    ]
+    done: list[dict[str, object]] = []
+    failed: list[dict[str, object]] = []
+    for row, result in zip(rows, evaluate(evaluations), strict=True):
+        profile, enrollment, number, moment = row[:4]
+        if isinstance(result, Failure):
+            step = places[number].node.step.id
+            failed.append(
+                {"p": profile, "e": enrollment, "m": moment, "s": step, "f": row[9], "v": row[10], "x": result.error}
+            )
+        else:
+            patch = _patch(places[number], result)
+            done.append({"p": profile, "e": enrollment, "n": number, "m": moment, "patch": patch})
+    if done:
+        conn.execute(_SQL["assign"], {"rows": rows_json(done)})
+    if failed:
+        conn.execute(_SQL["note_failures"], params | {"rows": rows_json(failed)})
+    return len(done)
+
+
+def build_set(book: Rulebook) -> Statement | None:
+    """Writes the properties that ``set`` steps assign, stamped with the moment of the step."""
+    weave = Weaver(book)
+    documents: list[str] = []
+    stamps: list[str] = []
+    numbers: list[int] = []
+    for place in book.places():
+        step = place.node.step
+        if not isinstance(step, SetProperties):
+            continue
+        numbers.append(place.number)
+        document = "p.properties"
+        for index, (path, _) in enumerate(step.assignments):
+            document = _deep(weave, document, path, f"(s.patch -> 'values' -> {index})")
+        keys = sorted({path[0] for path, _ in step.assignments})
+        pairs = ", ".join(f"{weave.literal(key, 'text')}, own.at" for key in keys)
+        documents.append(f"when {place.number} then {document}")
+        stamps.append(f"when {place.number} then jsonb_build_object({pairs})")
+    if not numbers:
+        return None
+    sql = f"""
+update profile p
+set properties = t.properties, stamps = t.stamps, address = t.address
+from (
+    select p.id, case s.place {" ".join(documents)} end as properties, p.stamps || case s.place {" ".join(stamps)} end as stamps,
+        case when s.patch ? 'address' then s.patch ->> 'address' else p.address end as address
+    from assignment s
+    join profile p on p.bucket = %(bucket)s and p.id = s.profile
+    cross join lateral (select (extract(epoch from s.moment) * 1000000)::bigint) as own (at)
+    where s.place = any({weave.literal(numbers, "bigint[]")})
+) t
+where p.bucket = %(bucket)s and p.id = t.id"""
+    return Statement(sql, weave.params)
+
+
+def _deep(weave: Weaver, base: str, path: tuple[str, ...], value: str) -> str:
+    """``base`` with ``value`` at ``path``; what is in the way and no object gives way to one."""
+    key = weave.literal(path[0], "text")
+    inner = value if len(path) == 1 else _deep(weave, f"(({base}) -> {key})", path[1:], value)
+    return f"(case when jsonb_typeof({base}) = 'object' then {base} else '{{}}'::jsonb end || jsonb_build_object({key}, {inner}))"
+
+
+def build_track(book: Rulebook) -> Statement | None:
+    """Emits the events of ``track`` steps: taken in once nothing is due at that moment."""
+    weave = Weaver(book)
+    rows = [
+        f"({place.number}, {weave.literal(place.node.step.event, 'text')})"
+        for place in book.places()
+        if isinstance(place.node.step, Track)
+    ]
+    if not rows:
+        return None
+    sql = f"""
+insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, name, occurred_at, properties, context)
+select %(bucket)s, s.profile, s.moment, true, %(pass)s, md5(concat_ws('|', s.enrollment, s.place, e.visit))::uuid, %(workspace)s,
+    'event', 0, l.name, s.moment, s.patch -> 'values' -> 0, jsonb_build_object('flow', e.flow)
+from assignment s
+join enrollment e on e.bucket = %(bucket)s and e.profile = s.profile and e.id = s.enrollment
+join (values {", ".join(rows)}) as l (place, name) on l.place = s.place"""
+    return Statement(sql, weave.params)

@@ -1,0 +1,33 @@
+-- name: note_exits
+-- Every end of an enrollment is written down with its reason.
+insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, key)
+select %(bucket)s, e.profile, %(pass)s, 70, e.id, %(workspace)s, m.moment, 'enrollment', e.flow, e.version, e.id, 'exited',
+    m.reason, e.key
+from move m
+join enrollment e on e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment
+where m.target is null
+
+-- name: assign
+-- The values worked out for each profile, for the statements that write them.
+insert into assignment (profile, enrollment, place, moment, patch)
+select p, e, n, m, patch
+from json_to_recordset(%(rows)s::json) as r (p uuid, e uuid, n bigint, m timestamptz, patch jsonb)
+
+-- name: note_failures
+-- A value whose template fails for this profile is not written; the step is left all the same, and the failure is recorded.
+insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, step, facts)
+select %(bucket)s, p, %(pass)s, 45, e, %(workspace)s, m, 'problem', f, v, e, 'render_error', 'not_changed', s,
+    jsonb_build_object('error', x)
+from json_to_recordset(%(rows)s::json) as r (p uuid, e uuid, m timestamptz, s text, f text, v integer, x text)
+
+-- name: refresh_zones
+-- A zone that a step has set is lived in from then on.
+update profile p
+set zone = t.zone
+from (
+    select s.profile, coalesce((
+        select z.zone from zone_span z where z.zone = p.properties ->> 'timezone' limit 1), %(zone)s) as zone
+    from assignment s
+    join profile p on p.bucket = %(bucket)s and p.id = s.profile
+) t
+where p.bucket = %(bucket)s and p.id = t.profile and p.zone <> t.zone

@@ -1,0 +1,111 @@
+"""Writing down what rendering made of the accepted messages: sent, or skipped as ``render_error``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tamshy.rulebook import Statement
+from tamshy.rulebook.weaver import Weaver
+from tamshy.language.model import Send
+from tamshy.sqlkit import queries, rows_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.decide")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What became of one accepted message: its parts, or ``error`` and nothing else."""
+
+    profile: UUID
+    message: UUID
+    error: str | None = None
+    locale: str = ""
+    subject: str = ""
+    preheader: str = ""
+    html: str = ""
+    plain: str = ""
+    from_address: str = ""
+    reply_to: str | None = None
+    links: list[str] = field(default_factory=list)
+
+
+def accepted(conn: Connection, bucket: int, limit: int) -> list[tuple[object, ...]]:
+    """The bucket's messages that wait for their rendering, with all that templates may ask for.
+
+    Columns: profile, message, message_version, the profile's locale and zone, decided_at, profile properties, event and vars as
+    JSON text, address.
+    """
+    return conn.execute(_SQL["accepted"], {"bucket": bucket, "limit": limit}).fetchall()
+
+
+def settle(
+    conn: Connection, book: Rulebook, bucket: int, pass_: int, results: Sequence[Rendered], *, keep_content: bool
+) -> None:
+    """Settle rendered messages and leave a move for each: a next wait counts from the decision (rule 4).
+
+    ``keep_content``: keep what was rendered and queue it for delivery; a simulation does neither.
+    """
+    if not results:
+        return
+    rows = rows_json([asdict(result) for result in results])
+    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "rows": rows}
+    if keep_content:
+        conn.execute(_SQL["keep_content"], params)
+        conn.execute(_SQL["queue_delivery"], params)
+    statement = book.statement("settle", build)
+    if statement is not None:
+        conn.execute(statement.sql, statement.params | params)
+
+
+def build(book: Rulebook) -> Statement | None:
+    """Compile where each send step leads into the statement that settles its messages."""
+    weave = Weaver(book)
+    rows = [
+        f"({place.number}, {'null' if place.node.next is None else place.node.next}::smallint)"
+        for place in book.places()
+        if isinstance(place.node.step, Send)
+    ]
+    if not rows:
+        return None
+    sql = f"""
+with r as materialized (
+    select m.*, r.error, r.locale as chosen, r.subject as said
+    from json_to_recordset(%(rows)s::json) as r (profile uuid, message uuid, error text, locale text, subject text)
+    join message m on m.bucket = %(bucket)s and m.profile = r.profile and m.id = r.message and m.state = 'accepted'
+), settled as (
+    update message m
+    set state = case when r.error is null then 'sent' else 'skipped' end,
+        reason = case when r.error is not null then 'render_error' end,
+        locale = r.chosen, subject = r.said,
+        facts = m.facts || case when r.error is null then '{{}}'::jsonb else jsonb_build_object('error', r.error) end
+    from r
+    where m.bucket = %(bucket)s and m.profile = r.profile and m.id = r.id
+), moved as (
+    insert into move (profile, enrollment, version, target, reached_at, moment, reason)
+    select r.profile, r.enrollment, e.version, l.target, r.decided_at, r.decided_at, case when l.target is null then 'finished' end
+    from r
+    join enrollment e on e.bucket = %(bucket)s and e.profile = r.profile and e.id = r.enrollment and e.active
+    join (values {", ".join(rows)}) as l (place, target) on l.place = e.version::bigint * 1000 + e.step
+), emitted as (
+    insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, name, occurred_at, properties)
+    select %(bucket)s, profile, decided_at, true, %(pass)s, id, %(workspace)s, 'event', 1, 'Message Sent', decided_at,
+        jsonb_build_object('message', message, 'flow', flow, 'step', step, 'message_id', id, 'enrollment', enrollment)
+    from r where error is null
+)
+insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, key, step,
+    message, address, locale, subject, facts)
+select %(bucket)s, r.profile, %(pass)s, 50, r.id, %(workspace)s, r.decided_at, 'message', r.flow, r.version, r.enrollment,
+    case when r.error is null then 'sent' else 'skipped' end, case when r.error is not null then 'render_error' end,
+    e.key, r.step, r.message, r.address, r.chosen, r.said,
+    r.facts || case when r.error is null then '{{}}'::jsonb else jsonb_build_object('error', r.error) end
+from r
+join enrollment e on e.bucket = %(bucket)s and e.profile = r.profile and e.id = r.enrollment"""
+    return Statement(sql, weave.params)

@@ -1,0 +1,12 @@
+"""A pass: at most the earliest item of each profile of one bucket, worked at its own moment, as one transaction.
+
+Reads ``inbox`` and ``enrollment`` up to a horizon; runs take-in, identify, enroll, trigger, advance and decide over the set. The
+worker and the simulation run the same pass; only the horizon, the renderer and the delivery differ.
+"""
+
+from __future__ import annotations
+
+from tamshy.passes.merging import merge_ready
+from tamshy.passes.stage import Horizon, Worked, prepare, run, settle_rendered
+
+__all__ = ["Horizon", "Worked", "merge_ready", "prepare", "run", "settle_rendered"]

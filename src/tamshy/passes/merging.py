@@ -1,0 +1,90 @@
+"""Merging two profiles, when its turn has come for both: the one place where a pass works over two buckets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tamshy.enroll import hear_known, hold_out_again
+from tamshy.sqlkit import queries
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.passes", "merging.sql")
+_PASSES = queries("tamshy.passes")
+
+MOVED: Final = (
+    "event",
+    "enrollment",
+    "entry",
+    "conversion",
+    "message",
+    "content",
+    "delivery",
+    "engagement",
+    "consent",
+    "journal",
+    "inbox",
+)
+"""The tables whose rows follow the profile that stays."""
+
+
+def merge_ready(conn: Connection, book: Rulebook, horizon: datetime) -> int:
+    """Do every merge whose turn has come; commits one bucket at a time. Returns how many pairs were merged."""
+    span = {"first": book.first_bucket, "beyond": book.first_bucket + book.buckets, "horizon": horizon}
+    waiting = sorted(row[0] for row in conn.execute(_SQL["waiting"], span))
+    merged = 0
+    for bucket in waiting:
+        merged += _merge_into(conn, book, bucket, horizon)
+        conn.commit()
+    return merged
+
+
+def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: datetime) -> int:
+    """Merge all ready pairs whose survivor lives in ``bucket``."""
+    conn.execute(_SQL["prepare_pairs"])
+    params: dict[str, object] = {
+        "bucket": bucket,
+        "horizon": horizon,
+        "workspace": book.workspace,
+        "zone": book.settings.timezone,
+    }
+    if not conn.execute(_SQL["ready"], params).rowcount:
+        return 0
+    buckets = [row[0] for row in conn.execute("select loser_bucket from pair union select survivor_bucket from pair")]
+    conn.execute(_SQL["hold_both"], {"buckets": buckets})
+    # A pass may have got in between: only what is still ready under the locks is merged.
+    conn.execute("delete from pair")
+    merged = conn.execute(_SQL["ready"], params).rowcount
+    if not merged:
+        return 0
+    counted = conn.execute("update lease set pass = pass + 1 where bucket = %(bucket)s returning pass", params).fetchone()
+    params["pass"] = counted[0] if counted else 0
+    conn.execute(_SQL["drop_merges"], params)
+    conn.execute(_SQL["end_doubles"], params)
+    conn.execute(_SQL["join_profiles"], params)
+    hold_out_again(conn, book, bucket)
+    for table in MOVED:
+        conn.execute(_moving(conn, table))
+    conn.execute(_SQL["bury"], params)
+    conn.execute(_SQL["freshen"], params)
+    hear_known(conn, book, bucket, int(str(params["pass"])))
+    conn.execute(_SQL["withdraw"], params)
+    return merged
+
+
+def _moving(conn: Connection, table: str) -> str:
+    """The statement that re-inserts a table's rows of the profiles that went under those that stay."""
+    columns = ", ".join(row[0] for row in conn.execute(_SQL["columns"], {"table": table}))
+    return f"""
+with gone as (
+    delete from {table} t using pair r
+    where t.bucket = r.loser_bucket and t.profile = r.loser
+    returning r.survivor_bucket, r.survivor, t.*
+)
+insert into {table} (bucket, profile, {columns})
+select survivor_bucket, survivor, {columns} from gone
+on conflict do nothing"""  # noqa: S608 - names of our own tables

@@ -1,0 +1,126 @@
+-- name: prepare_pairs
+-- The merges under way: each pair of profiles once.
+create temp table if not exists pair (
+    merge uuid, moment timestamptz, survivor uuid, survivor_bucket smallint, loser uuid, loser_bucket smallint
+) on commit delete rows
+
+-- name: waiting
+-- Whether any merge waits in the workspace's buckets.
+select distinct bucket from inbox
+where kind = 'merge' and bucket >= %(first)s and bucket < %(beyond)s and moment <= %(horizon)s
+
+-- name: ready
+-- Merges whose turn has come for both profiles: nothing of either is earlier, and no message of either is being rendered.
+insert into pair (merge, moment, survivor, survivor_bucket, loser, loser_bucket)
+select i.id, i.moment, (i.facts ->> 'survivor')::uuid, i.bucket, (i.facts ->> 'loser')::uuid,
+    (i.facts ->> 'loser_bucket')::smallint
+from inbox i
+join inbox o on o.kind = 'merge' and o.bucket = (i.facts ->> 'loser_bucket')::smallint and o.id = i.id
+    and o.profile = (i.facts ->> 'loser')::uuid
+where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 'survivor')::uuid and i.moment <= %(horizon)s
+    and not exists (
+        select from inbox e where e.bucket = i.bucket and e.profile = i.profile
+            and (e.moment, e.emitted, e.ord, e.id) < (i.moment, i.emitted, i.ord, i.id))
+    and not exists (
+        select from inbox e where e.bucket = o.bucket and e.profile = o.profile
+            and (e.moment, e.emitted, e.ord, e.id) < (o.moment, o.emitted, o.ord, o.id))
+    and not exists (
+        select from enrollment e where e.bucket = i.bucket and e.profile = i.profile and e.active and e.work_at < i.moment)
+    and not exists (
+        select from enrollment e where e.bucket = o.bucket and e.profile = o.profile and e.active and e.work_at < o.moment)
+    and not exists (select from message m where m.bucket = i.bucket and m.profile = i.profile and m.state = 'accepted')
+    and not exists (select from message m where m.bucket = o.bucket and m.profile = o.profile and m.state = 'accepted')
+
+-- name: hold_both
+-- Holds the buckets of both sides, in order, against passes over them.
+select bucket from lease where bucket = any(%(buckets)s) order by bucket for update
+
+-- name: drop_merges
+-- A merge that is done leaves both inboxes.
+delete from inbox i using pair r
+where i.kind = 'merge' and i.id = r.merge
+    and ((i.bucket = r.survivor_bucket and i.profile = r.survivor) or (i.bucket = r.loser_bucket and i.profile = r.loser))
+
+-- name: end_doubles
+-- Of two active enrollments of one flow and key the earlier stays (rule 30).
+with rivals as materialized (
+    select r.moment, r.survivor, r.survivor_bucket,
+        case when l.entered_at < s.entered_at then s.bucket else l.bucket end as bucket,
+        case when l.entered_at < s.entered_at then s.profile else l.profile end as profile,
+        case when l.entered_at < s.entered_at then s.id else l.id end as id
+    from pair r
+    join enrollment s on s.bucket = r.survivor_bucket and s.profile = r.survivor and s.active
+    join enrollment l on l.bucket = r.loser_bucket and l.profile = r.loser and l.active and l.flow = s.flow and l.key = s.key
+), ended as (
+    update enrollment e
+    set active = false, exited_at = v.moment, exit_reason = 'merged', work_at = 'infinity'
+    from rivals v
+    where e.bucket = v.bucket and e.profile = v.profile and e.id = v.id
+    returning e.id, e.flow, e.version, e.key, v.survivor, v.survivor_bucket, v.moment
+)
+insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, key)
+select survivor_bucket, survivor, %(pass)s, 10, id, %(workspace)s, moment, 'enrollment', flow, version, id, 'exited', 'merged', key
+from ended
+
+-- name: join_profiles
+-- Each property with its latest own time, the first source, the latest consent (the withdrawal on a tie), either's suppression.
+update profile s
+set properties = t.properties, stamps = t.stamps, consents = t.consents, suppressed = coalesce(s.suppressed, t.suppressed),
+    created_at = least(s.created_at, t.created_at), address = case when t.their_email then t.address else s.address end,
+    zone = coalesce((select z.zone from zone_span z where z.zone = t.properties ->> 'timezone' limit 1), %(zone)s)
+from (
+    select r.survivor, r.survivor_bucket, l.suppressed, l.created_at, l.address,
+        p.properties || coalesce(theirs.properties, '{}') as properties,
+        p.stamps || coalesce(theirs.stamps, '{}') as stamps,
+        p.consents || coalesce(consents.theirs, '{}') as consents,
+        coalesce(theirs.properties ? 'email', false) as their_email
+    from pair r
+    join profile p on p.bucket = r.survivor_bucket and p.id = r.survivor
+    join profile l on l.bucket = r.loser_bucket and l.id = r.loser
+    cross join lateral (
+        select jsonb_object_agg(j.key, j.value),
+            jsonb_object_agg(j.key, l.stamps -> j.key) filter (where l.stamps ? j.key)
+        from jsonb_each(l.properties) j
+        where case
+            when j.key = 'created_at' and not l.stamps ? j.key and not p.stamps ? j.key then l.created_at < p.created_at
+            when j.key = 'source' then coalesce((l.stamps ->> j.key)::bigint < (p.stamps ->> j.key)::bigint, true)
+            when not p.properties ? j.key then true
+            else coalesce((l.stamps ->> j.key)::bigint, -1) > coalesce((p.stamps ->> j.key)::bigint, -1) end
+    ) as theirs (properties, stamps)
+    cross join lateral (
+        select jsonb_object_agg(c.key, c.value)
+        from jsonb_each(l.consents) c
+        where coalesce((p.consents -> c.key ->> 'at')::bigint < (c.value ->> 'at')::bigint
+            or ((p.consents -> c.key ->> 'at')::bigint = (c.value ->> 'at')::bigint and not (c.value ->> 'on')::boolean), true)
+    ) as consents (theirs)
+) t
+where s.bucket = t.survivor_bucket and s.id = t.survivor
+
+-- name: bury
+-- The profile that went leaves a sign where it went to, for the links in its mails.
+update profile l
+set merged_into = r.survivor, properties = '{}', stamps = '{}', consents = '{}', address = null
+from pair r
+where l.bucket = r.loser_bucket and l.id = r.loser
+
+-- name: freshen
+-- Everybody enrolled in the merged profile hears what is known of it.
+insert into fresh (profile, enrollment, moment)
+select e.profile, e.id, r.moment
+from pair r
+join enrollment e on e.bucket = r.survivor_bucket and e.profile = r.survivor and e.active
+
+-- name: withdraw
+-- What is decided and not yet handed over when its enrollment ends is withdrawn.
+update delivery d
+set state = 'withdrawn', reason = e.exit_reason, settled_at = e.exited_at
+from pair r
+join enrollment e on e.bucket = r.survivor_bucket and e.profile = r.survivor and e.exited_at = r.moment
+join message m on m.bucket = e.bucket and m.profile = e.profile and m.enrollment = e.id
+where d.bucket = m.bucket and d.profile = m.profile and d.message = m.id and d.state = 'queued'
+    and e.exit_reason in ('exit_on', 'merged')
+
+-- name: columns
+-- The columns of a table beyond bucket and profile, in order.
+select attname from pg_attribute
+where attrelid = %(table)s::regclass and attnum > 2 and not attisdropped order by attnum

@@ -1,0 +1,128 @@
+-- name: prepare
+-- The working tables of a session: what the pass under way holds in its hand, gone with its commit.
+create temp table if not exists agenda (
+    profile uuid, due boolean, moment timestamptz, emitted boolean, ord bigint, kind text, id uuid, origin smallint,
+    name text, occurred_at timestamptz, properties jsonb, context jsonb, facts jsonb
+) on commit delete rows;
+create temp table if not exists candidate (
+    profile uuid, place bigint, flow text collate "C", version integer, key text collate "C", too_old boolean,
+    paused boolean
+) on commit delete rows;
+create temp table if not exists fresh (profile uuid, enrollment uuid, moment timestamptz) on commit delete rows;
+create temp table if not exists move (
+    profile uuid, enrollment uuid, version integer, target smallint, reached_at timestamptz, moment timestamptz, reason text
+) on commit delete rows;
+create temp table if not exists assignment (
+    profile uuid, enrollment uuid, place bigint, moment timestamptz, patch jsonb
+) on commit delete rows
+
+-- name: hold_lease
+-- Holds the bucket for this transaction, if the fence is still ours, and counts the pass: passes over one bucket never overlap.
+update lease set pass = pass + 1 where bucket = %(bucket)s and fence = %(fence)s returning pass
+
+-- name: pick
+-- At most the earliest item of each profile, by its own time (rule 1): an event as taken in, what is due, what was emitted. A
+-- profile waits while a message of its is being rendered, or while it is about to be merged.
+insert into agenda (profile, due, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts)
+with pending as materialized (
+    select distinct profile from inbox
+    where bucket = %(bucket)s and moment <= %(horizon)s
+    limit %(limit)s
+), overdue as materialized (
+    select profile from enrollment
+    where bucket = %(bucket)s and active and work_at <= %(horizon)s and flow <> all(%(paused)s)
+    order by work_at, profile
+    limit %(limit)s
+), whose as materialized (
+    select profile from pending union select profile from overdue
+)
+select w.profile, not taken, case when taken then i.moment
+        when e.work_at < %(late_before)s::timestamptz then %(horizon)s else e.work_at end,
+    taken and i.emitted, i.ord,
+    case when taken then i.kind else 'due' end, case when taken then i.id else e.id end,
+    i.origin, i.name, i.occurred_at, i.properties, i.context, i.facts
+from whose w
+left join lateral (
+    select i.* from inbox i
+    where i.bucket = %(bucket)s and i.profile = w.profile and i.moment <= %(horizon)s
+    order by i.moment, i.emitted, i.ord, i.id
+    limit 1
+) i on true
+left join lateral (
+    select e.id, e.work_at from enrollment e
+    where e.bucket = %(bucket)s and e.profile = w.profile and e.active and e.work_at <= %(horizon)s
+        and e.flow <> all(%(paused)s)
+    order by e.work_at, e.priority desc, e.due_at, e.flow, e.key
+    limit 1
+) e on true
+cross join lateral (
+    select i.id is not null and (e.id is null or i.moment < e.work_at or (i.moment = e.work_at and not i.emitted))
+) as head (taken)
+where not exists (
+    select from message m where m.bucket = %(bucket)s and m.profile = w.profile and m.state = 'accepted'
+) and not (taken and i.kind = 'merge')
+
+-- name: resolve_engagements
+-- What somebody did with "the newest such message sent by then" (a history says no more) becomes what life would have recorded.
+with found as (
+    select a.profile, a.properties ->> 'did' as did, a.properties -> 'url' as url,
+        coalesce((a.properties ->> 'machine')::boolean, false) as machine, m.id, m.message, m.flow, m.step, m.enrollment, m.topic
+    from agenda a
+    left join lateral (
+        select m.* from message m
+        where m.bucket = %(bucket)s and m.profile = a.profile and m.state = 'sent' and m.decided_at <= a.occurred_at
+            and m.message = a.properties ->> 'message'
+        order by m.decided_at desc, m.id limit 1
+    ) m on true
+    where a.kind = 'engage'
+)
+update agenda a
+set kind = case when f.id is null then 'missed' when f.machine then 'machine'
+        when f.did = 'unsubscribed' then 'consent' when f.did in ('bounced', 'complained') then 'suppress' else 'event' end,
+    origin = 1,
+    name = case when f.id is null or f.machine then '' else case f.did when 'opened' then 'Message Opened'
+        when 'clicked' then 'Message Clicked' when 'unsubscribed' then 'Unsubscribed' when 'bounced' then 'Message Bounced'
+        else 'Message Complained' end end,
+    properties = case when f.id is null then a.properties else jsonb_strip_nulls(jsonb_build_object('message', f.message,
+        'flow', f.flow, 'step', f.step, 'message_id', f.id, 'enrollment', f.enrollment, 'url', f.url,
+        'topic', case when f.did = 'unsubscribed' then f.topic end)) end,
+    facts = case f.did
+        when 'unsubscribed' then jsonb_build_object('topic', f.topic, 'granted', false, 'source', 'link')
+        when 'bounced' then '{"reason": "hard_bounce"}'::jsonb
+        when 'complained' then '{"reason": "complaint"}'::jsonb else '{}' end
+from found f
+where a.kind = 'engage' and a.profile = f.profile
+
+-- name: missed_engagements
+-- What was done with a message that had not been sent: reported, and nothing comes of it.
+select a.profile, a.occurred_at, a.properties ->> 'did', a.properties ->> 'message' from agenda a where a.kind = 'missed'
+
+-- name: survey
+-- What the pass has in its hand, by kind: which statements have anything to do.
+select kind, name, count(*)::integer, bool_or(emitted), bool_or(facts ? 'ambient' or facts ? 'source')
+from agenda group by kind, name
+
+-- name: drop_taken
+-- What is on the agenda leaves the inbox in the transaction that acts on it.
+delete from inbox i using agenda a
+where not a.due and i.bucket = %(bucket)s and i.profile = a.profile and i.moment = a.moment and i.emitted = a.emitted
+    and i.ord = a.ord and i.id = a.id
+
+-- name: promote
+-- Once nothing is due, all that was emitted at a moment is taken in as events together (rule 1).
+update inbox i set emitted = false
+from agenda a
+where a.emitted and i.bucket = %(bucket)s and i.profile = a.profile and i.moment = a.moment and i.emitted
+
+-- name: take_in
+-- An event taken in is known to every condition from here on (rule 10).
+insert into event (bucket, profile, id, name, occurred_at, received_at, origin, properties, context)
+select %(bucket)s, profile, id, name, occurred_at, moment, origin, properties, context
+from agenda where not due and name <> ''
+on conflict do nothing
+
+-- name: next_moment
+-- The earliest moment at which anything in the bucket can be worked.
+select least(
+    (select min(moment) from inbox where bucket = %(bucket)s),
+    (select min(work_at) from enrollment where bucket = %(bucket)s and active))

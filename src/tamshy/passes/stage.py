@@ -1,0 +1,138 @@
+"""One pass over one bucket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tamshy.advance import arrive, change, leave
+from tamshy.decide import accepted, decide, settle
+from tamshy.enroll import hear, listened_names, open_enrollments
+from tamshy.identify.applying import apply
+from tamshy.sqlkit import queries
+from tamshy.trigger import run as find_candidates
+from tamshy.trigger import starting_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from tamshy.advance import Evaluate
+    from tamshy.decide import Rendered
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.passes")
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """How far a pass may work.
+
+    ``until``: nothing later is touched. ``late_before``: what was due before is worked at ``until`` instead of its own moment
+    (the engine was away: an outage); None: everything at its own moment. ``limit``: profiles a pass takes at most.
+    """
+
+    until: datetime
+    late_before: datetime | None = None
+    limit: int = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What a pass did: items taken, of which events and due steps; ``lost``: the bucket is another worker's by now;
+    ``missed``: what a history says was done with messages that were not sent (profile, time, deed, message).
+    """
+
+    events: int = 0
+    due: int = 0
+    lost: bool = False
+    missed: tuple[tuple[object, ...], ...] = ()
+
+    @property
+    def items(self) -> int:
+        """How many items were worked."""
+        return self.events + self.due
+
+
+def prepare(conn: Connection) -> None:
+    """Make the session's working tables."""
+    conn.execute(_SQL["prepare"])
+    conn.commit()
+
+
+def hold(conn: Connection, bucket: int, fence: int) -> int | None:
+    """Hold the bucket for this transaction and count the pass; None: the fence is no longer ours."""
+    row = conn.execute(_SQL["hold_lease"], {"bucket": bucket, "fence": fence}).fetchone()
+    return None if row is None else int(row[0])
+
+
+def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Horizon, evaluate: Evaluate) -> Worked:
+    """Work one pass; the caller commits. Nothing was to do: ``items`` is 0."""
+    pass_ = hold(conn, bucket, fence)
+    if pass_ is None:
+        return Worked(lost=True)
+    params: dict[str, object] = {
+        "bucket": bucket,
+        "horizon": horizon.until,
+        "late_before": horizon.late_before,
+        "limit": horizon.limit,
+        "paused": sorted(book.paused),
+    }
+    if not conn.execute(_SQL["pick"], params).rowcount:
+        return Worked()
+    survey = conn.execute(_SQL["survey"]).fetchall()
+    missed: tuple[tuple[object, ...], ...] = ()
+    if any(row[0] == "engage" for row in survey):
+        conn.execute(_SQL["resolve_engagements"], params)
+        missed = tuple(conn.execute(_SQL["missed_engagements"]))
+        survey = conn.execute(_SQL["survey"]).fetchall()
+    events = sum(row[2] for row in survey if row[0] != "due")
+    due = sum(row[2] for row in survey if row[0] == "due")
+    if events:
+        _take_in(conn, book, bucket, pass_, survey)
+    if due:
+        change(conn, book, bucket, pass_, evaluate)
+        leave(conn, book, bucket)
+        decide(conn, book, bucket, pass_)
+    arrive(conn, book, bucket, pass_)
+    return Worked(events, due, missed=missed)
+
+
+def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: Sequence[tuple[object, ...]]) -> None:
+    """Events, as taken in: properties, exits, conversions, waits for it, then triggers (rule 1)."""
+    taken = [row for row in survey if row[0] != "due"]
+    names = {str(row[1]) for row in taken}
+    params = {"bucket": bucket}
+    conn.execute(_SQL["drop_taken"], params)
+    if any(row[3] for row in taken):
+        conn.execute(_SQL["promote"], params)
+    apply(conn, book, bucket, pass_, {str(row[0]) for row in taken}, ambient=any(row[4] for row in taken))
+    conn.execute(_SQL["take_in"], params)
+    heard = names & listened_names(book)
+    if heard:
+        hear(conn, book, bucket, pass_, heard)
+    if names & starting_names(book) and find_candidates(conn, book, bucket):
+        open_enrollments(conn, book, bucket, pass_)
+
+
+def settle_rendered(
+    conn: Connection,
+    book: Rulebook,
+    bucket: int,
+    fence: int,
+    limit: int,
+    render: Callable[[Sequence[tuple[object, ...]]], Sequence[Rendered]],
+    *,
+    keep_content: bool,
+) -> int:
+    """Render the bucket's accepted messages and move their enrollments on; the caller commits. Returns how many."""
+    pass_ = hold(conn, bucket, fence)
+    if pass_ is None:
+        return 0
+    rows = accepted(conn, bucket, limit)
+    if not rows:
+        return 0
+    settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content)
+    arrive(conn, book, bucket, pass_)
+    return len(rows)

@@ -1,0 +1,21 @@
+"""Publishing a workspace folder: immutable versions of its flows and messages, and the rulebook that stages work by.
+
+Reads the texts of a folder and what is published already; leaves ``workspace``, ``definition``, ``publication``, ``flow``,
+``flow_version``, ``message_version``, and the people inside changed flows at their place in the new version.
+"""
+
+from __future__ import annotations
+
+from tamshy.publish.loading import load_rulebook, published_files, workspace_names
+from tamshy.publish.publishing import CompileMessage, Published, Unpublishable, create_workspace, publish
+
+__all__ = [
+    "CompileMessage",
+    "Published",
+    "Unpublishable",
+    "create_workspace",
+    "load_rulebook",
+    "publish",
+    "published_files",
+    "workspace_names",
+]

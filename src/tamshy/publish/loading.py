@@ -1,0 +1,70 @@
+"""Making the rulebook of what is published."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tamshy.language.workspace import read_workspace
+from tamshy.language.model import MessageKind
+from tamshy.language.program import program
+from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow
+from tamshy.sqlkit import queries
+
+if TYPE_CHECKING:
+    from tamshy.language.model import Flow
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.publish")
+
+
+def workspace_names(conn: Connection) -> list[str]:
+    """The names of all workspaces, the first one made first."""
+    return [row[0] for row in conn.execute(_SQL["workspaces"])]
+
+
+def published_files(conn: Connection, workspace: int) -> dict[str, str]:
+    """The published texts by path, exactly as written."""
+    return dict(conn.execute(_SQL["files"], {"workspace": workspace}).fetchall())
+
+
+def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
+    """Read the rulebook of a workspace: its settings, its messages, and every flow version that still matters.
+
+    Raises LookupError where there is no such workspace.
+    """
+    row = conn.execute(_SQL["workspace"], {"name": name}).fetchone()
+    if row is None:
+        msg = f"there is no workspace {name!r}"
+        raise LookupError(msg)
+    id_, first, buckets = row
+    files = published_files(conn, id_)
+    workspace, _ = read_workspace(files)
+    span = {"workspace": id_, "first": first, "beyond": first + buckets}
+    running: list[RunningFlow] = []
+    older: dict[int, dict[str, Flow]] = {}
+    for version, flow_name, source, publication, live in conn.execute(_SQL["running_versions"], span).fetchall():
+        if files.get(f"flows/{flow_name}.yaml") == source:
+            flow = workspace.flows[flow_name]
+        else:
+            if publication not in older:
+                older[publication] = _flows_of(conn, id_, publication)
+            flow = older[publication][flow_name]
+        running.append(RunningFlow(version, flow, program(flow), live))
+    default = workspace.settings.topics[0].name if workspace.settings.topics else ""
+    numbers = {row[0]: row[1] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
+    messages = {
+        message.name: PublishedMessage(
+            numbers[message.name], message.name, message.kind is MessageKind.MARKETING, message.topic or default
+        )
+        for message in workspace.messages.values()
+    }
+    paused = frozenset(row[0] for row in conn.execute(_SQL["paused"], {"workspace": id_}))
+    return Rulebook(id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused)
+
+
+def _flows_of(conn: Connection, workspace: int, number: int) -> dict[str, Flow]:
+    row = conn.execute(_SQL["publication"], {"workspace": workspace, "number": number}).fetchone()
+    files = {} if row is None else row[0]
+    read, _ = read_workspace(files if isinstance(files, dict) else json.loads(files))
+    return read.flows

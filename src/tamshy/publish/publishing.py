@@ -1,0 +1,193 @@
+"""Publishing: one transaction from a folder's texts to live versions, with the people inside moved along."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tamshy.advance import arrive
+from tamshy.language.workspace import read_workspace
+from tamshy.language.model import InFlight
+from tamshy.language.program import program
+from tamshy.publish.loading import load_rulebook
+from tamshy.sqlkit import queries, rows_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tamshy.language.model import Flow, Message, Problem, Settings, Workspace
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.publish")
+
+
+class CompileMessage(Protocol):
+    """Compiles a message into what rendering works from (JSON), with the problems that forbid it."""
+
+    def __call__(self, message: Message, settings: Settings) -> tuple[dict[str, object], list[Problem]]:
+        """Compile one message."""
+
+
+class Unpublishable(Exception):
+    """The folder has problems; nothing was changed."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        """Keep every problem, in order of place."""
+        super().__init__("\n".join(str(problem) for problem in sorted(problems)))
+        self.problems = sorted(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did: the flows with a new version, the messages with a new version, the flows archived."""
+
+    flows: tuple[str, ...]
+    messages: tuple[str, ...]
+    archived: tuple[str, ...]
+    moved: int
+
+
+def create_workspace(conn: Connection, name: str, *, buckets: int) -> int:
+    """Make the workspace of that name, if it is not there; returns its id."""
+    row = conn.execute(_SQL["create_workspace"], {"name": name, "buckets": buckets}).fetchone()
+    if row is None:
+        row = conn.execute(_SQL["workspace"], {"name": name}).fetchone()
+    if row is None:
+        msg = f"the workspace {name!r} was removed while it was being made"
+        raise LookupError(msg)
+    conn.execute(_SQL["create_leases"], {"first": row[1], "last": row[1] + row[2] - 1})
+    return int(row[0])
+
+
+def publish(
+    conn: Connection, name: str, files: Mapping[str, str], *, at: datetime, compile_message: CompileMessage
+) -> Published:
+    """Publish the texts of a folder in the workspace of that name; the caller commits.
+
+    Raises Unpublishable (nothing is changed) where the texts have problems.
+    """
+    workspace, problems = read_workspace(files)
+    compiled: dict[str, dict[str, object]] = {}
+    if not problems:
+        for message in workspace.messages.values():
+            compiled[message.name], found = compile_message(message, workspace.settings)
+            problems += found
+    if problems:
+        raise Unpublishable(problems)
+    row = conn.execute(_SQL["workspace"], {"name": name}).fetchone()
+    if row is None:
+        msg = f"there is no workspace {name!r}"
+        raise LookupError(msg)
+    before = load_rulebook(conn, name)
+    number = _write_texts(conn, before.workspace, workspace, at)
+    messages = _write_messages(conn, before.workspace, compiled, at)
+    flows, archived = _write_flows(conn, before.workspace, workspace, number, at)
+    moved = _move_people(conn, before, name, flows, archived, at)
+    return Published(tuple(flows), tuple(messages), tuple(archived), moved)
+
+
+def _write_texts(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> int:
+    rows = [{"path": path, "content": content} for path, content in sorted(workspace.sources.items())]
+    conn.execute(_SQL["drop_files"], {"workspace": id_, "paths": list(workspace.sources)})
+    conn.execute(_SQL["write_files"], {"workspace": id_, "rows": rows_json(rows)})
+    row = conn.execute(_SQL["next_publication"], {"workspace": id_}).fetchone()
+    number = int(row[0]) if row else 1
+    conn.execute(
+        _SQL["write_publication"],
+        {"workspace": id_, "number": number, "at": at, "files": json.dumps(workspace.sources)},
+    )
+    return number
+
+
+def _write_messages(conn: Connection, id_: int, compiled: dict[str, dict[str, object]], at: datetime) -> list[str]:
+    """A version for each message that compiles to something else than before."""
+    before = {row[0]: row[2] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
+    changed: list[str] = []
+    for name, parts in sorted(compiled.items()):
+        text = rows_json([parts])[1:-1]
+        if before.get(name) != json.loads(text):
+            changed.append(name)
+            conn.execute(_SQL["write_message"], {"workspace": id_, "message": name, "compiled": text, "at": at})
+    return changed
+
+
+def _write_flows(
+    conn: Connection, id_: int, workspace: Workspace, number: int, at: datetime
+) -> tuple[list[str], list[str]]:
+    """A version for each flow whose text has changed; flows whose text is gone are archived."""
+    live = {row[0]: row for row in conn.execute(_SQL["live_versions"], {"workspace": id_}).fetchall()}
+    changed: list[str] = []
+    for name in sorted(workspace.flows):
+        source = workspace.sources[f"flows/{name}.yaml"]
+        if name in live and live[name][3] == source and not live[name][4]:
+            continue
+        changed.append(name)
+        conn.execute(_SQL["register_flow"], {"workspace": id_, "flow": name})
+        row = conn.execute(
+            _SQL["write_version"],
+            {"workspace": id_, "flow": name, "source": source, "publication": number, "at": at},
+        ).fetchone()
+        conn.execute(_SQL["write_flow"], {"workspace": id_, "flow": name, "version": row[0] if row else None})
+    archived = sorted(name for name, row in live.items() if name not in workspace.flows and not row[4])
+    for name in archived:
+        conn.execute(_SQL["archive"], {"workspace": id_, "flow": name})
+    return changed, archived
+
+
+def _move_people(
+    conn: Connection, before: Rulebook, name: str, flows: list[str], archived: list[str], at: datetime
+) -> int:
+    """People inside changed flows follow into the new version, those inside archived ones leave."""
+    if not before.flows:
+        return 0
+    now = load_rulebook(conn, name)
+    newest = {running.name: running for running in now.flows if running.live}
+    moved = 0
+    for running in before.flows:
+        if running.name in archived:
+            moved += _empty(conn, now, running.name, at)
+        elif running.name in flows and newest[running.name].flow.in_flight is InFlight.FOLLOW:
+            target = newest[running.name]
+            moved += _follow(conn, now, running.version, running.flow, target.version, target.flow, at)
+    return moved
+
+
+def _follow(conn: Connection, book: Rulebook, old_id: int, old: Flow, new_id: int, new: Flow, at: datetime) -> int:
+    from tamshy.language import step_mapping
+
+    mapping = step_mapping(old, new)
+    places = {node.step.id: node.index for node in program(new).nodes}
+    rows: list[dict[str, object]] = []
+    for node in program(old).nodes:
+        to = mapping[node.step.id]
+        kept = to == node.step.id or (to is not None and node.step.id not in places)
+        rows.append({"step": node.index, "target": None if to is None else places[to], "same": kept})
+    moved = 0
+    for bucket in _buckets(conn, book, old.name):
+        conn.execute(
+            _SQL["follow"],
+            {"bucket": bucket, "old": old_id, "version": new_id, "rows": rows_json(rows), "at": at},
+        )
+        moved += arrive(conn, book, bucket, 0)
+        conn.execute("delete from move")
+    return moved
+
+
+def _empty(conn: Connection, book: Rulebook, flow: str, at: datetime) -> int:
+    moved = 0
+    for bucket in _buckets(conn, book, flow):
+        conn.execute(
+            _SQL["leave_archived"], {"bucket": bucket, "flow": flow, "workspace": book.workspace, "at": at}
+        )
+        moved += arrive(conn, book, bucket, 0)
+        conn.execute("delete from move")
+    return moved
+
+
+def _buckets(conn: Connection, book: Rulebook, flow: str) -> list[int]:
+    span = {"first": book.first_bucket, "beyond": book.first_bucket + book.buckets, "flow": flow}
+    return [row[0] for row in conn.execute(_SQL["buckets_inside"], span)]
+

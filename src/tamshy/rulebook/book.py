@@ -1,0 +1,98 @@
+"""The published rules of one workspace as values, and the statements made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tamshy.domain.duration import Duration
+    from tamshy.language.model import Flow, Settings
+    from tamshy.language.program import Node, Program
+
+PLACES_PER_VERSION: Final = 1000
+"""A place in SQL is ``version * PLACES_PER_VERSION + index of the step``: one number to tell steps apart by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with the values it is compiled with; a pass adds its own (``bucket``, ``moment`` …) when it runs."""
+
+    sql: str
+    params: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedMessage:
+    """The newest version of a message: its number in ``message_version`` and what deciding asks of it."""
+
+    version: int
+    name: str
+    marketing: bool
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningFlow:
+    """A flow version that takes newcomers (``live``) or still has people inside."""
+
+    version: int
+    flow: Flow
+    program: Program
+    live: bool
+
+    @property
+    def name(self) -> str:
+        """The flow's name."""
+        return self.flow.name
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A step of a running flow with its number in SQL."""
+
+    number: int
+    running: RunningFlow
+    node: Node
+
+
+@dataclass(frozen=True, eq=False)
+class Rulebook:
+    """All that the stages know of a workspace's rules. Equal only to itself: a change makes a new one.
+
+    ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody.
+    """
+
+    workspace: int
+    name: str
+    first_bucket: int
+    buckets: int
+    settings: Settings
+    flows: tuple[RunningFlow, ...]
+    messages: dict[str, PublishedMessage]
+    seed: int = 0
+    paused: frozenset[str] = frozenset()
+    _statements: dict[str, Statement | None] = field(default_factory=dict)
+
+    def places(self) -> Iterator[Place]:
+        """Every step of every running flow."""
+        for running in self.flows:
+            for node in running.program.nodes:
+                yield Place(running.version * PLACES_PER_VERSION + node.index, running, node)
+
+    def statement(self, name: str, build: Callable[[Rulebook], Statement | None]) -> Statement | None:
+        """The statement of that name, compiled once; None where these rules need none."""
+        if name not in self._statements:
+            self._statements[name] = build(self)
+        return self._statements[name]
+
+    @property
+    def default_topic(self) -> str:
+        """The first topic listed is the workspace's (rule 23); without any there is one nobody has consented to."""
+        return self.settings.topics[0].name if self.settings.topics else ""
+
+    def caps(self) -> tuple[tuple[int, Duration], ...]:
+        """The frequency caps: how many messages in how long."""
+        return tuple((cap.messages, cap.per) for cap in self.settings.caps)

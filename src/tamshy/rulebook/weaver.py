@@ -1,0 +1,97 @@
+"""Weaves conditions of many flows into one statement: shared parameters, one row shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tamshy.conditions import Environment, Tested, compile_condition, compile_match, key_sql, moment_sql
+
+if TYPE_CHECKING:
+    from tamshy.language.model import Condition, EventMatch, Ref
+    from tamshy.rulebook.book import Rulebook
+
+
+TESTED: Final = Tested("x.t_props", "x.t_ctx", "x.t_at")
+"""The event of the agenda, where ``x`` is an enrollment that hears it."""
+
+EVENT_ROWS: Final = """
+    select a.profile, p.bucket, a.moment, p.zone, p.properties as props, p.consents, p.die, null::uuid as enrollment,
+        null::text as flow, null::timestamptz as entered_at, null::jsonb as reached,
+        a.properties as ev_props, a.context as ev_ctx, a.occurred_at as ev_at, a.name, a.id
+    from agenda a
+    join profile p on p.bucket = %(bucket)s and p.id = a.profile
+    where not a.due and a.name <> ''"""
+"""``x`` for the events of the agenda that may start something."""
+
+DUE_ROWS: Final = """
+    select e.bucket, e.profile, a.moment, p.zone, p.properties as props, p.consents, e.id as enrollment, e.flow, e.version,
+        e.entered_at, e.reached, n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, n.name as ev_name,
+        e.version::bigint * 1000 + e.step as place, e.step, e.visit, e.key, e.reached_at, e.due_at, e.met_at, e.held_out,
+        e.trigger_event, e.vars, p.address, p.suppressed, p.stamps
+    from agenda a
+    join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id
+    join profile p on p.bucket = %(bucket)s and p.id = a.profile
+    join entry n on n.bucket = %(bucket)s and n.profile = a.profile and n.enrollment = e.id
+    where a.due"""
+"""``x`` for the enrollments of the agenda whose step is due."""
+
+
+class Weaver:
+    """Compiles conditions for the row ``x`` and keeps their parameters together."""
+
+    def __init__(self, book: Rulebook) -> None:
+        """Start a statement of this rulebook; ``params`` fills as its parts are compiled."""
+        self.params: dict[str, object] = {}
+        self._book = book
+        self._count = 0
+
+    def literal(self, value: object, type_: str) -> str:
+        """A value as a typed parameter."""
+        name = f"v{self._next()}"
+        self.params[name] = value
+        return f"%({name})s::{type_}"
+
+    def condition(self, condition: Condition) -> str:
+        """A condition on ``x``; never null."""
+        fragment = compile_condition(condition, self._environment())
+        self.params.update(fragment.params)
+        return f"({fragment.sql})"
+
+    def match(self, match: EventMatch, tested: Tested) -> str:
+        """The ``where`` and ``same`` of an event match; empty where it has neither."""
+        if match.where is None and not match.same:
+            return ""
+        fragment = compile_match(match, self._environment(), tested)
+        self.params.update(fragment.params)
+        return f"({fragment.sql})"
+
+    def key(self, ref: Ref) -> str:
+        """An enrollment's key (rule 12)."""
+        fragment = key_sql(ref, self._environment())
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def moment(self, ref: Ref) -> str:
+        """The moment that the data holds, or null."""
+        fragment = moment_sql(ref, self._environment())
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def number(self, paths: tuple[tuple[str, ...], ...], tested: Tested) -> str:
+        """The first of these properties of an event that is there, as a number; null where it is none."""
+        found = ", ".join(
+            f"nullif({tested.properties} #> {self.literal(list(path), 'text[]')}, 'null'::jsonb)" for path in paths
+        )
+        return (
+            f"(select case when jsonb_typeof(f.v) = 'number' then (f.v #>> '{{}}')::numeric end"
+            f" from (select coalesce({found}) as v) f)"
+        )
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _environment(self) -> Environment:
+        settings = self._book.settings
+        topics = {topic.name: topic.default for topic in settings.topics}
+        return Environment(topics=topics, zone=settings.timezone, prefix=f"c{self._next()}_", bucket="%(bucket)s::smallint")

@@ -1,0 +1,11 @@
+"""The worker's twin: the same passes on an empty schema and a virtual clock, sending nothing.
+
+Reads a workspace folder and a history; leaves the journal of what would have happened, as lines.
+"""
+
+from __future__ import annotations
+
+from tamshy.simulate.lines import journal_lines, moment_text
+from tamshy.simulate.playing import Play, Refused, open_stage, play
+
+__all__ = ["Play", "Refused", "journal_lines", "moment_text", "open_stage", "play"]

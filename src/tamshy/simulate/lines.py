@@ -1,0 +1,56 @@
+"""The lines that a simulation prints: one JSON object for each entry, refusal, exit and decision."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tamshy.sqlkit import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.simulate")
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment in UTC with ``Z``; milliseconds only where they are not zero."""
+    utc = moment.astimezone(UTC)
+    text = utc.strftime("%Y-%m-%dT%H:%M:%S")
+    milliseconds = utc.microsecond // 1000
+    return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
+
+
+def journal_lines(conn: Connection, until: datetime) -> Iterator[dict[str, object]]:
+    """The journal up to a moment as the lines of ``simulate``, in their order."""
+    for row in conn.execute(_SQL["journal"], {"until": until}):
+        yield _line(row)
+
+
+def _line(row: tuple[object, ...]) -> dict[str, object]:
+    at, kind, profile, flow, step, message, outcome, reason, until, address, locale, subject, key, _ = row
+    line: dict[str, object] = {"at": moment_text(at), "kind": kind, "profile": profile, "flow": flow}  # type: ignore[arg-type]
+    if kind == "enrollment":
+        line["state"] = outcome
+        if reason is not None:
+            line["reason"] = reason
+        line["key"] = key
+        return line
+    line.update(step=step, message=message, decision=outcome)
+    if outcome == "sent":
+        line.update(to=address, locale=locale, subject=subject, arm={})
+    else:
+        line["reason"] = reason
+    if until is not None:
+        line["until"] = moment_text(until)  # type: ignore[arg-type]
+    return line
+
+
+def line_text(line: dict[str, object]) -> str:
+    """A line as JSON text, keys in their order."""
+    return orjson.dumps(line).decode()

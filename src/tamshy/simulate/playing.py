@@ -1,0 +1,181 @@
+"""Playing a history: an empty schema, the folder published at the beginning, passes until nothing waits."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from tamshy.domain.calendar import known_zone
+from tamshy.domain.call import Call, CallKind
+from tamshy.ingest import WorkspaceRef, store
+from tamshy.language.model import SetProperties, WaitUntilTime
+from tamshy.passes import Horizon, merge_ready, prepare, run, settle_rendered
+from tamshy.passes.rendering import Links, LiquidValues, Press
+from tamshy.publish import create_workspace, load_rulebook, publish
+from tamshy.sqlkit import connect, migrate, quoted
+from tamshy.sqlkit.calendar import fill_zones
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from uuid import UUID
+
+    from tamshy.ingest import Engage, History
+    from tamshy.passes.rendering import Renderer
+    from tamshy.publish import CompileMessage
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+SCHEMA_FILES: Final = "tamshy.schema.sql"
+WORKSPACE: Final = "simulation"
+_LOAD: Final = 5000
+_RENDER: Final = 2000
+_LONGEST: Final = timedelta(days=366)
+_FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Refused(Exception):
+    """What was asked for cannot be played, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What came of a play: how far it went, what was done, and what a history said that could not be."""
+
+    until: datetime
+    passes: int
+    items: int
+    missed: tuple[tuple[object, ...], ...] = field(default=())
+
+
+@contextmanager
+def open_stage(dsn: str, schema: str) -> Iterator[Connection]:
+    """An empty schema with all tables, for one play or many; gone at the end."""
+    with connect(dsn, application="tamshy simulate") as admin:
+        migrate(admin, SCHEMA_FILES, schema)
+    conn = connect(dsn, schema=schema, application="tamshy simulate")
+    try:
+        prepare(conn)
+        yield conn
+    finally:
+        conn.close()
+        with connect(dsn, autocommit=True, application="tamshy simulate") as admin:
+            admin.execute(f"drop schema if exists {quoted(schema)} cascade")
+
+
+def play(
+    conn: Connection,
+    files: Mapping[str, str],
+    history: History,
+    *,
+    compile_message: CompileMessage,
+    renderer: Renderer,
+    until: datetime | None = None,
+    seed: int = 0,
+    progress: Callable[[datetime, int], None] = lambda _moment, _items: None,
+) -> Play:
+    """Play a history through the flows of a folder, on a stage as `open_stage` gives it.
+
+    ``until``: nothing later is decided; None: until nothing waits, at most a year after the last event. ``progress`` is told
+    how far passes have come. Raises ``publish.Unpublishable`` where the folder has problems.
+    """
+    create_workspace(conn, WORKSPACE, buckets=1)
+    publish(conn, WORKSPACE, files, at=_BEGINNING, compile_message=compile_message)
+    book = load_rulebook(conn, WORKSPACE, seed=seed)
+    fill_zones(conn, zones_of(book, history))
+    conn.commit()
+    last = load(conn, book, history)
+    horizon = until if until is not None else (last + _LONGEST if last is not None else _FOREVER)
+    return _work(conn, book, horizon, renderer, progress)
+
+
+def zones_of(book: Rulebook, history: History) -> list[str] | None:
+    """The zones that a play can come to; None (all there are) where a flow writes zones itself."""
+    zones = {book.settings.timezone}
+    for place in book.places():
+        step = place.node.step
+        if isinstance(step, SetProperties) and any(path == ("timezone",) for path, _ in step.assignments):
+            return None
+        if isinstance(step, WaitUntilTime) and step.zone is not None:
+            zones.add(step.zone)
+    for call in history.calls:
+        for said in (call.properties.get("timezone"), call.context.get("timezone")):
+            if isinstance(said, str) and said not in zones and known_zone(said):
+                zones.add(said)
+    return sorted(zones)
+
+
+def load(conn: Connection, book: Rulebook, history: History) -> datetime | None:
+    """Put a history into the inbox, tied to its profiles in the order of arrival; returns when the last of it arrives."""
+    settings = book.settings
+    ref = WorkspaceRef(
+        book.workspace, book.name, book.buckets, settings.timezone, settings.merge_on, book.default_topic, book.first_bucket
+    )
+    calls = [*history.calls, *(_engagement(engage) for engage in history.engages)]
+    calls.sort(key=attrgetter("ord"))
+    for start in range(0, len(calls), _LOAD):
+        store(conn, ref, calls[start : start + _LOAD])
+        conn.commit()
+    conn.execute("analyze inbox")
+    conn.execute("analyze profile")
+    conn.commit()
+    return max((call.received_at for call in calls), default=None)
+
+
+def _engagement(engage: Engage) -> Call:
+    return Call(
+        kind=CallKind.ENGAGE,
+        occurred_at=engage.occurred_at,
+        received_at=engage.received_at,
+        ord=engage.ord,
+        user_id=engage.user_id,
+        anonymous_id=engage.anonymous_id,
+        properties={"message": engage.message, "did": engage.did, "url": engage.url, "machine": engage.machine},
+        origin=1,
+    )
+
+
+def _no_links(_bucket: int, _profile: UUID, _message: UUID) -> Links:
+    return Links()
+
+
+def _work(
+    conn: Connection,
+    book: Rulebook,
+    until: datetime,
+    renderer: Renderer,
+    progress: Callable[[datetime, int], None],
+) -> Play:
+    """Passes until nothing can be worked up to the horizon."""
+    bucket = book.first_bucket
+    press = Press(renderer, _no_links)
+    evaluate = LiquidValues(book.settings)
+    horizon = Horizon(until, None, 1_000_000)
+    passes = items = 0
+    missed: list[tuple[object, ...]] = []
+
+    def render(rows: Sequence[tuple[object, ...]]) -> Sequence[object]:
+        return press.render(conn, bucket, rows)
+
+    while True:
+        worked = run(conn, book, bucket, 0, horizon, evaluate)
+        conn.commit()
+        rendered = 0
+        while done := settle_rendered(conn, book, bucket, 0, _RENDER, render, keep_content=False):  # type: ignore[arg-type]
+            conn.commit()
+            rendered += done
+        conn.commit()
+        merged = merge_ready(conn, book, until)
+        passes += 1
+        items += worked.items
+        missed.extend(worked.missed)
+        if not (worked.items or rendered or merged):
+            return Play(until, passes, items, tuple(missed))
+        if passes & (passes - 1) == 0 and passes <= 256:  # noqa: PLR2004 - tables grow fast at first, then slowly
+            for table in ("event", "enrollment", "entry", "message", "journal", "inbox"):
+                conn.execute(f"analyze {table}")
+            conn.commit()
+        progress(until, items)

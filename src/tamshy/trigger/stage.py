@@ -1,0 +1,70 @@
+"""Matching events with triggers, a set at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tamshy.rulebook import Statement
+from tamshy.rulebook.weaver import EVENT_ROWS, Weaver
+from tamshy.sqlkit.calendar import add_sql
+
+if TYPE_CHECKING:
+    from tamshy.rulebook import Rulebook, RunningFlow
+    from tamshy.sqlkit import Connection
+
+
+def run(conn: Connection, book: Rulebook, bucket: int) -> int:
+    """Leave the candidates of the agenda's events in ``candidate``; returns how many."""
+    statement = book.statement("trigger", build)
+    if statement is None:
+        return 0
+    params = statement.params | {"bucket": bucket, "workspace": book.workspace}
+    return conn.execute(statement.sql, params).rowcount
+
+
+def starting_names(book: Rulebook) -> frozenset[str]:
+    """The names of the events that can start a flow."""
+    return frozenset(trigger.event for running in book.flows if running.live for trigger in running.flow.triggers)
+
+
+def build(book: Rulebook) -> Statement | None:
+    """Compile all triggers of the workspace into one statement; None where there are none."""
+    weave = Weaver(book)
+    listeners: list[str] = []
+    where: list[str] = []
+    too_old: list[str] = []
+    keys: list[str] = []
+    place = 0
+    for running in book.flows:
+        if not running.live:
+            continue
+        for trigger in running.flow.triggers:
+            place += 1
+            listeners.append(_listener(weave, running, place, trigger.event))
+            if trigger.where is not None:
+                where.append(f"when {place} then {weave.condition(trigger.where)}")
+            oldest = add_sql("x.moment", "x.zone", -trigger.max_age)
+            too_old.append(f"when {place} then x.ev_at < {oldest}")
+            if running.flow.per is not None:
+                keys.append(f"when {place} then {weave.key(running.flow.per)}")
+    if not listeners:
+        return None
+    matches = f"case l.place {' '.join(where)} else true end" if where else "true"
+    key = f"case l.place {' '.join(keys)} else '' end" if keys else "''"
+    sql = f"""
+insert into candidate (profile, place, flow, version, key, too_old, paused)
+select distinct on (t.profile, t.flow) t.profile, t.place, t.flow, t.version, t.key, t.too_old, f.paused
+from (
+    select x.profile, l.place, l.flow, l.version, {key} as key, case l.place {" ".join(too_old)} end as too_old
+    from ({EVENT_ROWS}) x
+    join (values {", ".join(listeners)}) as l (place, name, flow, version) on l.name = x.name
+    where {matches}
+) t
+join flow f on f.workspace = %(workspace)s and f.name = t.flow
+order by t.profile, t.flow, t.too_old, t.place"""
+    return Statement(sql, weave.params)
+
+
+def _listener(weave: Weaver, running: RunningFlow, place: int, event: str) -> str:
+    name, flow = weave.literal(event, "text"), weave.literal(running.name, "text")
+    return f'({place}, {name}, {flow} collate "C", {running.version})'

@@ -1,0 +1,50 @@
+"""Leases on buckets: several workers share them out by themselves; a stale owner's fence no longer fits."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from tamshy.sqlkit import queries
+
+if TYPE_CHECKING:
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.worker")
+LEASE: Final = timedelta(seconds=15)
+"""How long a lease lasts without being renewed: a dead worker's buckets are idle for no longer."""
+
+
+class Leases:
+    """The buckets of one worker, with the fence each was taken under."""
+
+    def __init__(self, owner: str) -> None:
+        """Start without any; ``owner`` tells workers apart."""
+        self.owner = owner
+        self.held: dict[int, int] = {}
+
+    def share_out(self, conn: Connection, now: datetime) -> None:
+        """Renew what is held, give back what is beyond our share, take what is free; commits. ``now`` is real time."""
+        self.held = dict(conn.execute(_SQL["renew"], {"owner": self.owner, "until": now + LEASE}).fetchall())
+        others = self._number(conn, "others", now)
+        total = self._number(conn, "total", now)
+        share = -(-total // (others + 1))
+        beyond = sorted(self.held)[share:]
+        if beyond:
+            conn.execute(_SQL["give_back"], {"owner": self.owner, "buckets": beyond})
+            for bucket in beyond:
+                del self.held[bucket]
+        if len(self.held) < share:
+            params = {"owner": self.owner, "until": now + LEASE, "now": now, "count": share - len(self.held)}
+            self.held.update(conn.execute(_SQL["take"], params).fetchall())
+        conn.commit()
+
+    def give_back(self, conn: Connection) -> None:
+        """Give everything back, so that others need not wait for it to run out; commits."""
+        conn.execute(_SQL["give_back"], {"owner": self.owner, "buckets": sorted(self.held)})
+        conn.commit()
+        self.held = {}
+
+    def _number(self, conn: Connection, name: str, now: datetime) -> int:
+        row = conn.execute(_SQL[name], {"owner": self.owner, "now": now}).fetchone()
+        return int(row[0]) if row else 0

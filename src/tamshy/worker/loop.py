@@ -1,0 +1,195 @@
+"""The worker's loop."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+from tamshy.passes import Horizon, merge_ready, prepare, run, settle_rendered
+from tamshy.passes.rendering import LiquidValues, Press
+from tamshy.publish import load_rulebook
+from tamshy.sqlkit import DatabaseUnavailable, connect, is_retryable, queries
+from tamshy.worker.leasing import Leases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tamshy.decide import Rendered
+    from tamshy.passes.rendering import MakeLinks, Renderer
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.worker")
+_LOG = logging.getLogger("tamshy.worker")
+
+SHARING: Final = 1.0
+"""Seconds between two looks at leases and publications."""
+REST: Final = 0.1
+"""Seconds of rest when nothing was to do."""
+AGAIN: Final = 5.0
+"""Seconds that a bucket rests after an unexpected error."""
+RENDER_LIMIT: Final = 500
+BEHIND: Final = 60.0
+"""Real seconds behind which the engine counts as away: then the horizon takes the moment's place."""
+
+
+class Clock(Protocol):
+    """Where the worker reads time: the shop's, which may run faster than life, and the machine's."""
+
+    speed: float
+
+    def now(self) -> datetime:
+        """The shop's time."""
+
+    def real(self) -> datetime:
+        """The machine's time, for leases."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """A workspace's rulebook with the publication and pauses it was read at."""
+
+    mark: tuple[object, ...]
+    book: Rulebook
+    values: LiquidValues
+
+
+class Worker:
+    """One worker process: passes over the buckets it holds, until it is told to stop."""
+
+    def __init__(  # noqa: PLR0913 - the composition root hands in everything a worker may not fetch itself
+        self,
+        dsn: str,
+        owner: str,
+        clock: Clock,
+        renderer: Renderer,
+        links: MakeLinks,
+        wait: Callable[[float], bool],
+        *,
+        deliver: bool = True,
+    ) -> None:
+        """Keep what it needs. ``wait`` rests for some seconds and says whether to stop."""
+        self._dsn = dsn
+        self._leases = Leases(owner)
+        self._clock = clock
+        self._press = Press(renderer, links)
+        self._wait = wait
+        self._keep = deliver
+        self._rules: dict[str, _Rules] = {}
+        self._resting: dict[int, float] = {}
+        self.passes = 0
+        self.items = 0
+
+    def serve(self) -> None:
+        """Work until told to stop; a database that is away is waited for."""
+        pause = REST
+        while True:
+            try:
+                with connect(self._dsn, application="tamshy worker") as conn:
+                    pause = REST
+                    self._serve(conn)
+                    return
+            except DatabaseUnavailable as exc:
+                _LOG.warning("the database is away: %s", exc)
+            except Exception as exc:
+                if not is_retryable(exc):
+                    raise
+                _LOG.warning("the database has gone: %s", exc)
+            if self._wait(pause):
+                return
+            pause = min(pause * 2, 5.0)
+
+    def _serve(self, conn: Connection) -> None:
+        prepare(conn)
+        shared = -SHARING
+        while True:
+            now = self._clock.monotonic()
+            if now - shared >= SHARING:
+                self._leases.share_out(conn, self._clock.real())
+                self._read_rules(conn)
+                shared = now
+            worked = self.once(conn)
+            if self._wait(0 if worked else REST):
+                self._leases.give_back(conn)
+                return
+
+    def once(self, conn: Connection) -> int:
+        """One round over the buckets that have work; returns how many items were worked."""
+        horizon = self._clock.now()
+        buckets = sorted(self._leases.held)
+        if not buckets:
+            return 0
+        found = conn.execute(_SQL["discover"], {"buckets": buckets, "horizon": horizon}).fetchall()
+        conn.commit()
+        worked = 0
+        for bucket, some in found:
+            if some and self._resting.get(bucket, 0.0) <= self._clock.monotonic():
+                worked += self._guarded(conn, bucket)
+        for rules in self._rules.values():
+            worked += merge_ready(conn, rules.book, horizon)
+        self.items += worked
+        return worked
+
+    def _guarded(self, conn: Connection, bucket: int) -> int:
+        """A bucket's turn; an unexpected error stops that bucket alone, for a while."""
+        try:
+            return self._turn(conn, bucket)
+        except Exception as exc:
+            if is_retryable(exc):
+                raise
+            conn.rollback()
+            _LOG.exception("bucket %d rests for %.0f seconds", bucket, AGAIN)
+            self._resting[bucket] = self._clock.monotonic() + AGAIN
+            return 0
+
+    def _turn(self, conn: Connection, bucket: int) -> int:
+        """Passes over one bucket while they find something, each with its rendering."""
+        rules = self._rules_of(bucket)
+        fence = self._leases.held.get(bucket)
+        if rules is None or fence is None:
+            return 0
+        total = 0
+        for _ in range(20):  # then the other buckets have their turn
+            now = self._clock.now()
+            late = now - timedelta(seconds=BEHIND * self._clock.speed)
+            worked = run(conn, rules.book, bucket, fence, Horizon(now, late), rules.values)
+            conn.commit()
+            if worked.lost:
+                self._leases.held.pop(bucket, None)
+                break
+            rendered = self._render(conn, rules.book, bucket, fence)
+            self.passes += 1
+            total += worked.items + rendered
+            if not (worked.items or rendered):
+                break
+        return total
+
+    def _render(self, conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
+        def render(rows: Sequence[tuple[object, ...]]) -> Sequence[Rendered]:
+            return self._press.render(conn, bucket, rows)
+
+        total = 0
+        while done := settle_rendered(conn, book, bucket, fence, RENDER_LIMIT, render, keep_content=self._keep):
+            conn.commit()
+            total += done
+        conn.commit()
+        return total
+
+    def _rules_of(self, bucket: int) -> _Rules | None:
+        for rules in self._rules.values():
+            if rules.book.first_bucket <= bucket < rules.book.first_bucket + rules.book.buckets:
+                return rules
+        return None
+
+    def _read_rules(self, conn: Connection) -> None:
+        """Read anew the rulebooks of workspaces that have published or paused something."""
+        for name, *mark in conn.execute(_SQL["workspaces"]).fetchall():
+            if name not in self._rules or self._rules[name].mark != tuple(mark):
+                book = load_rulebook(conn, name)
+                self._rules[name] = _Rules(tuple(mark), book, LiquidValues(book.settings))
+        conn.commit()

@@ -1,0 +1,39 @@
+-- name: renew
+-- Our leases last a while longer; those that another has taken are not ours any more.
+update lease set until = %(until)s where owner = %(owner)s returning bucket, fence
+
+-- name: others
+-- How many other workers hold a lease that has not run out.
+select count(distinct owner)::integer from lease where owner <> %(owner)s and until > %(now)s
+
+-- name: total
+-- All buckets there are.
+select count(*)::integer from lease
+
+-- name: take
+-- Takes free or abandoned buckets, with a fence that nobody held before.
+update lease l set owner = %(owner)s, until = %(until)s, fence = l.fence + 1
+from (
+    select bucket from lease where owner is null or until is null or until <= %(now)s
+    order by bucket limit %(count)s for update skip locked
+) free
+where l.bucket = free.bucket
+returning l.bucket, l.fence
+
+-- name: give_back
+-- Buckets beyond our share, or all of them at the end.
+update lease set owner = null, until = null where owner = %(owner)s and bucket = any(%(buckets)s)
+
+-- name: discover
+-- Which of our buckets have anything to work up to the horizon.
+select b,
+    exists (select from inbox i where i.bucket = b and i.moment <= %(horizon)s)
+        or exists (select from enrollment e where e.bucket = b and e.active and e.work_at <= %(horizon)s)
+        or exists (select from message m where m.bucket = b and m.state = 'accepted')
+from unnest(%(buckets)s::smallint[]) b
+
+-- name: workspaces
+-- Every workspace with its buckets, its newest publication, and its pauses: when these change, its rulebook is read anew.
+select w.name, w.first_bucket, w.buckets, (select max(p.number) from publication p where p.workspace = w.id),
+    (select coalesce(string_agg(f.name, ',' order by f.name), '') from flow f where f.workspace = w.id and f.paused)
+from workspace w order by w.first_bucket

@@ -1,0 +1,40 @@
+"""One stage a module: a migrated database with working tables, emptied before each test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tamshy.passes import prepare
+from tamshy.sqlkit import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tamshy.sqlkit import Connection
+    from tests.conftest import Databases
+
+KEPT = ("schema_version", "zone_span")
+
+
+@pytest.fixture(scope="module")
+def stage_connection(databases: Databases, request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """Give a connection to a database of this module's own."""
+    name = f"tamshy_stage_{request.module.__name__.rpartition('.')[2]}"
+    dsn = databases.create(name, databases.template)
+    with connect(dsn) as conn:
+        prepare(conn)
+        yield conn
+    databases.drop(name)
+
+
+@pytest.fixture
+def stage(stage_connection: Connection) -> Connection:
+    """Give the module's connection with every table empty but the zones."""
+    stage_connection.rollback()
+    rows = stage_connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
+    tables = ", ".join(row[0] for row in rows if row[0] not in KEPT)
+    stage_connection.execute(f"truncate {tables} cascade".encode())
+    stage_connection.commit()
+    return stage_connection
