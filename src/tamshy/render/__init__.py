@@ -1,7 +1,7 @@
 """Rendering: what `decide` has accepted becomes a mail, or a clean error for that message alone.
 
-Reads messages in state `accepted` with their profile, entry and compiled version; leaves `content`, a `delivery` in state
-`queued` and the message `sent`, or the message `skipped` for `render_error`. Journal and enrollment are the caller's.
+Reads and writes no table: `decide.accepted` gives the messages with their profile and entry, `decide.settle` writes
+down what became of them (`sent` with its content, or `skipped` for `render_error`).
 
 Light on purpose: the child that renders imports this package, and needs neither MJML nor Markdown.
 """

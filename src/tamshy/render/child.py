@@ -1,8 +1,8 @@
 """The process in which templates run: no database, no settings, an empty environment, and firm limits.
 
-Started as ``python -I -m tamshy.render.child`` by ``RenderChild``; reads frames from standard input, answers on standard
-output, ends with its input. A message over a limit gets a clean error, and the process ends after saying so: memory that
-a template has blown up, or an interrupted call, is nothing to go on with.
+Started as ``python -I -m tamshy.render.child`` by ``RenderChild``; reads frames from standard input, answers on
+standard output, ends with its input. A message over a limit gets a clean error, and the process ends after saying so:
+memory that a template has blown up, or an interrupted call, is nothing to go on with.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ def _heard(source: BinaryIO) -> Load | Work | None:
     head = source.read(protocol.HEAD)
     if len(head) < protocol.HEAD:
         return None
-    return protocol.TO_CHILD.decode(source.read(int.from_bytes(head, "little")))
+    said: Load | Work = protocol.TO_CHILD.decode(source.read(int.from_bytes(head, "little")))
+    return said
 
 
 def _say(sink: BinaryIO, said: Ready | Done) -> None:

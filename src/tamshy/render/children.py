@@ -45,8 +45,8 @@ class Renderer(Protocol):
 
         Args:
             jobs: what to render.
-            compiled: the compiled messages by the versions that jobs name. What has been seen once is kept, and versions
-                never change, so that a later batch may leave it out.
+            compiled: the compiled messages by the versions that jobs name. What has been seen once is kept, and
+                versions never change, so that a later batch may leave it out.
 
         Raises:
             KeyError: a job's version is in no batch so far.
@@ -111,8 +111,9 @@ class _Child:
 class RenderChild:
     """A pool of disposable children.
 
-    A message over a limit gets an error of its own, and its child is replaced. Work that was under way when a child died
-    is done again by the next; a message whose child dies twice is given up with an error. Not for several threads at once.
+    A message over a limit gets an error of its own, and its child is replaced. Work that was under way when a child
+    died is done again by the next; a message whose child dies twice is given up with an error. Not for several threads
+    at once.
 
     Args:
         children: how many processes at most; they are started when first needed.
@@ -255,7 +256,9 @@ class RenderChild:
     def _started(self) -> _Child:
         if self._starts_failed >= _TRIES:
             self._starts_failed = 0
-            raise RendererUnavailable("the rendering process ends as soon as it starts; its words stand on standard error")
+            raise RendererUnavailable(
+                "the rendering process ends as soon as it starts; its words stand on standard error"
+            )
         process = subprocess.Popen(
             [sys.executable, "-I", "-m", "tamshy.render.child"],
             stdin=subprocess.PIPE,

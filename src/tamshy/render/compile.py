@@ -79,7 +79,11 @@ class _Locale:
         subject = self._of(self._message.subject)
         line = self._of(self._message.preheader)
         if subject is None:
-            self.problems.append(Problem(self._message.position, f"no subject for `{self._locale}`; add `subject: {{{self._locale}: …}}`"))
+            self.problems.append(
+                Problem(
+                    self._message.position, f"no subject for `{self._locale}`; add `subject: {{{self._locale}: …}}`"
+                )
+            )
         for name, text in (("subject", subject), ("preheader", line)):
             self._parsed(text or "", TEXT, self._message.position, name)
         html, derived, static = self._body(body, has_preheader=bool(line))
@@ -108,7 +112,9 @@ class _Locale:
             return None
         body = self._message.texts[key]
         self._checked(body.file, body.text, TEXT)
-        self._places["plain"] = [(match.start(), body.text.count("\n", 0, match.start()) + 1) for match in re.finditer(r"\{[{%]", body.text)]
+        self._places["plain"] = [
+            (match.start(), body.text.count("\n", 0, match.start()) + 1) for match in re.finditer(r"\{[{%]", body.text)
+        ]
         return body.text
 
     def _body(self, body: Body, *, has_preheader: bool) -> tuple[str, str, list[str]]:
@@ -162,7 +168,9 @@ class _Locale:
             self.problems.append(Problem(marked.position(text.index("\x00")), "a NUL character; take it out"))
             return False
         if (found := _RESERVED.search(text)) is not None:
-            self.problems.append(Problem(marked.position(found.start()), "tags that begin with `tamshy_` are Tamshy's own"))
+            self.problems.append(
+                Problem(marked.position(found.start()), "tags that begin with `tamshy_` are Tamshy's own")
+            )
             return False
         try:
             template = env.from_string(text)

@@ -20,6 +20,8 @@ STEPPE: Final = "#0F766E"
 QUIET: Final = "#4B5A63"
 SANS: Final = "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Noto Sans',Ubuntu,Arial,sans-serif"
 
+_TABLE: Final = 'role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"'
+
 _DARK: Final = (
     "@media (prefers-color-scheme:dark){"
     ".t-page{background:#10191F!important}.t-card{background:#16222A!important;border-color:#2B3A44!important}"
@@ -43,20 +45,21 @@ def layout(body: str, *, locale: str, shop: str, shop_url: str) -> str:
     """Set a body (HTML made of Markdown) into the layout: the shop's name above, the text on a card."""
     name = escape(shop)
     head = f'<a href="{escape(shop_url)}" style="color:{INK};text-decoration:none">{name}</a>' if shop_url else name
+    look = f"padding:32px;background:{PAPER};border:1px solid {LINE};border-radius:8px"
+    text = f"font:16px/24px {SANS};color:{INK};word-break:break-word"
     return (
-        f'<!doctype html><html lang="{escape(locale)}" xmlns="http://www.w3.org/1999/xhtml"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<!doctype html><html lang="{escape(locale)}" xmlns="http://www.w3.org/1999/xhtml">'
+        '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark">'
         f"<title>{name}</title><style>{_DARK}</style></head>"
         f'<body class="t-page" style="margin:0;padding:0;background:{MIST};-webkit-text-size-adjust:100%">'
-        f'<table role="presentation" class="t-page" width="100%" cellpadding="0" cellspacing="0" border="0" '
-        f'style="background:{MIST}"><tr><td align="center" style="padding:24px 8px 0">'
-        "<!--[if mso]><table role=\"presentation\" width=\"600\" cellpadding=\"0\" cellspacing=\"0\"><tr><td><![endif]-->"
-        '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:600px">'
+        f'<table {_TABLE} class="t-page" style="background:{MIST}"><tr><td align="center" style="padding:24px 8px 0">'
+        f"<!--[if mso]><table {_TABLE.replace('100%', '600')}><tr><td><![endif]-->"
+        f'<table {_TABLE} style="max-width:600px">'
         f'<tr><td class="t-body" style="padding:8px 32px 16px;font:600 16px/24px {SANS};color:{INK}">{head}</td></tr>'
-        f'<tr><td class="t-card t-body" style="padding:32px;background:{PAPER};border:1px solid {LINE};border-radius:8px;'
-        f'font:16px/24px {SANS};color:{INK};word-break:break-word">{body}</td></tr></table>'
-        "<!--[if mso]></td></tr></table><![endif]--></td></tr><tr><td style=\"height:24px\">&nbsp;</td></tr></table></body></html>"
+        f'<tr><td class="t-card t-body" style="{look};{text}">{body}</td></tr></table>'
+        "<!--[if mso]></td></tr></table><![endif]-->"
+        "</td></tr></table></body></html>"
     )
 
 
@@ -73,12 +76,12 @@ def footer(*, locale: str, shop: str) -> tuple[str, str]:
     """The way out of a marketing mail that has none of its own, as Liquid: (HTML, plain text)."""
     say = words(locale)
     reason = say.reason.format(shop=shop)
-    style = f"color:{QUIET};text-decoration:underline"
+    look = f"padding:24px 24px 32px;font:13px/20px {SANS};color:{QUIET}"
+    link = f'style="color:{QUIET};text-decoration:underline"'
     html = (
-        '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"><tr>'
-        f'<td class="t-quiet" align="center" style="padding:16px 24px 32px;font:13px/20px {SANS};color:{QUIET}">'
-        f'{escape(reason)}<br><a href="{{{{ unsubscribe_url }}}}" style="{style}">{escape(say.unsubscribe)}</a>'
-        f' &nbsp;·&nbsp; <a href="{{{{ preferences_url }}}}" style="{style}">{escape(say.preferences)}</a></td></tr></table>'
+        f'<table {_TABLE}><tr><td class="t-quiet" align="center" style="{look}">{escape(reason)}<br>'
+        f'<a href="{{{{ unsubscribe_url }}}}" {link}>{escape(say.unsubscribe)}</a> &nbsp;·&nbsp; '
+        f'<a href="{{{{ preferences_url }}}}" {link}>{escape(say.preferences)}</a></td></tr></table>'
     )
-    plain = f"\n\n--\n{reason}\n{say.unsubscribe}: {{{{ unsubscribe_url }}}}\n{say.preferences}: {{{{ preferences_url }}}}\n"
-    return html, plain
+    ways = f"{say.unsubscribe}: {{{{ unsubscribe_url }}}}\n{say.preferences}: {{{{ preferences_url }}}}"
+    return html, f"\n\n--\n{reason}\n{ways}\n"

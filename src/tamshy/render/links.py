@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from tamshy.language.model import Position
     from tamshy.render.marks import Marked
-    from tamshy.render.markup import Attribute
 
 # `link` and `base` are no links of the reader's.
 _LINKING: Final = frozenset({"a", "area", "v:rect", "v:roundrect", "v:shape", "v:oval"})

@@ -1,15 +1,15 @@
 """The language's Liquid at work: with its rule for what is missing, and with firm limits.
 
-Tags and filters are those of ``language.liquid``, where the check has them from too. Rule 21: printing, filtering or looping over what is missing is an error; ``default``, ``if``, ``unless``, ``case`` and
-comparisons take it as nil; what is there and null prints nothing. Values are reached through mappings and lists alone,
-never through attributes, and there is no clock: python-liquid's own ``now`` and ``today`` are left out of the scope.
+Tags and filters are those of ``language.liquid``, where the check has them from too. Rule 21: printing, filtering or
+looping over what is missing is an error; ``default``, ``if``, ``unless``, ``case`` and comparisons take it as nil; what
+is there and null prints nothing. Values are reached through mappings and lists alone, never through attributes, and
+there is no clock: python-liquid's own ``now`` and ``today`` are left out of the scope.
 """
 
 from __future__ import annotations
 
 from functools import wraps
-from io import StringIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 from liquid import RenderContext
@@ -25,6 +25,7 @@ from tamshy.language.liquid import liquid_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from io import StringIO
     from typing import TextIO
 
     from liquid import Environment, Token
@@ -39,7 +40,6 @@ MAX_BITS: Final = 256
 MAX_LOCALS: Final = 8 * 1024 * 1024
 # One above what the check lets an author nest: a link of ours may stand in the innermost block.
 MAX_NESTING: Final = 31
-
 
 
 class Missing(FalsyStrictUndefined):
@@ -70,14 +70,16 @@ class Context(RenderContext):
     def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
         """Follow a path from the scope; what is not there is ``Missing``."""
         try:
-            found = self.scope[path[0]]
+            found = self.scope[cast("str", path[0])]  # anything else is simply not there
             for key in path[1:]:
                 found = self.get_item(found, key)
         except (KeyError, TypeError, IndexError):
-            return Missing(_dotted(path), hint=f"{_dotted(path)} is missing", token=token) if default is UNDEFINED else default
+            if default is not UNDEFINED:
+                return default
+            return Missing(_dotted(path), hint=f"{_dotted(path)} is missing", token=token)
         return found
 
-    def get_item(self, obj: Any, key: Any) -> Any:
+    def get_item(self, obj: Any, key: Any) -> Any:  # noqa: ANN401  values are whatever a shop has sent
         """One step of a path. On mappings a key is a key, so that a product without a ``size`` has none."""
         if isinstance(obj, Undefined) or isinstance(key, (Undefined, bool)):
             raise KeyError(key)
@@ -116,7 +118,9 @@ class _Printed(OutputNode):
         value = self.expression.evaluate(context)
         if isinstance(value, Undefined):
             raise UndefinedError(_msg(value), token=value.token)
-        if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)):
+        if isinstance(value, dict) or (
+            isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)
+        ):
             value = orjson.dumps(value, default=str).decode()
         return buffer.write(to_liquid_string(value, context.autoescape))
 
@@ -130,7 +134,7 @@ class _Output(Output):
 
 
 class _Template(BoundTemplate):
-    context_class = Context  # type: ignore[assignment]
+    context_class = Context
 
 
 def environment(*, autoescape: bool, filters: Mapping[str, Callable[..., object]]) -> Environment:
@@ -164,7 +168,7 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse what is missing, on either side of the filter, and whatever would grow without bound."""
 
     @wraps(function)  # carries python-liquid's `with_context` marks along
-    def guarded(value: object, *args: object, **kwargs: Any) -> object:
+    def guarded(value: object, *args: object, **kwargs: object) -> object:
         for given in (value, *args, *kwargs.values()):
             if isinstance(given, Undefined):
                 raise UndefinedError(_msg(given), token=given.token)

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, UnknownLocaleError
 
 
-
 @dataclass(frozen=True, slots=True)
 class Manner:
     """``now`` is ISO 8601 text in UTC; ``zone`` an IANA name; ``currency`` an ISO 4217 code."""
@@ -43,5 +42,6 @@ def zone_of(name: str) -> tzinfo:
 
 
 def moment_text(now: str) -> str:
-    """A moment in the one way that templates see it, ``2026-03-02T11:00:00Z``; a fraction of a second stays."""
-    return datetime.fromisoformat(now).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """A moment in the one way that templates see it: ``2026-03-02T11:00:00Z``, with milliseconds if there are any."""
+    moment = datetime.fromisoformat(now).astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")

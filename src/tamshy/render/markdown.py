@@ -1,7 +1,7 @@
 """Markdown to HTML with the styles of the layout, Liquid kept as marks.
 
-Three things beyond CommonMark with tables: a line of Liquid tags alone (a loop, a condition) stands between blocks, not in
-them; a loop around a list makes one list; a paragraph that is one bold link becomes a button.
+Three things beyond CommonMark with tables: a line of Liquid tags alone (a loop, a condition) stands between blocks, not
+in them; a loop around a list makes one list; a paragraph that is one bold link becomes a button.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ _STYLES: Final = {
 _ALONE: Final = re.compile(r"^[ \t]*((?:lqx\d{4,7}xz[ \t]*)+)$", re.MULTILINE)
 _KEPT: Final = re.compile(r"<!--((?:lqx\d{4,7}xz[ \t]*)+)-->\n?")
 _LOOPED: Final = re.compile(
-    r"((?:lqx\d{4,7}xz)+)(<(ul|ol)[^>]*>\n)((?:(?!<[uo]l|</[uo]l|</?p\b|</?table\b).)*?)(</\3>\n?)((?:lqx\d{4,7}xz)+)", re.DOTALL
+    r"((?:lqx\d{4,7}xz)+)(<(ul|ol)[^>]*>\n)((?:(?!<[uo]l|</[uo]l|</?p\b|</?table\b).)*?)(</\3>\n?)((?:lqx\d{4,7}xz)+)",
+    re.DOTALL,
 )
 _BUTTON: Final = ["strong_open", "link_open", "link_close", "strong_close"]
 

@@ -1,7 +1,8 @@
 """Liquid tags out of a text and in again: inert marks stand for them while markup is compiled.
 
-No compiler of markup leaves Liquid alone (quotes in attributes are escaped, ``<`` breaks the parse), so each tag becomes
-a word like ``lqx0017xz`` before, and itself again after. What stands in comments of Liquid's is dropped on the way.
+No compiler of markup leaves Liquid alone (quotes in attributes are escaped, ``<`` breaks the parse), so each tag
+becomes a word like ``lqx0017xz`` before, and itself again after. What stands in comments of Liquid's is dropped on the
+way.
 """
 
 from __future__ import annotations

@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NEXT: Final = re.compile(r"<(?P<close>/)?(?P<name>[A-Za-z][\w:.-]*)|<!--(?!\[if|<!)|<!\[CDATA\[")
-_ATTRIBUTE: Final = re.compile(r"[\s/]*+(?P<name>[^\s\"'<>/=]++)(?P<is>\s*=\s*(?P<value>\"[^\"]*+\"|'[^']*+'|[^\s\"'=<>`]++))?+")
+_ATTRIBUTE: Final = re.compile(
+    r"[\s/]*+(?P<name>[^\s\"'<>/=]++)(?P<is>\s*=\s*(?P<value>\"[^\"]*+\"|'[^']*+'|[^\s\"'=<>`]++))?+"
+)
+VOID: Final = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+)
+"""Elements of HTML that have no end."""
 _RAW_END: Final = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style")}
 _REST: Final = re.compile(r"[^>]*+>?")
 
@@ -69,7 +75,12 @@ def _element(text: str, found: re.Match[str]) -> Element:
     rest = _REST.match(text, at)
     end = rest.end() if rest else at
     return Element(
-        found["name"].lower(), found.start(), end, tuple(attributes), found["close"] is not None, text[end - 2 : end] == "/>"
+        found["name"].lower(),
+        found.start(),
+        end,
+        tuple(attributes),
+        found["close"] is not None,
+        text[end - 2 : end] == "/>",
     )
 
 

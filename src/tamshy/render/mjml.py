@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Final
 import mrml
 
 from tamshy.language.model import Problem
-from tamshy.render.markup import elements
 from tamshy.render.marks import MARK
+from tamshy.render.markup import VOID, elements
 
 if TYPE_CHECKING:
     from tamshy.render.marks import Marked
 
 MAX_SIZE: Final = 512 * 1024
 MAX_DEPTH: Final = 50
-_VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())  # noqa: SIM905
-_KNOWN: Final = frozenset(
-    "mjml mj-head mj-attributes mj-all mj-class mj-breakpoint mj-font mj-html-attributes mj-selector mj-html-attribute"
-    " mj-preview mj-style mj-title mj-body mj-accordion mj-accordion-element mj-accordion-title mj-accordion-text"
-    " mj-button mj-carousel mj-carousel-image mj-column mj-divider mj-group mj-hero mj-image mj-navbar mj-navbar-link"
-    " mj-raw mj-section mj-social mj-social-element mj-spacer mj-table mj-text mj-wrapper".split()  # noqa: SIM905
-)
+_KNOWN: Final = frozenset({
+    "mjml", "mj-head", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint", "mj-font", "mj-html-attributes",
+    "mj-selector", "mj-html-attribute", "mj-preview", "mj-style", "mj-title", "mj-body", "mj-accordion",
+    "mj-accordion-element", "mj-accordion-title", "mj-accordion-text", "mj-button", "mj-carousel",
+    "mj-carousel-image", "mj-column", "mj-divider", "mj-group", "mj-hero", "mj-image", "mj-navbar",
+    "mj-navbar-link", "mj-raw", "mj-section", "mj-social", "mj-social-element", "mj-spacer", "mj-table", "mj-text",
+    "mj-wrapper",
+})  # fmt: skip
 _WHERE: Final = re.compile(r"\s*(?:in root template )?at position (\d+):\d+|\s*in root template")
 
 
@@ -53,7 +54,7 @@ def _before(marked: Marked) -> list[Problem]:
             if element.name in open_names:
                 while open_names.pop() != element.name:
                     pass
-        elif not element.empty and element.name not in _VOID:
+        elif not element.empty and element.name not in VOID:
             open_names.append(element.name)
             if len(open_names) > MAX_DEPTH:
                 return [*problems, Problem(place, f"elements are nested deeper than {MAX_DEPTH}; flatten them")]
@@ -68,7 +69,7 @@ def _unknown(name: str) -> str:
 
 
 def _refusal(marked: Marked, said: str) -> Problem:
-    """mrml's own error, with its byte offset made a place in the file."""
+    """Mrml's own error, with its byte offset made a place in the file."""
     found = re.search(r"at position (\d+)", said)
     offset = len(marked.text.encode()[: int(found[1])].decode(errors="ignore")) if found else len(marked.text)
     return Problem(marked.position_here(offset), f"MJML: {_WHERE.sub('', said)}")

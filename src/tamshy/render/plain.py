@@ -1,4 +1,4 @@
-"""The plain text of a mail, made from its HTML when it is published: again a template, so that a recipient costs only Liquid."""
+"""The plain text of a mail, made of its HTML at publishing: again a template, so that a recipient costs only Liquid."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
 from tamshy.render.marks import MARK
+from tamshy.render.markup import VOID
 
 if TYPE_CHECKING:
     from tamshy.render.links import Links
     from tamshy.render.marks import Marked
 
-_PARAGRAPH: Final = frozenset("p h1 h2 h3 h4 h5 h6 ul ol blockquote pre section article header footer table".split())  # noqa: SIM905
-_LINE: Final = frozenset("div tr br li dt dd center".split())  # noqa: SIM905
+_PARAGRAPH: Final = frozenset(
+    ("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "section", "article", "table")
+)
+_LINE: Final = frozenset(("div", "tr", "br", "li", "dt", "dd", "center"))
 _SILENT: Final = frozenset({"head", "style", "script", "title"})
-_VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())  # noqa: SIM905
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _ENDS: Final = re.compile(r"\{%-?\s*end")
@@ -28,12 +30,13 @@ class _Reader(HTMLParser):
         self.pieces: list[str] = []
         self._links = links
         self._silent: list[str] = []
-        self._anchors: list[tuple[str, int]] = []
+        # address, where its words begin, and what its pictures are called
+        self._anchors: list[tuple[str, int, list[str]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if self._silent or tag in _SILENT or _HIDDEN.search(given.get("style", "")):
-            if tag not in _VOID:
+            if tag not in VOID:
                 self._silent.append(tag)
             return
         self._break(tag)
@@ -42,13 +45,15 @@ class _Reader(HTMLParser):
         elif tag == "hr":
             self.pieces.append("\n\n---\n\n")
         elif tag == "img":
-            self.pieces.append(_literal(_SPACE.sub(" ", given.get("alt", ""))))
+            # beside text a picture's name only says the same again; a link that is a picture needs it
+            for _, _, names in self._anchors[-1:]:
+                names.append(_literal(_SPACE.sub(" ", given.get("alt", ""))))
         elif tag == "a":
-            self._anchors.append((given.get("href", ""), len(self.pieces)))
+            self._anchors.append((given.get("href", ""), len(self.pieces), []))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
-        if tag not in _VOID:
+        if tag not in VOID:
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -63,9 +68,12 @@ class _Reader(HTMLParser):
             self.pieces.append(" ")
         self._break(tag)
 
-    def _end_link(self, href: str, since: int) -> None:
+    def _end_link(self, href: str, since: int, names: list[str]) -> None:
         address = self._links.finished(href)
         label = "".join(self.pieces[since:]).strip()
+        if not MARK.sub("", label).strip() and any(names):
+            label = " ".join(name for name in names if name)
+            self.pieces.append(label)
         if address and address.removeprefix("mailto:") != label:
             self.pieces.append(f": {address}" if label else address)
 

@@ -11,8 +11,8 @@ from tamshy.render.markup import elements
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tamshy.render.markup import Attribute, Element
     from tamshy.render.marks import Marked
+    from tamshy.render.markup import Attribute, Element
 
 
 def refused(marked: Marked, *, mjml: bool) -> list[Problem]:
@@ -36,9 +36,12 @@ def _attribute(marked: Marked, attribute: Attribute, *, mjml: bool) -> Iterator[
     if in_name and (mjml or any(mark.prints for mark in in_name)):
         where = "in MJML " if mjml else ""
         yield Problem(
-            place, f"`{in_name[0].text}` {where}must not stand where an attribute begins; put it inside the quotes of a value"
+            place,
+            f"`{in_name[0].text}` {where}must not stand where an attribute begins; put it inside the quotes of a value",
         )
     if MARK.sub("", attribute.name).lower().startswith("on") and attribute.value is not None:
         yield Problem(place, f"mail programs run no scripts; take `{MARK.sub('', attribute.name)}` out")
     if attribute.value is not None and not attribute.quote and MARK.search(attribute.value):
-        yield Problem(place, f"put the value of `{MARK.sub('', attribute.name)}` in quotes; Liquid in it would break out without")
+        yield Problem(
+            place, f"put the value of `{MARK.sub('', attribute.name)}` in quotes; Liquid in it would break out without"
+        )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError, LiquidInterrupt
 from liquid.undefined import Undefined
 from markupsafe import escape
@@ -29,11 +31,28 @@ if TYPE_CHECKING:
 
 # What python-liquid and the library below it let through when a template meets data that its author did not think of.
 _FAILURES: Final = (
-    LiquidError, LiquidInterrupt, ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError
-)  # fmt: skip
+    LiquidError,
+    LiquidInterrupt,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _LINE_BREAKING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_EMPTY_LINES: Final = re.compile(r"[ \t]+$|\n{3,}", re.MULTILINE)
+_EDGES: Final = re.compile(r"^[ \t]+|[ \t]+$", re.MULTILINE)
+_EMPTY_LINES: Final = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a template runs with."""
+
+    scope: Mapping[str, object]
+    manner: Manner
 
 
 class Body:
@@ -44,6 +63,7 @@ class Body:
         self.file = body["file"]
         self.static = body["static"]
         self.places = body["places"]
+        self.derived = not body["plain_written"]
         self.subject = TEXT.from_string(body["subject"])
         self.preheader = None if body["preheader"] is None else TEXT.from_string(body["preheader"])
         self.html = HTML.from_string(body["html"])
@@ -61,7 +81,9 @@ class Letter:
 
     def __init__(self, compiled: Compiled) -> None:
         if compiled["form"] != FORM:
-            raise RenderError(f"compiled in form {compiled['form']}, this version reads {FORM}; publish the message again")
+            raise RenderError(
+                f"compiled in form {compiled['form']}, this version reads {FORM}; publish the message again"
+            )
         self._compiled = compiled
         self._bodies: dict[str, Body] = {}
         self._marketing = compiled["kind"] == "marketing"
@@ -77,16 +99,16 @@ class Letter:
         manner = Manner(
             body.locale, job.zone or self._compiled["zone"], self._compiled["currency"], moment_text(job.now)
         )
-        scope = self._scope(job, manner)
-        subject = _one_line(_run(body, "subject", body.subject, scope, manner))
-        preheader = "" if body.preheader is None else _one_line(_run(body, "preheader", body.preheader, scope, manner))
+        given = _Given(self._scope(job, manner), manner)
+        subject = _one_line(_run(body, "subject", body.subject, given))
+        preheader = "" if body.preheader is None else _one_line(_run(body, "preheader", body.preheader, given))
         tracking = self._tracking(job, body, preheader)
-        html = _run(body, "html", body.html, scope, manner, tracking)
+        html = _run(body, "html", body.html, given, tracking)
         # The plain text has the same addresses, untracked.
         untracked = Tracking("", self._shop, tracking.own, body.static)
-        plain = _run(body, "plain", body.plain, scope, manner, untracked)
-        html = self._finished(html, body, job, scope, manner)
-        plain = self._with_footer(plain, body, job, scope, manner)
+        plain = _run(body, "plain", body.plain, given, untracked)
+        html = self._finished(html, body, job, given)
+        plain = self._with_footer(plain, body, job, given)
         _weigh(subject, preheader, html, plain, *tracking.links)
         return Rendered(
             locale=body.locale, subject=subject, preheader=preheader, html=html, plain=plain, links=tracking.links
@@ -95,7 +117,9 @@ class Letter:
     def _body(self, wanted: str | None) -> Body:
         locale = choose_locale(wanted, self._compiled["locales"], self._compiled["default_locale"])
         if locale is None:
-            raise RenderError(f"no body for `{wanted or self._compiled['default_locale']}`; write one for the workspace's locale")
+            raise RenderError(
+                f"no body for `{wanted or self._compiled['default_locale']}`; write one for the workspace's locale"
+            )
         if locale not in self._bodies:
             self._bodies[locale] = Body(locale, self._compiled["locales"][locale])
         return self._bodies[locale]
@@ -118,22 +142,23 @@ class Letter:
         own = frozenset({job.unsubscribe_url, job.preferences_url, job.view_url} - {""})
         return Tracking(prefix, self._shop, own, body.static, preheader)
 
-    def _finished(self, html: str, body: Body, job: Job, scope: Mapping[str, object], manner: Manner) -> str:
+    def _finished(self, html: str, body: Body, job: Job, given: _Given) -> str:
         """Put the way out, where it is missing, and the open pixel before the end of the body."""
         end = ""
         if self._marketing and job.unsubscribe_url and str(escape(job.unsubscribe_url)) not in html:
-            end = _run(body, "footer", body.footer_html, scope, manner)
+            end = _run(body, "footer", body.footer_html, given)
         if job.token:
             address = escape(f"{job.base}/o/{job.token}.gif")
-            end += f'<img src="{address}" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">'
+            look = "display:block;width:1px;height:1px;border:0"
+            end += f'<img src="{address}" width="1" height="1" alt="" style="{look}">'
         before, tag, after = html.rpartition("</body>")
         return _FORBIDDEN.sub("", f"{before}{end}{tag}{after}" if tag else html + end)
 
-    def _with_footer(self, plain: str, body: Body, job: Job, scope: Mapping[str, object], manner: Manner) -> str:
+    def _with_footer(self, plain: str, body: Body, job: Job, given: _Given) -> str:
         if self._marketing and job.unsubscribe_url and job.unsubscribe_url not in plain:
-            plain = plain.rstrip() + _run(body, "footer", body.footer_plain, scope, manner)
+            plain = plain.rstrip() + _run(body, "footer", body.footer_plain, given)
         plain = _FORBIDDEN.sub("", plain.replace("\r\n", "\n").replace("\r", "\n"))
-        return _EMPTY_LINES.sub(lambda found: "\n\n" if found[0].startswith("\n") else "", plain).strip() + "\n"
+        return _EMPTY_LINES.sub("\n\n", _EDGES.sub("", plain) if body.derived else plain).strip("\n") + "\n"
 
 
 def render(compiled: Compiled, job: Job) -> Rendered:
@@ -162,8 +187,8 @@ def evaluate(template: Template, scope: Mapping[str, object], manner: Manner) ->
     try:
         parsed = TEXT.from_string(template.text.strip() if template.whole else template.text)
         context = Context(parsed, {**scope, "now": moment_text(manner.now)}, manner)
-        if template.whole and len(parsed.nodes) == 1 and (expression := getattr(parsed.nodes[0], "expression", None)) is not None:
-            return _json(expression.evaluate(context))
+        if template.whole and len(parsed.nodes) == 1 and isinstance(parsed.nodes[0], OutputNode):
+            return _json(parsed.nodes[0].expression.evaluate(context))
         buffer = StringIO()
         parsed.render_with_context(context, buffer)
         return buffer.getvalue()
@@ -183,10 +208,8 @@ def _json(value: object) -> object:
     return str(value)
 
 
-def _run(
-    body: Body, part: str, template: BoundTemplate, scope: Mapping[str, object], manner: Manner, tracking: Tracking | None = None
-) -> str:
-    context = Context(template, scope, manner, tracking)
+def _run(body: Body, part: str, template: BoundTemplate, given: _Given, tracking: Tracking | None = None) -> str:
+    context = Context(template, given.scope, given.manner, tracking)
     buffer = context.get_buffer()
     try:
         template.render_with_context(context, buffer)

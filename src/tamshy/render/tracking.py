@@ -48,7 +48,9 @@ class Shop:
         Raises:
             BadLink: it is neither http(s) nor, given the shop's ``url``, a path below that.
         """
-        address = _CONTROL.sub("", address) if address[:8].lower().startswith(("http://", "https://")) else address.strip()
+        address = (
+            _CONTROL.sub("", address) if address[:8].lower().startswith(("http://", "https://")) else address.strip()
+        )
         if len(address) > MAX_ADDRESS:
             raise BadLink(f"a link of more than {MAX_ADDRESS} characters", token=None)
         parts = _split(address)
@@ -85,7 +87,7 @@ class Tracking:
     """The links of one message, in the order met, numbered from 0.
 
     Args:
-        prefix: what a link's number is put behind, ``https://mail.shop.example/c/TOKEN/``; empty: links stay as they are.
+        prefix: what a link's number is put behind, ``https://mail.shop.example/c/TOKEN/``; empty: links stay.
         shop: finishes addresses.
         own: addresses of ours that are never tracked (unsubscribe, preferences, view).
         static: the finished addresses that publishing knew.

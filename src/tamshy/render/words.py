@@ -21,10 +21,10 @@ _ENGLISH: Final = Words(
 _WORDS: Final = {
     "en": _ENGLISH,
     "ru": Words("Вы получили это письмо, потому что подписаны на рассылку {shop}.", "Отписаться", "Настроить рассылку"),
-    "kk": Words(
-        "Бұл хат сізге {shop} жаңалықтарына жазылғандықтан келді.", "Жазылымнан бас тарту", "Жазылымды баптау"
+    "kk": Words("Бұл хат сізге {shop} жаңалықтарына жазылғандықтан келді.", "Жазылымнан бас тарту", "Жазылымды баптау"),
+    "id": Words(
+        "Anda menerima email ini karena berlangganan kabar dari {shop}.", "Berhenti berlangganan", "Atur langganan"
     ),
-    "id": Words("Anda menerima email ini karena berlangganan kabar dari {shop}.", "Berhenti berlangganan", "Atur langganan"),
 }
 
 
