@@ -36,7 +36,7 @@ demo: $(VENV)/.installed node_modules/.installed ## Run a whole shop to play wit
 test: setup peers check ## Check everything and run all tests, on the newest and the oldest PostgreSQL
 	@if [ -x $(POSTGRES_OLDEST)/postgres ]; then \
 		echo "== tests on PostgreSQL 15"; \
-		TAMSHY_TEST_PROGRAMS=$(POSTGRES_OLDEST) $(BIN)/python -m pytest -q -m "not prove and not browser" $(OLDEST_TESTS); \
+		TAMSHY_TEST_PROGRAMS=$(POSTGRES_OLDEST) $(BIN)/python -m pytest -q -m "not prove and not browser and not slow" $(OLDEST_TESTS); \
 	fi
 	@echo "== tests"
 	@$(BIN)/python -m pytest -m "not prove" $(ARGS)
