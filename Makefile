@@ -90,7 +90,7 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	@touch $@
 
 node_modules/.installed: package-lock.json package.json .npmrc
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' \
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' \
 		|| { echo "the demo and the tests need Node.js 20 or newer"; exit 2; }
 	@echo "installing Node packages into node_modules"
 	@npm ci --silent
