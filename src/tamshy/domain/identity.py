@@ -112,6 +112,8 @@ class Register:
 
     def place(self, call: Call) -> Placement | None:
         """Decide whose the call is; None where it names nobody."""
+        if call.kind is CallKind.ENGAGE:
+            return self._known_to(call)
         merges: list[Merge] = []
         profile = self._named(call, merges)
         if profile is None:
@@ -133,6 +135,15 @@ class Register:
             for name, before in self.known.items()
             if self._holdings[name].profile != before.profile
         ]
+
+    def _known_to(self, call: Call) -> Placement | None:
+        """Find whose a deed is, without making or tying anything: nobody engages with a mail that nobody was sent."""
+        held = None
+        if call.user_id is not None:
+            held = self._holdings.get(Identifier(USER, call.user_id))
+        elif call.anonymous_id is not None:
+            held = self._holdings.get(Identifier(ANONYMOUS, call.anonymous_id))
+        return None if held is None else Placement(held.profile)
 
     def _named(self, call: Call, merges: list[Merge]) -> UUID | None:
         if call.user_id is not None:

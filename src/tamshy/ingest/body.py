@@ -106,7 +106,7 @@ def why_unreadable(raw: bytes, exc: orjson.JSONDecodeError) -> Refused:
         return Refused(RefusalReason.LONE_SURROGATE, "half of a surrogate pair is no character; send whole ones")
     if "infinity" in said:
         return Refused(RefusalReason.NUMBER_TOO_LARGE, "a number is larger than 1e308; send it as text")
-    if "ecursion" in said:
+    if "depth" in said:
         return Refused(RefusalReason.TOO_DEEP, "lists and objects are nested too deeply")
     strange: list[str] = []
     try:

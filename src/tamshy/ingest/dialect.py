@@ -17,7 +17,6 @@ from tamshy.ingest.refusal import RefusalReason, Refused
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
 MAX_ID: Final = 200
 MAX_NAME: Final = 200
@@ -49,7 +48,7 @@ class Arrival:
 
     received_at: datetime
     source: str
-    zone: ZoneInfo
+    zone: str
     sent_at: object = None
 
 

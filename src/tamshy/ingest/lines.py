@@ -85,10 +85,10 @@ class _Line:
     item: dict[str, object]
 
 
-def calls_from_lines(lines: Iterable[str | bytes], *, zone: ZoneInfo) -> History:
+def calls_from_lines(lines: Iterable[str | bytes], *, zone: str | ZoneInfo) -> History:
     """Read the JSONL of `simulate --events`.
 
-    Arrival is the later of `receive_at` and `timestamp`; what arrives together is ordered by its own time, then
+    Arrival is `receive_at`, else `timestamp`; what is timed after its arrival is timed at it (rule 5); what arrives together is ordered by its own time, then
     messageId, then canonical text. A messageId that comes again within 30 days is left out (rule 15). `sentAt` tells
     nothing here. Lines that cannot be used are reported, the others kept; empty lines are passed over.
 
@@ -96,6 +96,7 @@ def calls_from_lines(lines: Iterable[str | bytes], *, zone: ZoneInfo) -> History
         lines: the file, line by line.
         zone: the workspace's, for timestamps without an offset.
     """
+    name = str(zone)
     with _without_collecting():
         timed: list[_Line] = []
         history = History([], [], [], [], 0)
@@ -104,7 +105,7 @@ def calls_from_lines(lines: Iterable[str | bytes], *, zone: ZoneInfo) -> History
             if not text.strip():
                 continue
             try:
-                timed.append(_timed(text, number, zone))
+                timed.append(_timed(text, number, name))
             except Refused as exc:
                 history.problems.append(LineProblem(number, str(exc)))
         timed.sort(key=attrgetter("order"))
@@ -145,7 +146,7 @@ def _read_in_order(timed: list[_Line], history: History) -> int:
     return repeated
 
 
-def _timed(text: bytes, number: int, zone: ZoneInfo) -> _Line:
+def _timed(text: bytes, number: int, zone: str) -> _Line:
     try:
         raw = orjson.loads(text)
     except orjson.JSONDecodeError as exc:

@@ -1,21 +1,19 @@
-"""When a call happened: the caller's clock, set right by ours (surface page, *Settings* of the ingest row)."""
+"""When a call happened: the caller's clock, set right by ours."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from tamshy.domain.calendar import resolve
 from tamshy.ingest.refusal import RefusalReason, Refused
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
 
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM: Final = 100_000_000_000
 _LATEST_SECONDS: Final = 253_402_300_799
 
 
-def moment(value: object, zone: ZoneInfo, where: str) -> datetime:
+def moment(value: object, zone: str, where: str) -> datetime:
     """Read a moment: ISO 8601 text (without an offset: in `zone`), or a number of seconds or milliseconds since 1970.
 
     Raises:
@@ -30,7 +28,7 @@ def moment(value: object, zone: ZoneInfo, where: str) -> datetime:
     return found
 
 
-def moment_or_none(value: object, zone: ZoneInfo) -> datetime | None:
+def moment_or_none(value: object, zone: str) -> datetime | None:
     """Read a moment, or None where there is none to be read."""
     return _parsed(value, zone)
 
@@ -61,16 +59,14 @@ def _set_right(timestamp: datetime, sent_at: datetime, received_at: datetime) ->
     return own if own >= _EARLIEST else timestamp
 
 
-def _parsed(value: object, zone: ZoneInfo) -> datetime | None:
+def _parsed(value: object, zone: str) -> datetime | None:
     if isinstance(value, str):
         try:
             found = datetime.fromisoformat(value.strip())
         except ValueError:
             return None
-        if found.tzinfo is None:
-            found = found.replace(tzinfo=zone)
         try:
-            return found.astimezone(UTC)
+            return resolve(found, zone) if found.tzinfo is None else found.astimezone(UTC)
         except OverflowError:
             return None
     if isinstance(value, int | float) and not isinstance(value, bool):

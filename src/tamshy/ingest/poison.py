@@ -20,7 +20,7 @@ MAX_NUMBER: Final = 1e100
 # An escape is a NUL only when the backslash before `u0000` is not itself escaped.
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 # Whole numbers beyond 64 bits were read as floating ones, and those are written with an exponent from 1e16 on.
-_PERHAPS_LARGE: Final = re.compile(rb"e\d\d\d")
+_PERHAPS_LARGE: Final = re.compile(rb"e\+\d\d\d")
 
 
 def cleaned(item: dict[str, object]) -> tuple[dict[str, object], bytes]:

@@ -11,7 +11,6 @@ from tamshy.ingest.refusal import Refusal, Refused
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
     from tamshy.domain.call import Call
 
@@ -30,7 +29,7 @@ def read_calls(
     path_kind: str,
     received_at: datetime,
     source_key: str,
-    zone: ZoneInfo,
+    zone: str,
 ) -> Reading:
     """Read the calls of one request.
 
