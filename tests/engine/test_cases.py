@@ -14,7 +14,7 @@ from tamshy.language.folders import read_folder
 from tamshy.language.workspace import read_workspace
 from tamshy.render.compile import compile_message
 from tamshy.simulate import journal_lines, play
-from tests.engine.rendering import InThisProcess
+from tamshy.render.children import InProcess
 from tests.oracle.table import Case, differences, load
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_case(case: Case, stage: Connection, tmp_path: Path) -> None:
         files,
         history,
         compile_message=compile_message,
-        renderer=InThisProcess(),
+        renderer=InProcess(),
         seed=case.args.get("seed", 0),
         until=None if until is None else parse(until),
     )

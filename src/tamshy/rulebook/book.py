@@ -74,7 +74,7 @@ class Rulebook:
     messages: dict[str, PublishedMessage]
     seed: int = 0
     paused: frozenset[str] = frozenset()
-    _statements: dict[str, Statement | None] = field(default_factory=dict)
+    _statements: dict[str, Statement | None] = field(default_factory=dict, init=False, repr=False)
 
     def places(self) -> Iterator[Place]:
         """Every step of every running flow."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -13,6 +13,7 @@ from tamshy.domain.call import Call, CallKind
 from tamshy.ingest import WorkspaceRef, store
 from tamshy.language.model import SetProperties, WaitUntilTime
 from tamshy.passes import Horizon, merge_ready, prepare, run, settle_rendered
+from tamshy.simulate.lines import journal_lines
 from tamshy.passes.rendering import Links, LiquidValues, Press
 from tamshy.publish import create_workspace, load_rulebook, publish
 from tamshy.sqlkit import connect, migrate, quoted
@@ -30,6 +31,24 @@ if TYPE_CHECKING:
 
 SCHEMA_FILES: Final = "tamshy.schema.sql"
 WORKSPACE: Final = "simulation"
+PEOPLE: Final = (
+    "profile",
+    "identifier",
+    "consent",
+    "suppression",
+    "seen_message",
+    "inbox",
+    "event",
+    "enrollment",
+    "entry",
+    "conversion",
+    "message",
+    "content",
+    "delivery",
+    "engagement",
+    "journal",
+)
+"""The tables that hold people and what became of them; the others hold what is published."""
 _LOAD: Final = 5000
 _RENDER: Final = 2000
 _LONGEST: Final = timedelta(days=366)
@@ -82,14 +101,50 @@ def play(
     ``until``: nothing later is decided; None: until nothing waits, at most a year after the last event. ``progress`` is told
     how far passes have come. Raises ``publish.Unpublishable`` where the folder has problems.
     """
-    create_workspace(conn, WORKSPACE, buckets=1)
-    publish(conn, WORKSPACE, files, at=_BEGINNING, compile_message=compile_message)
-    book = load_rulebook(conn, WORKSPACE, seed=seed)
-    fill_zones(conn, zones_of(book, history))
+    scene = set_scene(conn, files, None, compile_message=compile_message, renderer=renderer, seed=seed)
+    fill_zones(conn, zones_of(scene.book, history))
     conn.commit()
-    last = load(conn, book, history)
+    last = load(conn, scene.book, history)
     horizon = until if until is not None else (last + _LONGEST if last is not None else _FOREVER)
-    return _work(conn, book, horizon, renderer, progress)
+    return _work(conn, scene.book, horizon, scene.press, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A folder published on a stage, ready for one history after another."""
+
+    conn: Connection
+    book: Rulebook
+    press: Press
+
+    def play(self, history: History) -> list[dict[str, object]]:
+        """Play a history from the beginning, nobody known yet, and give its lines."""
+        self.conn.execute(f"truncate {', '.join(PEOPLE)}")
+        fill_zones(self.conn, zones_of(self.book, history))
+        last = load(self.conn, self.book, history)
+        horizon = last + _LONGEST if last is not None else _FOREVER
+        played = _work(self.conn, self.book, horizon, self.press, lambda _moment, _items: None)
+        return list(journal_lines(self.conn, played.until))
+
+
+def set_scene(
+    conn: Connection,
+    files: Mapping[str, str],
+    flows: Sequence[str] | None,
+    *,
+    compile_message: CompileMessage,
+    renderer: Renderer,
+    seed: int = 0,
+) -> Scene:
+    """Publish a folder as a workspace of its own on the stage; ``flows``: only these of it take people (None: all)."""
+    name = WORKSPACE if flows is None else f"{WORKSPACE} of {' '.join(flows)}"
+    create_workspace(conn, name, buckets=1)
+    publish(conn, name, files, at=_BEGINNING, compile_message=compile_message)
+    book = load_rulebook(conn, name, seed=seed)
+    if flows is not None:
+        book = replace(book, flows=tuple(running for running in book.flows if running.name in flows), name=WORKSPACE)
+    conn.commit()
+    return Scene(conn, book, Press(renderer, _no_links))
 
 
 def zones_of(book: Rulebook, history: History) -> list[str] | None:
@@ -146,12 +201,11 @@ def _work(
     conn: Connection,
     book: Rulebook,
     until: datetime,
-    renderer: Renderer,
+    press: Press,
     progress: Callable[[datetime, int], None],
 ) -> Play:
     """Passes until nothing can be worked up to the horizon."""
     bucket = book.first_bucket
-    press = Press(renderer, _no_links)
     evaluate = LiquidValues(book.settings)
     horizon = Horizon(until, None, 1_000_000)
     passes = items = 0

@@ -1,0 +1,158 @@
+"""The commands that play: ``simulate`` over a history, ``test`` over the stories of a folder."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, TextIO
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from tamshy.ingest import calls_from_lines
+from tamshy.language.folders import read_folder
+from tamshy.language.workspace import read_workspace
+from tamshy.publish import Unpublishable
+from tamshy.render.children import RenderChild
+from tamshy.render.compile import compile_message
+from tamshy.simulate.lines import journal_lines, line_text
+from tamshy.simulate.playing import Scene, open_stage, play, set_scene
+from tamshy.simulate.stories import Told, tell
+from tamshy.sqlkit import scratch_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from tamshy.ingest import History
+    from tamshy.language.model import Workspace
+    from tamshy.sqlkit import Connection
+
+_DONE, _NOT_SO, _WRONG = 0, 1, 2
+
+
+@contextmanager
+def _stage(dsn: str | None) -> Iterator[Connection]:
+    """An empty stage: in a schema of its own of the given database, else on a throwaway server."""
+    with ExitStack() as stack:
+        address = dsn if dsn is not None else stack.enter_context(scratch_server()).dsn
+        yield stack.enter_context(open_stage(address, f"tamshy_play_{secrets.token_hex(6)}"))
+
+
+def _workspace(folder: Path, err: TextIO) -> tuple[dict[str, str], Workspace] | None:
+    files = read_folder(folder)
+    workspace, problems = read_workspace(files)
+    for problem in sorted(problems):
+        print(problem, file=err)
+    return None if problems else (files, workspace)
+
+
+def simulate(  # noqa: PLR0913 - the command's own options
+    folder: Path,
+    events: Path,
+    *,
+    out: TextIO,
+    err: TextIO,
+    dsn: str | None = None,
+    until: datetime | None = None,
+    seed: int = 0,
+    progress: Callable[[datetime, int], None] = lambda _moment, _items: None,
+) -> int:
+    """Play a history through a folder's flows and print what would have happened; returns the exit code."""
+    read = _workspace(folder, err)
+    if read is None:
+        return _WRONG
+    files, workspace = read
+    with events.open("rb") as lines:
+        history = calls_from_lines(lines, zone=ZoneInfo(workspace.settings.timezone))
+    for problem in history.problems:
+        print(f"{events}:{problem.line}: {problem.text}", file=err)
+    with _stage(dsn) as conn, RenderChild(1) as renderer:
+        try:
+            played = play(
+                conn,
+                files,
+                history,
+                compile_message=compile_message,
+                renderer=renderer,
+                until=until,
+                seed=seed,
+                progress=progress,
+            )
+        except Unpublishable as exc:
+            print(exc, file=err)
+            return _WRONG
+        for _, at, did, message in played.missed:
+            print(f"{events}: {message} was {did} at {at}, but had not been sent by then; left out", file=err)
+        for line in journal_lines(conn, played.until):
+            print(line_text(line), file=out)
+    return _DONE
+
+
+def test(
+    folder: Path,
+    *,
+    out: TextIO,
+    err: TextIO,
+    dsn: str | None = None,
+    only: Sequence[str] = (),
+    as_json: bool = False,
+) -> int:
+    """Run the stories of a folder; prints each, and the whole timeline of one that fails. Returns the exit code."""
+    read = _workspace(folder, err)
+    if read is None:
+        return _WRONG
+    files, workspace = read
+    stories = [story for name, story in sorted(workspace.stories.items()) if not only or name in only]
+    missing = [name for name in only if name not in workspace.stories]
+    if missing:
+        print(f"there is no story {', '.join(missing)} in {folder / 'stories'}", file=err)
+        return _WRONG
+    told: list[Told] = []
+    with _stage(dsn) as conn, RenderChild(1) as renderer:
+        scenes: dict[tuple[str, ...], Scene] = {}
+        current: Scene | None = None
+        for story in sorted(stories, key=lambda one: one.flows):
+            flows = story.flows or tuple(workspace.flows)
+            if flows not in scenes:
+                try:
+                    scenes[flows] = set_scene(conn, files, flows, compile_message=compile_message, renderer=renderer)
+                except Unpublishable as exc:
+                    print(exc, file=err)
+                    return _WRONG
+            current = scenes[flows]
+            told.append(tell(story, workspace.settings, _player(current)))
+    for one in sorted(told, key=lambda each: each.story.name):
+        _print_story(one, out, as_json=as_json)
+    failed = sum(not one.passed for one in told)
+    if not as_json:
+        print(f"{len(told) - failed} passed, {failed} failed" if told else "no stories", file=out)
+    return _NOT_SO if failed else _DONE
+
+
+def _player(scene: Scene) -> Callable[[History], list[dict[str, object]]]:
+    return scene.play
+
+
+def _print_story(told: Told, out: TextIO, *, as_json: bool) -> None:
+    if as_json:
+        row = {"story": told.story.name, "passed": told.passed, "wrong": told.wrong, "timeline": told.timeline}
+        print(orjson.dumps(row).decode(), file=out)
+        return
+    if told.passed:
+        print(f"ok    {told.story.name}", file=out)
+        return
+    print(f"FAIL  {told.story.name}", file=out)
+    for wrong in told.wrong:
+        print(f"      {wrong}", file=out)
+    print("      what happened:", file=out)
+    for line in told.timeline:
+        print(f"        {_in_words(line)}", file=out)
+
+
+def _in_words(line: dict[str, object]) -> str:
+    """A line of the timeline as a person reads it."""
+    what = f"{line.get('message', '')} {line.get('decision', line.get('state'))}".strip()
+    details = [f"{key} {line[key]}" for key in ("reason", "until", "to", "locale", "subject", "key") if line.get(key)]
+    return f"{line['at']}  {line['flow']}: {what}{' (' + ', '.join(details) + ')' if details else ''}"
