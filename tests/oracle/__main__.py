@@ -1,4 +1,4 @@
-"""``python -m tests.oracle DIR --events FILE [--seed N] [--out FILE]``."""
+"""``python -m tests.oracle DIR --events FILE [--seed N] [--until T] [--out FILE]``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--events", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--until")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    text = jsonl(simulate(given.folder, read_history(given.events), seed=given.seed))
+    text = jsonl(simulate(given.folder, read_history(given.events), seed=given.seed, until=given.until))
     if given.out is None:
         sys.stdout.write(text)
     else:

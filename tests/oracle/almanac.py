@@ -9,7 +9,7 @@ import importlib.resources
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache
 from zoneinfo import ZoneInfo
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -61,13 +61,13 @@ def negated(length: Duration) -> Duration:
     return Duration(-length.months, -length.days, -length.millis)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _zone_names() -> frozenset[str]:
     text = importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8")
     return frozenset(text.split())
 
 
-@lru_cache(maxsize=None)
+@cache
 def zone(name: object) -> ZoneInfo | None:
     """The zone of that name in the program's own tzdata (rule 11), or None where it is unknown."""
     if not isinstance(name, str) or name not in _zone_names():

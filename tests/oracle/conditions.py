@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from tests.oracle import almanac
-from tests.oracle.people import Enrollment, Event, Profile
 from tests.oracle.reading import Json, Settings, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from zoneinfo import ZoneInfo
+
+    from tests.oracle.people import Enrollment, Event, Profile
 
 MISSING = object()  # not there: other than null only for templates, never for conditions
 EARTH_KM = 6371.0088
@@ -59,7 +63,7 @@ def holds(condition: Json, scene: Scene) -> bool:
     return all(_part(key, condition, scene) for key in condition)
 
 
-def _part(key: str, condition: dict[str, Json], scene: Scene) -> bool:
+def _part(key: str, condition: dict[str, Json], scene: Scene) -> bool:  # noqa: PLR0911 - one form a line
     value = condition[key]
     if key == "all":
         return all(holds(member, scene) for member in value)
@@ -167,8 +171,8 @@ def _test(values: list[Json], test: Json, scene: Scene) -> bool:
 def _operator(op: str, value: Json, operand: Json, scene: Scene) -> bool:
     there = value is not MISSING and value is not None
     if op == "exists":
-        return there == operand
-    return there and _OPERATORS[op](value, operand, scene)
+        return bool(there == operand)
+    return bool(there and _OPERATORS[op](value, operand, scene))
 
 
 def _moment(value: Json, scene: Scene) -> int | None:
@@ -242,7 +246,7 @@ def _near(value: Json, operand: Json, _: Scene) -> bool:
     if not isinstance(value, dict):
         return False
     lat, lon = value.get("lat"), value.get("lon")
-    if _kind(lat) != "number" or _kind(lon) != "number":
+    if lat is None or lon is None or _kind(lat) != "number" or _kind(lon) != "number":
         return False
     a, b = math.radians(lat), math.radians(operand["lat"])
     across = math.radians(operand["lon"] - lon)
@@ -316,9 +320,7 @@ def _behaviour(verb: str, condition: dict[str, Json], scene: Scene) -> bool:
     if verb == "did_not":
         return not events
     counted = _counted(len(events), condition, scene)
-    return counted and all(
-        _aggregate(name, condition[name], events, scene) for name in AGGREGATES if name in condition
-    )
+    return counted and all(_aggregate(name, condition[name], events, scene) for name in AGGREGATES if name in condition)
 
 
 def _counted(n: int, condition: dict[str, Json], scene: Scene) -> bool:
@@ -393,10 +395,5 @@ def subscribed(profile: Profile, topic: str | None, settings: Settings) -> bool:
 def _enrolled(flow: str, condition: dict[str, Json], scene: Scene) -> bool:
     if "within" in condition:
         inside = _window(condition, scene)
-        return any(
-            inside(at)
-            for (name, _), times in scene.profile.entries.items()
-            if name == flow
-            for at in times
-        )
+        return any(inside(at) for (name, _), times in scene.profile.entries.items() if name == flow for at in times)
     return any(e.flow.name == flow for e in scene.profile.active)

@@ -13,8 +13,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
-from typing import TextIO
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, TextIO
 
 from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
@@ -23,6 +22,9 @@ from tests.oracle.identities import Register, absorb, valid_address
 from tests.oracle.people import Enrollment, Event, Letter, Profile
 from tests.oracle.reading import Flow, Json, Message, Workspace, listed, verb_of
 from tests.oracle.templates import Unrenderable, letter, surroundings, valued
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 Line = dict[str, Json]
 
@@ -180,7 +182,7 @@ class Engine:
             self.report.write(f"no such message, skipped: {taken.text}\n")
             return None
         newest = max(enumerate(fitting), key=lambda pair: (pair[1].at, pair[0]))[1]
-        facts = {"message": newest.message, "flow": newest.flow, "step": newest.step}
+        facts: dict[str, Json] = {"message": newest.message, "flow": newest.flow, "step": newest.step}
         did = body["did"]
         if did in {"opened", "clicked"} and body.get("machine"):
             return profile  # what machines do does not count
@@ -229,8 +231,7 @@ class Engine:
     def _ends(self, enrollment: Enrollment, event: Event) -> bool:
         """Rule 2: exits look at events whose own time is later than the entry's."""
         return event.at > enrollment.entry and any(
-            self._matches(form, event, enrollment.profile, enrollment.event)
-            for form in enrollment.flow.exit_on
+            self._matches(form, event, enrollment.profile, enrollment.event) for form in enrollment.flow.exit_on
         )
 
     def _awaited(self, enrollment: Enrollment, event: Event) -> None:
@@ -242,10 +243,7 @@ class Engine:
             return
         if enrollment.came and enrollment.due <= event.at:
             return
-        if any(
-            self._matches(one, event, enrollment.profile, enrollment.event)
-            for one in form.get("any") or [form]
-        ):
+        if any(self._matches(one, event, enrollment.profile, enrollment.event) for one in form.get("any") or [form]):
             enrollment.came, enrollment.due = True, event.at
             self._sleep(enrollment, event.at)
 
@@ -273,9 +271,7 @@ class Engine:
         enrollment.frames = [(flow.steps, 0)]
         self._arrive(enrollment, event.at)
 
-    def _objection(
-        self, flow: Flow, key: str, fits: list[dict[str, Json]], scene: Scene
-    ) -> str | None:
+    def _objection(self, flow: Flow, key: str, fits: list[dict[str, Json]], scene: Scene) -> str | None:
         """Why the trigger does not enroll: the reasons in their order."""
         event, profile = scene.start, scene.profile
         assert event is not None
@@ -333,14 +329,13 @@ class Engine:
 
     def _arrive(self, enrollment: Enrollment, at: int) -> None:
         """Reach the next step (or the end) at a moment; compute when it is due, once (rule 6)."""
-        while enrollment.frames:
-            steps, place = enrollment.frames.pop()
-            if place < len(steps):
-                enrollment.frames.append((steps, place + 1))
-                break
-        else:
+        while enrollment.frames and enrollment.frames[-1][1] == len(enrollment.frames[-1][0]):
+            enrollment.frames.pop()
+        if not enrollment.frames:
             self._leave(enrollment, "finished")
             return
+        steps, place = enrollment.frames.pop()
+        enrollment.frames.append((steps, place + 1))
         step = steps[place]
         enrollment.step, enrollment.reached, enrollment.came = step, at, False
         enrollment.reached_at[step["id"]] = at
@@ -457,31 +452,15 @@ class Engine:
     def _decide(self, enrollment: Enrollment, step: dict[str, Json], scene: Scene) -> bool:
         """Decide one send: the first check that objects. False: postponed, it stays at the step."""
         profile, message = enrollment.profile, self.workspace.messages[step["send"]]
-        marketing = not message.transactional
         topic = step.get("topic") or message.topic or self.settings.first_topic
-        address = profile.get("email")
         deadline = add(enrollment.due, duration(step.get("expires", "1d")), scene.zone)
         line: dict[str, Json] = {"kind": "message", "flow": enrollment.flow.name}
         line |= {"step": step["id"], "message": message.name}
-        reason, until = None, None
-        if marketing and self._held_out(profile, enrollment.flow):
-            reason = "held_out"
-        elif not valid_address(address):
-            reason = "no_address"
-        elif address in self.suppressed:
-            reason = "suppressed"
-        elif marketing and not subscribed(profile, topic, self.settings):
-            reason = "no_consent"
-        elif not holds(step.get("if"), scene):
+        reason, until = self._forbidden(enrollment, message, topic, scene), None
+        if reason is None and not holds(step.get("if"), scene):
             reason = "condition"
-        elif self.now > deadline:
-            reason = "expired"
-        elif self._duplicate(enrollment, message.name, address):
-            reason = "duplicate"
-        elif marketing and (until := self._quiet(scene.zone)) is not None:
-            reason = "quiet_hours"
-        elif marketing and (until := self._capped(profile, scene.zone)) is not None:
-            reason = "frequency_cap"
+        elif reason is None:
+            reason, until = self._untimely(enrollment, message, deadline, scene)
         if until is not None and until <= deadline:  # rule 8: exactly then is in time
             late = {"decision": "postponed", "reason": reason, "until": almanac.iso(until)}
             self._say(profile, self.now, line | late)
@@ -492,6 +471,37 @@ class Engine:
         if reason is not None:
             self._say(profile, self.now, line | {"decision": "skipped", "reason": reason})
         return True
+
+    def _forbidden(self, enrollment: Enrollment, message: Message, topic: str | None, scene: Scene) -> str | None:
+        """The checks on the person: may this message go to this profile at all?"""
+        profile = enrollment.profile
+        address = profile.get("email")
+        if not message.transactional and self._held_out(profile, enrollment.flow):
+            return "held_out"
+        if not valid_address(address):
+            return "no_address"
+        if address in self.suppressed:
+            return "suppressed"
+        if not message.transactional and not subscribed(profile, topic, scene.settings):
+            return "no_consent"
+        return None
+
+    def _untimely(
+        self, enrollment: Enrollment, message: Message, deadline: int, scene: Scene
+    ) -> tuple[str | None, int | None]:
+        """The checks on the moment: the reason, and until when the send could be postponed."""
+        profile = enrollment.profile
+        if self.now > deadline:
+            return "expired", None
+        if self._duplicate(enrollment, message.name, profile.get("email")):
+            return "duplicate", None
+        if message.transactional:
+            return None, None
+        if (until := self._quiet(scene.zone)) is not None:
+            return "quiet_hours", until
+        if (until := self._capped(profile, scene.zone)) is not None:
+            return "frequency_cap", until
+        return None, None
 
     def _duplicate(self, enrollment: Enrollment, message: str, address: str) -> bool:
         """Rule 14: another enrollment of the same trigger event has sent it to this address."""
@@ -521,15 +531,11 @@ class Engine:
                 latest = frees if latest is None else max(latest, frees)
         return latest
 
-    def _send(
-        self, enrollment: Enrollment, step: str, message: Message, topic: str | None, line: Line
-    ) -> str | None:
+    def _send(self, enrollment: Enrollment, step: str, message: Message, topic: str | None, line: Line) -> str | None:
         """Render and hand over. Gives the reason where that cannot be."""
         profile = enrollment.profile
         try:
-            locale, subject = letter(
-                message, profile, enrollment.event, self.settings, self.now
-            )
+            locale, subject = letter(message, profile, enrollment.event, self.settings, self.now)
         except Unrenderable:
             return "render_error"
         address = profile.get("email")

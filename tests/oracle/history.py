@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.oracle.reading import Json
 from tests.oracle.shop import write_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.oracle.reading import Json
 
 __all__ = ["history", "write_history", "write_workspace"]
 
@@ -86,7 +90,7 @@ class Shopper:
             return {"userId": self.user, "anonymousId": f"a{self.number}"}
         return {"userId": self.user}
 
-    def traits(self) -> dict[str, Json]:
+    def traits(self) -> dict[str, Json]:  # noqa: C901 - one trait after the other
         """What is known of the shopper, odd values among it."""
         die, n = self.die, self.number
         found: dict[str, Json] = {"email": f"Shopper{n}@Example.com" if n % 5 == 0 else f"shopper{n}@example.com"}
@@ -106,8 +110,13 @@ class Shopper:
             found["address"] = {"city": found["city"], "country": die.choice(["KZ", "DE", "US"])}
         if die.random() < 0.5:
             found["birthday"] = die.choice(
-                [f"19{die.randrange(60, 99)}-0{die.randrange(3, 5)}-{die.randrange(1, 30):02d}", "2000-02-29", "04-01"]
-                + ["spring", 19900401]
+                [
+                    f"19{die.randrange(60, 99)}-0{die.randrange(3, 5)}-{die.randrange(1, 30):02d}",
+                    "2000-02-29",
+                    "04-01",
+                    "spring",
+                    19900401,
+                ]
             )
         if die.random() < 0.5:
             found["age"] = die.choice([17, 18, 25, 40, 59, 60, "33", None])
@@ -257,8 +266,12 @@ class Shopper:
             found["products"] = [self.product(), self.product()]
         if die.random() < 0.2:
             found["released_at"] = die.choice(
-                [_stamp(at - timedelta(days=die.randrange(15))), _stamp(at + timedelta(days=die.randrange(4)))]
-                + ["2026-03-26", "soon"]
+                [
+                    _stamp(at - timedelta(days=die.randrange(15))),
+                    _stamp(at + timedelta(days=die.randrange(4))),
+                    "2026-03-26",
+                    "soon",
+                ]
             )
         return found
 
@@ -313,9 +326,7 @@ class Shopper:
             sent = at + after
             for _ in range(die.choice([1, 1, 2, 3])):
                 when = self.moment(sent, sent + timedelta(hours=die.choice([1, 3, 20])))
-                did = die.choices(
-                    ["opened", "clicked", "unsubscribed", "complained", "bounced"], [60, 34, 3, 1, 2]
-                )[0]
+                did = die.choices(["opened", "clicked", "unsubscribed", "complained", "bounced"], [60, 34, 3, 1, 2])[0]
                 line = self.add("engage", when, message=message, did=did)
                 if did == "clicked" and die.random() < 0.9:
                     line["url"] = die.choice(["https://shop.example/sale", "https://shop.example/track/1"])
@@ -349,7 +360,7 @@ def history(shoppers: int, events: int, seed: int, delayed: float = 0.0) -> Iter
     """
     each, rest = divmod(events, shoppers)
     for number in range(shoppers):
-        die = random.Random(f"{seed}:{number}")
+        die = random.Random(f"{seed}:{number}")  # noqa: S311 - made-up shoppers
         for line in _whole_life(Shopper(number, die), each + (number < rest)):
             if die.random() < delayed:
                 _delay(line, die)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import insort
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tests.oracle.people import Profile
-from tests.oracle.reading import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.oracle.reading import Json
 
 
 def valid_address(value: Json) -> bool:

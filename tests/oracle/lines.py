@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from tests.oracle.almanac import iso
+from tests.oracle.almanac import iso, stamp
 from tests.oracle.engine import Engine
 from tests.oracle.reading import Json, workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def read_history(path: Path) -> list[dict[str, Json]]:
@@ -22,19 +24,19 @@ def simulate(
     bodies: list[dict[str, Json]],
     *,
     seed: int = 0,
+    until: str | None = None,
     report: TextIO | None = None,
 ) -> list[dict[str, Json]]:
     """The lines the specification describes: by time, then profile, then as it happened.
 
+    ``until`` is a timestamp: what comes later is neither taken in nor done.
     ``at``, ``kind`` and ``profile`` come first in every line, the rest as in the specification.
     """
     engine = Engine(workspace(folder), seed, report)
-    engine.play(bodies)
+    engine.play(bodies, stamp(until, engine.settings.zone))
     named = [(one.at, one.profile.now_known_as().name(), one.line) for one in engine.lines]
     named.sort(key=lambda line: line[:2])  # stable: what happened first stays first
-    return [
-        {"at": iso(at), "kind": line["kind"], "profile": name, **line} for at, name, line in named
-    ]
+    return [{"at": iso(at), "kind": line["kind"], "profile": name, **line} for at, name, line in named]
 
 
 def jsonl(lines: list[dict[str, Json]]) -> str:

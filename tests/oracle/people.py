@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tests.oracle.almanac import iso
-from tests.oracle.reading import Flow, Json
+
+if TYPE_CHECKING:
+    from tests.oracle.reading import Flow, Json
 
 
 @dataclass(eq=False)

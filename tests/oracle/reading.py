@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import ruamel.yaml
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
 from tests.oracle import almanac
-from tests.oracle.almanac import Duration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.oracle.almanac import Duration
 
 # What JSON and YAML hold; a recursive alias would say no more here and cost a cast a line.
 Json = Any
@@ -20,7 +22,7 @@ Json = Any
 BODIES = (".mjml", ".html", ".md")
 
 
-def _plain(text: str) -> Json:
+def _plain(text: str) -> Json:  # noqa: PLR0911 - one rule of the schema a line
     """A plain scalar by the core schema: dates, times, on, off, yes and no stay text."""
     if text in {"", "~", "null", "Null", "NULL"}:
         return None
@@ -31,9 +33,9 @@ def _plain(text: str) -> Json:
     if re.fullmatch(r"[-+]?[0-9]+", text):
         return int(text)
     if re.fullmatch(r"0o[0-7]+", text):
-        return int(text[2:], 8)
+        return int(text, 0)
     if re.fullmatch(r"0x[0-9a-fA-F]+", text):
-        return int(text[2:], 16)
+        return int(text, 0)
     if re.fullmatch(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", text):
         return float(text)
     return text

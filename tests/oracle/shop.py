@@ -6,7 +6,10 @@ in what identifiers merge on; the flows and messages are the same in all.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VARIETIES: tuple[str, ...] = (
     # 0: everything at once
@@ -196,7 +199,10 @@ steps:
   - branch:
       - if: {enrolled: abandoned-cart, within: 5d}
         steps: [{send: shipped-extra}]
-      - if: {any: [{received: any, within: 7d, count: {gte: 3}}, {clicked: flow/after-purchase, url: {contains: track}}]}
+      - if:
+          any:
+            - {received: any, within: 7d, count: {gte: 3}}
+            - {clicked: flow/after-purchase, url: {contains: track}}
         steps: [{wait: 45m}, {exit: enough}]
 """,
     "nasty-both": """\
@@ -363,11 +369,33 @@ _SPECIAL: dict[str, tuple[str, dict[str, str]]] = {
     "birthday": ("", {"en.md": "Soon it is {{ profile.birthday }}.\n"}),
 }
 
-_MESSAGES = (
-    "welcome welcome-second welcome-third cart-reminder cart-help cart-discount browse receipt delivery review"
-    " review-again vip winback birthday store shipped shipped-extra added since-one since-two matched interest"
-    " goodbye cancelled cancelled-survey"
-).split()
+_MESSAGES = [
+    "welcome",
+    "welcome-second",
+    "welcome-third",
+    "cart-reminder",
+    "cart-help",
+    "cart-discount",
+    "browse",
+    "receipt",
+    "delivery",
+    "review",
+    "review-again",
+    "vip",
+    "winback",
+    "birthday",
+    "store",
+    "shipped",
+    "shipped-extra",
+    "added",
+    "since-one",
+    "since-two",
+    "matched",
+    "interest",
+    "goodbye",
+    "cancelled",
+    "cancelled-survey",
+]
 
 
 def write_workspace(folder: Path, variety: int = 0) -> None:

@@ -47,9 +47,7 @@ class Case:
         files = {"tamshy.yaml": PLAIN_SETTINGS, **self.files}
         for message in sorted(_sent(self.files)):
             if f"messages/{message}/message.yaml" not in files:
-                files[f"messages/{message}/message.yaml"] = PLAIN_MESSAGE.replace(
-                    "MESSAGE", message
-                )
+                files[f"messages/{message}/message.yaml"] = PLAIN_MESSAGE.replace("MESSAGE", message)
             if not any(path.startswith(f"messages/{message}/") and _is_body(path) for path in files):
                 files[f"messages/{message}/en.md"] = PLAIN_BODY
         for path, text in files.items():
@@ -83,20 +81,18 @@ def _sent(files: dict[str, str]) -> set[str]:
 
 def load() -> list[Case]:
     """All cases of the folder, in the order of file and place."""
-    found: list[Case] = []
-    for path in sorted(FOLDER.glob("*.yaml")):
-        for raw in yaml(path.read_text(encoding="utf-8")):
-            found.append(
-                Case(
-                    name=raw["name"],
-                    rule=str(raw["rule"]),
-                    files=raw["files"],
-                    events=raw["events"],
-                    args=raw.get("args") or {},
-                    expect=raw["expect"] or [],
-                )
-            )
-    return found
+    return [
+        Case(
+            name=raw["name"],
+            rule=str(raw["rule"]),
+            files=raw["files"],
+            events=raw["events"],
+            args=raw.get("args") or {},
+            expect=raw["expect"] or [],
+        )
+        for path in sorted(FOLDER.glob("*.yaml"))
+        for raw in yaml(path.read_text(encoding="utf-8"))
+    ]
 
 
 def differences(expect: list[dict[str, Json]], lines: list[dict[str, Json]]) -> list[str]:

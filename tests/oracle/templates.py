@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
+from typing import TYPE_CHECKING
 
 from liquid import BoundTemplate, Environment, FalsyStrictUndefined, Mode, RenderContext, Undefined
 from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError
-
 from tests.oracle.almanac import iso
-from tests.oracle.people import Event, Profile
-from tests.oracle.reading import Json, Message, Settings
+
+if TYPE_CHECKING:
+    from tests.oracle.people import Event, Profile
+    from tests.oracle.reading import Json, Message, Settings
 
 _LIQUID = Environment(undefined=FalsyStrictUndefined, strict_filters=True, tolerance=Mode.STRICT)
 
 
-class Unrenderable(Exception):  # noqa: N818 - it is a reason, not a fault of the program
+class Unrenderable(Exception):
     """The template fails for this profile."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(text: str) -> BoundTemplate:
     return _LIQUID.from_string(text)
 
 
-def surroundings(
-    profile: Profile, event: Event, settings: Settings, locale: str, now: int
-) -> dict[str, Json]:
+def surroundings(profile: Profile, event: Event, settings: Settings, locale: str, now: int) -> dict[str, Json]:
     """What a template can name."""
     return {
         "profile": profile.root(),
@@ -87,9 +87,7 @@ def chosen(wanted: str, offered: list[str], fallback: str) -> str | None:
     return None
 
 
-def letter(
-    message: Message, profile: Profile, event: Event, settings: Settings, now: int
-) -> tuple[str, str | None]:
+def letter(message: Message, profile: Profile, event: Event, settings: Settings, now: int) -> tuple[str, str | None]:
     """The locale of the body used and the subject. Raises Unrenderable."""
     wanted = profile.get("locale")
     if not isinstance(wanted, str) or not wanted:
