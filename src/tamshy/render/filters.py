@@ -76,13 +76,14 @@ def date_(value: object, form: object = None, *, context: Context) -> str:
     """Write a date in the locale's words and the recipient's zone: ``{{ event.delivery_at | date }}``.
 
     ``form``: ``long`` (default), ``short``, ``medium``, ``full``, ``time``, ``datetime``, a strftime pattern
-    (``'%d %B'``, names in the locale) or a CLDR one (``'d MMMM'``). A value is ISO text, seconds since 1970, or ``now``.
+    (``'%d %B'``, names in the locale) or a CLDR one (``'d MMMM'``). A value is ISO text or seconds since 1970.
     """
     if value is None or value == "":
         return ""
     moment = _moment(value, context)
     style = "long" if form in (None, "") else str(form)
-    return _date(moment, style, context.manner.locale)
+    # the key of the cache is the text: moments of two zones are equal where they are one instant
+    return _date(moment.isoformat(), moment, style, context.manner.locale)
 
 
 def _moment(value: object, context: Context) -> date:
@@ -106,7 +107,7 @@ def _moment(value: object, context: Context) -> date:
 
 
 @lru_cache(maxsize=8192)
-def _date(moment: date, style: str, locale: str) -> str:
+def _date(_key: str, moment: date, style: str, locale: str) -> str:
     tag = babel_locale(locale)
     whole = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001
     if style in {"short", "medium", "long", "full"}:

@@ -177,7 +177,7 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             result = function(value, *args, **kwargs)
         except (ArithmeticError, AttributeError, LookupError, ValueError) as exc:
-            raise FilterError(f"{name}: {exc}", token=None) from exc
+            raise FilterError(f"{name}: {exc.args[0] if exc.args else exc}", token=None) from exc
         return _bounded(name, result)
 
     return guarded

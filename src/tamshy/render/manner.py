@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
+
+from tamshy.domain.calendar import known_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,11 @@ def babel_locale(tag: str) -> Locale:
 
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> tzinfo:
-    """The zone of an IANA name; UTC for a name that there is not (rule 11 has such names settled before)."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    """The zone of an IANA name, of the program's own tzdata; UTC for a name that there is not (rule 11)."""
+    if not known_zone(name):
         return UTC
+    with files("tzdata.zoneinfo").joinpath(*name.split("/")).open("rb") as stored:
+        return ZoneInfo.from_file(stored, key=name)
 
 
 def moment_text(now: str) -> str:

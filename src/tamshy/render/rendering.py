@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -121,7 +123,10 @@ class Letter:
                 f"no body for `{wanted or self._compiled['default_locale']}`; write one for the workspace's locale"
             )
         if locale not in self._bodies:
-            self._bodies[locale] = Body(locale, self._compiled["locales"][locale])
+            try:
+                self._bodies[locale] = Body(locale, self._compiled["locales"][locale])
+            except LiquidError as exc:
+                raise RenderError(f"compiled wrongly: {exc.message}; publish the message again") from exc
         return self._bodies[locale]
 
     def _scope(self, job: Job, manner: Manner) -> dict[str, object]:
@@ -201,6 +206,8 @@ def _json(value: object) -> object:
         raise RenderError(f"{getattr(value, 'msg', 'a value is missing')}")
     if isinstance(value, range):
         return list(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RenderError(f"`{value}` is no number that can be kept")
     if value is None or isinstance(value, (bool, int, float, dict, list)):
         return value
     if isinstance(value, tuple):
@@ -238,7 +245,14 @@ def _told(exc: Exception) -> str:
 def _mapping(given: dict[str, Any] | str) -> dict[str, Any]:
     if not isinstance(given, str):
         return given
-    read = orjson.loads(given)
+    try:
+        # orjson is the faster; numbers beyond a double, which jsonb can hold, only the other reads
+        read = orjson.loads(given)
+    except orjson.JSONDecodeError:
+        try:
+            read = json.loads(given)
+        except (ValueError, RecursionError) as exc:
+            raise RenderError(f"properties that cannot be read: {exc}") from exc
     return read if isinstance(read, dict) else {}
 
 
