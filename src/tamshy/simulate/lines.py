@@ -37,9 +37,7 @@ def _line(row: tuple[object, ...]) -> dict[str, object]:
     line: dict[str, object] = {"at": moment_text(at), "kind": kind, "profile": profile, "flow": flow}  # type: ignore[arg-type]
     if kind == "enrollment":
         line["state"] = outcome
-        if reason is not None:
-            line["reason"] = reason
-        line["key"] = key
+        line.update({"key": key} if outcome == "entered" else {"reason": reason})
         return line
     line.update(step=step, message=message, decision=outcome)
     if outcome == "sent":
