@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script, no package
 """Draws the pictures of the example shop: flat drawings of our own, 640 x 640, twice the largest size shown.
 
     .venv/bin/python examples/pictures/draw.py [--chromium /usr/bin/chromium]
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+
+from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
 PNG_FOLDER = HERE.parent.parent / "src" / "tamshy" / "panel" / "static" / "shop"
@@ -178,8 +181,6 @@ DRAWINGS = {
 
 def main() -> None:
     """Write every drawing."""
-    from playwright.sync_api import sync_playwright
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser that turns SVG into PNG")
     chromium = parser.parse_args().chromium

@@ -1,0 +1,20 @@
+"""Addresses of the page."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tamshy.panel import views
+
+app_name = "panel"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("api/live/state", views.state, name="state"),
+    path("people", views.people, name="people"),
+    path("people/<int:bucket>/<uuid:profile>", views.person, name="person"),
+    path("mails/<int:bucket>/<uuid:profile>/<uuid:message>", views.mail, name="mail"),
+    path("mails/<int:bucket>/<uuid:profile>/<uuid:message>/frame", views.frame, name="frame"),
+    path("static/<path:name>", views.static, name="static"),
+    path("flows/<slug:flow>/<int:step>", views.standing, name="standing"),
+]

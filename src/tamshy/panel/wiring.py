@@ -1,0 +1,46 @@
+"""What the page needs of its surroundings; the composition root installs it once, before the first request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from tamshy.sqlkit import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the page reads.
+
+    `connection` lends a connection for a `with` block; `now` is the moment it is for the engine; `speed` tells how much
+    faster than life that clock runs (1: life); `demo` is True where the shop and its shoppers are made up.
+    """
+
+    connection: Callable[[], AbstractContextManager[Connection]]
+    now: Callable[[], datetime]
+    speed: float = 1.0
+    demo: bool = False
+
+
+_INSTALLED: list[Wiring] = []
+
+
+def install(wiring: Wiring) -> None:
+    """Take `wiring` from now on."""
+    _INSTALLED[:] = [wiring]
+
+
+def wired() -> Wiring:
+    """Give what was installed.
+
+    Raises:
+        RuntimeError: nothing was; the composition root is at fault.
+    """
+    if not _INSTALLED:
+        raise RuntimeError("the page was asked for before `panel.wiring.install` was called; call it in site")
+    return _INSTALLED[0]
