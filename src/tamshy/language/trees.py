@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ruamel.yaml import YAML
@@ -98,6 +98,8 @@ def read_tree(text: str, file: str) -> tuple[Tree, list[Problem]]:
         yaml = YAML(typ="safe", pure=True)
         builder.events = iter(yaml.parse(text))
         return builder.document(), builder.problems
+    except _TooDeep as error:
+        problem = Problem(builder.place(error.mark), f"nested more than {DEEPEST} deep")
     except MarkedYAMLError as error:
         at = builder.place(error.problem_mark or error.context_mark)
         what = error.problem or error.context or "cannot be read"
@@ -143,6 +145,14 @@ def _seek(source: str, at: int, leaf: Leaf, wanted: str) -> int:
     while at < leaf.end and source[at] != wanted and not (wanted.isspace() and source[at].isspace()):
         at += 1
     return at
+
+
+class _TooDeep(Exception):
+    """Nested beyond all sense; reading on would cost the square of what is left."""
+
+    def __init__(self, mark: StreamMark) -> None:
+        super().__init__()
+        self.mark = mark
 
 
 class _Builder:
@@ -196,7 +206,7 @@ class _Builder:
     def items(self, start: Event, depth: int) -> Tree:
         found: list[Tree] = []
         if depth > DEEPEST:
-            return self.skip(start)
+            raise _TooDeep(start.start_mark)
         while not isinstance(event := next(self.events), SequenceEndEvent):
             found.append(self.tree(event, depth + 1))
         return Items(tuple(found), self.place(start.start_mark))
@@ -204,9 +214,11 @@ class _Builder:
     def mapping(self, start: Event, depth: int) -> Tree:
         entries: dict[str, Entry] = {}
         if depth > DEEPEST:
-            return self.skip(start)
+            raise _TooDeep(start.start_mark)
         while not isinstance(event := next(self.events), MappingEndEvent):
             key, value = self.tree(event, depth + 1), self.tree(next(self.events), depth + 1)
+            if isinstance(key, Leaf) and isinstance(value, Leaf) and value.start == value.end:
+                value = replace(value, at=key.at)  # the parser puts what is not written at the next thing that is
             if isinstance(key, Leaf) and key.value is not None:
                 if key.text in entries:
                     first = entries[key.text].at
@@ -215,14 +227,6 @@ class _Builder:
             elif not isinstance(key, Broken):
                 self.refuse(event, "a key must be a word")
         return Mapping(entries, self.place(start.start_mark))
-
-    def skip(self, start: Event) -> Broken:
-        open_ = 1
-        while open_:
-            event = next(self.events)
-            open_ += isinstance(event, SequenceStartEvent | MappingStartEvent)
-            open_ -= isinstance(event, SequenceEndEvent | MappingEndEvent)
-        return self.refuse(start, f"nested more than {DEEPEST} deep")
 
     def leaf(self, event: ScalarEvent) -> Tree:
         text: str = event.value
