@@ -46,6 +46,8 @@ def merge_ready(conn: Connection, book: Rulebook, horizon: datetime) -> int:
 def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: datetime) -> int:
     """Merge all ready pairs whose survivor lives in ``bucket``."""
     conn.execute(_SQL["prepare_pairs"])
+    conn.execute("delete from pair")
+    conn.execute(_PASSES["clear"])
     params: dict[str, object] = {
         "bucket": bucket,
         "horizon": horizon,

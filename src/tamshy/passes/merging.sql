@@ -2,7 +2,7 @@
 -- The merges under way: each pair of profiles once.
 create temp table if not exists pair (
     merge uuid, moment timestamptz, survivor uuid, survivor_bucket smallint, loser uuid, loser_bucket smallint
-) on commit delete rows
+)
 
 -- name: waiting
 -- Whether any merge waits in the workspace's buckets.
