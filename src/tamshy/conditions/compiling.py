@@ -73,6 +73,7 @@ def moment_sql(ref: Ref, env: Environment) -> Fragment:
     """Give the moment that a reference holds as timestamptz, or null.
 
     A moment is ISO 8601 text, a date (its midnight) or a timestamp; without an offset it is in the workspace's zone.
+    One before 1900 or after 7000 is given as that edge.
     """
     writer = Writer(env)
     return writer.fragment(references.source_moment(writer, references.source(ref, env.tested)))

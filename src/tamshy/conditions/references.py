@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OCCURRED_AT: Final = ("occurred_at",)
 CONTEXT: Final = "context"
+_EARLIEST: Final = "1900-01-01T00:00:00Z"
+_LATEST: Final = "7000-01-01T00:00:00Z"
 SCALARS: Final = "('string', 'number', 'boolean')"
 
 
@@ -138,8 +140,16 @@ def day(writer: Writer, value: str) -> str:
 
 
 def source_moment(writer: Writer, place: Source) -> str:
-    """Give SQL of the moment that a reference holds, or null."""
-    return place.moment if place.moment is not None else moment(writer, first_scalar(writer, place))
+    """Give SQL of the moment that a reference holds, or null; those that stand for never are brought near.
+
+    "9999-12-31" and the like are good for comparing, but a sum of one would leave what Python and PostgreSQL both hold.
+    """
+    if place.moment is not None:
+        return place.moment
+    row = writer.alias()
+    held = f"(select {moment(writer, first_scalar(writer, place))} as at offset 0) {row}"
+    near = f"greatest(timestamptz '{_EARLIEST}', least(timestamptz '{_LATEST}', {row}.at))"
+    return f"(select case when {row}.at is not null then {near} end from {held})"
 
 
 def _read(value: str, row: str, writer: Writer) -> str:
