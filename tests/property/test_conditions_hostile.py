@@ -193,7 +193,9 @@ def test_all_at_once(odd: sqlkit.Connection) -> None:
 def test_keys_and_moments_of_every_value(odd: sqlkit.Connection) -> None:
     for ref, make in itertools.product(REFS, (key_sql, moment_sql, value_sql)):
         fragment = make(ref, Environment(zone="Europe/Paris"))
-        rows = odd.execute(f"select {fragment.sql} from x".encode(), fragment.params).fetchall()
+        # As text: Python refuses to read numbers of thousands of digits.
+        read = fragment.sql if make is moment_sql else f"({fragment.sql})::text"
+        rows = odd.execute(f"select {read} from x".encode(), fragment.params).fetchall()
         assert len(rows) == len(ODD_VALUES)
         if make is key_sql:
             assert {type(row[0]) for row in rows} == {str}

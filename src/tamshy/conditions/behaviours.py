@@ -4,8 +4,6 @@ Each subselect names one bucket and one profile and carries its lower bound of t
 could be turned into a join over everybody's events.
 """
 
-# ruff: noqa: S608 - SQL is what this module makes, of its own words; everything from outside goes as a parameter
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """References as SQL: the values at a path, the moments and days that texts mean, and an enrollment's key."""
 
-# ruff: noqa: S608 - SQL is what this module makes, of its own words; everything from outside goes as a parameter
-
 from __future__ import annotations
 
 from dataclasses import dataclass

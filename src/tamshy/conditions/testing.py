@@ -3,8 +3,6 @@
 Every expression for one value may be null and none raises: kinds are looked at before values are.
 """
 
-# ruff: noqa: S608 - SQL is what this module makes, of its own words; everything from outside goes as a parameter
-
 from __future__ import annotations
 
 from datetime import datetime
