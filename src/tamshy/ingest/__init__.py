@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body
 from tamshy.ingest.lines import Engage, History, LineProblem, Product, calls_from_lines
+from tamshy.ingest.moments import moment
+from tamshy.ingest.poison import cleaned
 from tamshy.ingest.reading import Reading, read_calls
 from tamshy.ingest.refusal import BodyReason, BodyRefused, Refusal, RefusalReason, Refused
 from tamshy.ingest.store import Contended, Stored, store
@@ -31,6 +33,8 @@ __all__ = [
     "Stored",
     "WorkspaceRef",
     "calls_from_lines",
+    "cleaned",
+    "moment",
     "parse_body",
     "read_calls",
     "store",

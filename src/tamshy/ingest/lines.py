@@ -88,9 +88,10 @@ class _Line:
 def calls_from_lines(lines: Iterable[str | bytes], *, zone: str | ZoneInfo) -> History:
     """Read the JSONL of `simulate --events`.
 
-    Arrival is `receive_at`, else `timestamp`; what is timed after its arrival is timed at it (rule 5); what arrives together is ordered by its own time, then
-    messageId, then canonical text. A messageId that comes again within 30 days is left out (rule 15). `sentAt` tells
-    nothing here. Lines that cannot be used are reported, the others kept; empty lines are passed over.
+    Arrival is `receive_at`, else `timestamp`; what is timed after its arrival is timed at it (rule 5). What arrives
+    together is ordered by its own time, then messageId, then canonical text. A messageId that comes again within 30
+    days is left out (rule 15). `sentAt` tells nothing here. Lines that cannot be used are reported, the others kept;
+    empty lines are passed over.
 
     Args:
         lines: the file, line by line.
@@ -159,7 +160,8 @@ def _timed(text: bytes, number: int, zone: str) -> _Line:
     own = arrival = to_milliseconds(moment(item["timestamp"], zone, "timestamp"))
     receive = item.get("receive_at")
     if receive is not None:
-        arrival = max(own, to_milliseconds(moment(receive, zone, "receive_at")))
+        arrival = to_milliseconds(moment(receive, zone, "receive_at"))
+        own = min(own, arrival)
     message = item.get("messageId")
     key = str(message) if isinstance(message, str | int) else ""
     return _Line((arrival, own, key, canonical), number, item)

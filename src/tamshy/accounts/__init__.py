@@ -1,0 +1,10 @@
+"""Keys: who may write calls, and who may use the API.
+
+Reads and writes `api_key`. Only digests are stored: a key is shown once, when it is made.
+"""
+
+from __future__ import annotations
+
+from tamshy.accounts.keys import Key, KeyKind, KeyRing, KnownKey, add_key, keys_of, new_secret, revoke_key
+
+__all__ = ["Key", "KeyKind", "KeyRing", "KnownKey", "add_key", "keys_of", "new_secret", "revoke_key"]

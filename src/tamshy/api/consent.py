@@ -1,0 +1,126 @@
+"""`PUT /api/profiles/ID/consent`: a shop's own programs record consent, with its evidence."""
+
+from __future__ import annotations
+
+import difflib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+
+from tamshy import sqlkit
+from tamshy.api.calls import raw_body, stored_durably
+from tamshy.api.credentials import api_key
+from tamshy.api.problems import Problem, later
+from tamshy.api.wiring import wired
+from tamshy.domain.call import Call, CallKind
+from tamshy.domain.identity import ANONYMOUS, USER
+from tamshy.ingest import BodyRefused, Refused, cleaned, moment
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tamshy.accounts import Key
+    from tamshy.api.workspaces import WorkspaceView
+
+_Q: Final = sqlkit.queries(__package__)
+_KEYS: Final = ("topic", "consent", "time", "wording", "proof")
+_WORDS: Final = {"granted": True, "withdrawn": False}
+_LONGEST_ID: Final = 200
+
+
+def record_consent(request: HttpRequest, profile: str) -> HttpResponse:
+    """Record that a person granted or withdrew consent to a topic."""
+    if request.method != "PUT":
+        return Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method", "consent is recorded by PUT").response()
+    try:
+        key = api_key(request)
+        view = wired().workspaces.view(key.workspace)
+        call = _call(profile, _document(request), key, view)
+        stored_durably(view.ref, [call])
+    except Problem as problem:
+        return problem.response()
+    except BodyRefused as exc:
+        return Problem(HTTPStatus.BAD_REQUEST, exc.reason.value, str(exc)).response()
+    except Refused as exc:
+        return Problem(HTTPStatus.BAD_REQUEST, exc.reason.value, str(exc)).response()
+    except (sqlkit.DatabaseUnavailable, sqlkit.Error):
+        return later("consent cannot be recorded at this moment; send the same again").response()
+    return HttpResponse(b'{"success":true}', content_type="application/json")
+
+
+def _document(request: HttpRequest) -> dict[str, object]:
+    try:
+        found = orjson.loads(raw_body(request))
+    except orjson.JSONDecodeError as exc:
+        raise Problem(HTTPStatus.BAD_REQUEST, "invalid_json", f"this is not JSON: {exc}") from exc
+    if not isinstance(found, dict):
+        raise Problem(HTTPStatus.BAD_REQUEST, "not_an_object", "the body is one JSON object")
+    for name in found:
+        if name not in _KEYS:
+            raise Problem(HTTPStatus.BAD_REQUEST, "unknown_field", f"`{name}` is not known{_did_you_mean(name, _KEYS)}")
+    return cleaned(found)[0]
+
+
+def _call(profile: str, document: dict[str, object], key: Key, view: WorkspaceView) -> Call:
+    now = wired().now()
+    topic, word = document.get("topic"), document.get("consent")
+    if not isinstance(topic, str) or topic not in view.topics:
+        known = sorted(view.topics)
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            "unknown_topic",
+            f"`topic` is one of {', '.join(known) or 'none: no topic is published yet'}{_did_you_mean(topic, known)}",
+        )
+    if not isinstance(word, str) or word not in _WORDS:
+        raise Problem(HTTPStatus.BAD_REQUEST, "wrong_type", "`consent` is `granted` or `withdrawn`")
+    time = document.get("time")
+    own = now if time is None else min(now, moment(time, view.ref.zone, "time"))
+    user, anonymous = _named(profile, view)
+    evidence = {name: document[name] for name in ("wording", "proof") if document.get(name) is not None}
+    return Call(
+        kind=CallKind.CONSENT,
+        occurred_at=_milliseconds(own),
+        received_at=now,
+        # The same consent at the same time, sent again, is the same; without a time it is said anew.
+        key=None if time is None else f"{key.id}|consent|{profile}|{topic}|{word}|{own.isoformat()}",
+        user_id=user,
+        anonymous_id=anonymous,
+        properties={
+            "topic": topic,
+            "granted": _WORDS[word],
+            "source": "api",
+            "evidence": {**evidence, "key": str(key.id)},
+        },
+        origin=1,
+    )
+
+
+def _named(profile: str, view: WorkspaceView) -> tuple[str | None, str | None]:
+    """Find whom the path means: a profile by its own id, else the user with that id."""
+    if not profile.strip() or len(profile) > _LONGEST_ID or "\0" in profile:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_id", f"an id has 1 to {_LONGEST_ID} characters")
+    try:
+        own_id = UUID(profile)
+    except ValueError:
+        return profile, None
+    parameters = {"bucket": view.ref.bucket(own_id), "profile": own_id, "workspace": view.ref.id}
+    with wired().connection() as conn:
+        names = conn.execute(_Q["names_of"], parameters).fetchall()
+    for kind, value in names:
+        if kind == USER:
+            return value, None
+        if kind == ANONYMOUS:
+            return None, value
+    return profile, None
+
+
+def _milliseconds(at: datetime) -> datetime:
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _did_you_mean(word: object, known: list[str] | tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(word, known, 1) if isinstance(word, str) else []
+    return f" (did you mean `{close[0]}`?)" if close else ""

@@ -1,0 +1,70 @@
+"""Which key a request presents. It arrives in four ways, and clients do not agree on one."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from tamshy.accounts import Key, KeyKind
+from tamshy.api.problems import Problem
+from tamshy.api.wiring import wired
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+def presented(request: HttpRequest) -> str | None:
+    """Read the key of the headers: Basic's user, Bearer, or `X-Write-Key`; None where there is none."""
+    scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            user, _, _ = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        if user:
+            return user
+    if scheme.lower() == "bearer" and rest.strip():
+        return rest.strip()
+    return request.headers.get("X-Write-Key") or None
+
+
+def write_key(request: HttpRequest, in_body: str | None) -> Key:
+    """Find the key that a call came with.
+
+    Raises:
+        Problem: there is none, or it is not known.
+    """
+    secret = presented(request) or in_body
+    if secret is None:
+        raise Problem(
+            HTTPStatus.UNAUTHORIZED,
+            "no_key",
+            "send the write key as the user of Basic auth, or as `writeKey` in the body",
+        )
+    key = wired().keys.find(secret)
+    if key is None:
+        raise _unknown()
+    return key
+
+
+def api_key(request: HttpRequest) -> Key:
+    """Find the API key of a request; a write key writes calls and nothing else.
+
+    Raises:
+        Problem: there is none, it is not known, or it is a write key.
+    """
+    secret = presented(request)
+    if secret is None:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "no_key", "send an API key: `Authorization: Bearer …`")
+    key = wired().keys.find(secret)
+    if key is None:
+        raise _unknown()
+    if key.kind is not KeyKind.API:
+        raise Problem(HTTPStatus.FORBIDDEN, "write_key", "a write key can only write calls; use an API key")
+    return key
+
+
+def _unknown() -> Problem:
+    return Problem(HTTPStatus.UNAUTHORIZED, "unknown_key", "this key is not known, or was revoked: `tamshy key list`")

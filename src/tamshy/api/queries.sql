@@ -1,0 +1,28 @@
+-- name: workspace
+-- A workspace's row, with the number of its newest publication (0: nothing published yet).
+select w.id, w.name, w.first_bucket, w.buckets, coalesce(max(p.number), 0)
+from workspace as w
+left join publication as p on p.workspace = w.id
+where w.id = %(workspace)s
+group by w.id, w.name, w.first_bucket, w.buckets;
+
+-- name: settings_file
+-- The published settings of a workspace, as written.
+select d.content from definition as d where d.workspace = %(workspace)s and d.path = 'tamshy.yaml';
+
+-- name: names_of
+-- The identifiers of one profile, those of users first.
+select i.kind, i.value
+from identifier as i
+where i.bucket = %(bucket)s and i.profile = %(profile)s and i.workspace = %(workspace)s
+order by i.kind desc, i.since, i.value;
+
+-- name: newest_schema
+-- The newest schema file that was applied.
+select max(name) from schema_version;
+
+-- name: figures
+-- What an operator watches: buckets that nobody works now, deliveries whose outcome is not known.
+select
+    (select count(*) from lease as l where l.owner is null or l.until < %(real)s),
+    (select count(*) from delivery as d where d.state = 'uncertain');

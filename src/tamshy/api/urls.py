@@ -1,0 +1,44 @@
+"""Addresses of what programs call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.urls import path, re_path
+
+from tamshy.api import browser, calls, consent, health
+
+if TYPE_CHECKING:
+    from django.urls import URLPattern
+
+_SPELLINGS: Final = {
+    "track": ("track", "t"),
+    "identify": ("identify", "i"),
+    "page": ("page", "p"),
+    "screen": ("screen", "s"),
+    "group": ("group", "g"),
+    "alias": ("alias", "a"),
+    "batch": ("batch", "b"),
+}
+
+
+def _calls() -> list[URLPattern]:
+    """Segment's paths and their short forms, and Jitsu's; with or without a slash at the end, as proxies add one."""
+    found = []
+    for kind, spellings in _SPELLINGS.items():
+        either = "|".join(spellings)
+        found.append(re_path(rf"^v1/(?:{either})/?$", calls.take_calls, {"kind": kind}, name=f"v1-{kind}"))
+        found.append(re_path(rf"^api/s/(?:s2s/)?{kind}/?$", calls.take_calls, {"kind": kind}, name=f"jitsu-{kind}"))
+    return found
+
+
+urlpatterns = [
+    *_calls(),
+    path("v1/projects/<str:key>/settings", browser.segment_settings),
+    path("analytics.js/v1/<str:key>/analytics.min.js", browser.segment_library),
+    re_path(r"^sourceConfig/?$", browser.rudder_settings),
+    path("api/profiles/<path:profile>/consent", consent.record_consent),
+    path("healthz", health.alive),
+    path("readyz", health.ready),
+    path("metrics", health.metrics),
+]

@@ -1,0 +1,56 @@
+"""What the routes need of their surroundings; the composition root installs it once, before the first request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from tamshy.accounts import KeyRing
+    from tamshy.api.counts import Counts
+    from tamshy.api.gate import Gate
+    from tamshy.api.workspaces import Workspaces
+    from tamshy.sqlkit import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the routes reach the database, the clock and the keys.
+
+    `connection` lends a connection for a `with` block; `now` is the moment of arrival, `real` the machine's.
+    `base_url` is where the outside reaches us (empty: as the request says). `admission` lets at most `most_at_once`
+    requests store calls together.
+    """
+
+    connection: Callable[[], AbstractContextManager[Connection]]
+    now: Callable[[], datetime]
+    real: Callable[[], datetime]
+    keys: KeyRing
+    workspaces: Workspaces
+    counts: Counts
+    admission: Gate
+    base_url: str = ""
+    most_at_once: int = 12
+
+
+_INSTALLED: list[Wiring] = []
+
+
+def install(wiring: Wiring) -> None:
+    """Take `wiring` from now on."""
+    _INSTALLED[:] = [wiring]
+
+
+def wired() -> Wiring:
+    """Give what was installed.
+
+    Raises:
+        RuntimeError: nothing was; the composition root is at fault.
+    """
+    if not _INSTALLED:
+        raise RuntimeError("a route was called before `api.wiring.install`; call it in site")
+    return _INSTALLED[0]
