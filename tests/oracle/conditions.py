@@ -63,7 +63,7 @@ def holds(condition: Json, scene: Scene) -> bool:
     return all(_part(key, condition, scene) for key in condition)
 
 
-def _part(key: str, condition: dict[str, Json], scene: Scene) -> bool:  # noqa: PLR0911 - one form a line
+def _part(key: str, condition: dict[str, Json], scene: Scene) -> bool:
     value = condition[key]
     if key == "all":
         return all(holds(member, scene) for member in value)

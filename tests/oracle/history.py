@@ -285,6 +285,10 @@ class Shopper:
         if die.random() < 0.65:
             basket = self.cart()
             self.add("track", at, event="Checkout Started", properties=basket)
+            if die.random() < 0.3:
+                after = at + timedelta(minutes=die.randrange(5, 59))
+                self.add("track", after, event="Product Viewed", properties=self._viewed(after))
+                self.add("page", at + timedelta(minutes=die.randrange(10, 61)), name="Help", properties={"path": "/"})
             if die.random() < 0.1:
                 self.add("track", at + timedelta(hours=2), event="Order Completed", properties=self._order(at, basket))
             elif die.random() < 0.35:
@@ -326,7 +330,7 @@ class Shopper:
             sent = at + after
             for _ in range(die.choice([1, 1, 2, 3])):
                 when = self.moment(sent, sent + timedelta(hours=die.choice([1, 3, 20])))
-                did = die.choices(["opened", "clicked", "unsubscribed", "complained", "bounced"], [60, 34, 3, 1, 2])[0]
+                did = die.choices(["opened", "clicked", "unsubscribed", "complained", "bounced"], [56, 33, 3, 3, 5])[0]
                 line = self.add("engage", when, message=message, did=did)
                 if did == "clicked" and die.random() < 0.9:
                     line["url"] = die.choice(["https://shop.example/sale", "https://shop.example/track/1"])

@@ -116,7 +116,7 @@ class Register:
             if device is None:
                 device = self.devices[anonymous] = Device(profile)
                 profile.anonymous_ids.append(anonymous)
-            insort(device.namings, (own, seq, profile))
+            insort(device.namings, (own, seq, profile), key=lambda naming: naming[:2])
         return profile
 
     def _alias(self, profile: Profile, previous: str | None, own: int, seq: int) -> Profile:

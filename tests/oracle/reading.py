@@ -22,7 +22,7 @@ Json = Any
 BODIES = (".mjml", ".html", ".md")
 
 
-def _plain(text: str) -> Json:  # noqa: PLR0911 - one rule of the schema a line
+def _plain(text: str) -> Json:
     """A plain scalar by the core schema: dates, times, on, off, yes and no stay text."""
     if text in {"", "~", "null", "Null", "NULL"}:
         return None
