@@ -1,0 +1,50 @@
+"""What the pages say of the shop: its name, its address, and the topics a recipient can choose from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from tamshy import sqlkit
+from tamshy.language.model import Settings, TopicDefault
+from tamshy.language.workspace import read_workspace
+
+if TYPE_CHECKING:
+    from tamshy.sqlkit import Connection
+    from tamshy.track import Consented
+
+_QUERIES: Final = sqlkit.queries(__package__)
+_SETTINGS_FILE: Final = "tamshy.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChoice:
+    """A topic with what holds for the person who looks at the page."""
+
+    name: str
+    title: str
+    on: bool
+
+
+def settings_of(conn: Connection, workspace: int) -> Settings:
+    """Give the published settings of a workspace; the plain ones where nothing is published."""
+    row = conn.execute(_QUERIES["settings"], {"workspace": workspace, "path": _SETTINGS_FILE}).fetchone()
+    return _read(row[0]) if row else Settings()
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> Settings:
+    return read_workspace({_SETTINGS_FILE: text})[0].settings
+
+
+def choices(settings: Settings, said: dict[str, Consented]) -> list[TopicChoice]:
+    """Give the topics in the shop's order, each with what holds: the person's word, else the topic's default."""
+    return [
+        TopicChoice(
+            topic.name,
+            topic.title,
+            said[topic.name].granted if topic.name in said else topic.default is TopicDefault.OPT_OUT,
+        )
+        for topic in settings.topics
+    ]
