@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from liquid import Environment, FalsyStrictUndefined
 from liquid.builtin.output import OutputNode
@@ -84,8 +84,11 @@ def is_whole(text: str) -> bool:
 
 def check_liquid(text: str, roots: tuple[str, ...] = MESSAGE_ROOTS) -> list[tuple[int, str]]:
     """What is wrong with a template: offset into ``text`` and the reason, in order of the text."""
-    if not has_liquid(text):
-        return []
+    return list(_faults(text, roots)) if has_liquid(text) else []
+
+
+@lru_cache(maxsize=1024)  # a workspace is read again at each publishing, and most of its texts are what they were
+def _faults(text: str, roots: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     faults: list[tuple[int, str]] = []
     rest = text
     while len(faults) < _MOST_FAULTS:
@@ -102,7 +105,7 @@ def check_liquid(text: str, roots: tuple[str, ...] = MESSAGE_ROOTS) -> list[tupl
         else:
             faults.extend(_names(template, roots))
             break
-    return sorted(faults)
+    return tuple(sorted(faults))
 
 
 def _reason(error: LiquidError) -> str:

@@ -1,0 +1,257 @@
+"""The head of a flow: every key and form, and every refusal with its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tamshy.domain.duration import Duration
+from tamshy.language.model import (
+    NOWHERE,
+    Behaviour,
+    Clause,
+    Conversion,
+    EventMatch,
+    EventTrigger,
+    Flow,
+    InFlight,
+    Operator,
+    PropertyTest,
+    Reentry,
+    ReentryKind,
+    Ref,
+    Root,
+    Test,
+    Window,
+)
+from tests.unit.language.shop import flow_of, said
+
+DAY = Duration(days=1)
+VALUE = PropertyTest(Ref(Root.EVENT, ("value",)), Test((Clause(Operator.GTE, 5),)))
+CART = Ref(Root.EVENT, ("cart_id",))
+
+
+def head(line: str) -> Flow:
+    return flow_of(f"trigger: {{event: E}}\nsteps: []\n{line}\n")
+
+
+def refusal(line: str, trigger: str = "{event: E}") -> list[str]:
+    """The problems, without their file; the line is the third."""
+    text = f"trigger: {trigger}\nsteps: []\n{line}\n"
+    return [problem.removeprefix("flows/cart.yaml:") for problem in said({"flows/cart.yaml": text})]
+
+
+def test_a_flow_has_defaults() -> None:
+    assert replace(flow_of("trigger: {event: E}\nsteps: []\n"), position=NOWHERE) == Flow(
+        name="cart",
+        title="cart",
+        triggers=(EventTrigger("E", None, DAY),),
+        steps=(),
+        per=None,
+        audience=None,
+        reentry=Reentry(ReentryKind.ONCE),
+        exit_on=(),
+        conversion=None,
+        holdout=None,
+        priority=0,
+        in_flight=InFlight.FOLLOW,
+    )
+
+
+@pytest.mark.parametrize(
+    ("trigger", "expected"),
+    [
+        ("{event: E}", (EventTrigger("E", None, DAY),)),
+        ("{event: E, where: {event.value: {gte: 5}}, max_age: 2h}", (EventTrigger("E", VALUE, Duration(seconds=7200)),)),
+        ("[{event: A}, {event: B}]", (EventTrigger("A", None, DAY), EventTrigger("B", None, DAY))),
+    ],
+)
+def test_triggers(trigger: str, expected: tuple[EventTrigger, ...]) -> None:
+    assert flow_of(f"trigger: {trigger}\nsteps: []\n").triggers == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "expected"),
+    [
+        ("name: Abandoned cart", "title", "Abandoned cart"),
+        ("per: event.cart_id", "per", CART),
+        (
+            "audience: {did_not: Order Completed, within: 1d}",
+            "audience",
+            Behaviour("Order Completed", count=Test((Clause(Operator.EQ, 0),)), window=Window(within=DAY)),
+        ),
+        ("reentry: once", "reentry", Reentry(ReentryKind.ONCE)),
+        ("reentry: always", "reentry", Reentry(ReentryKind.ALWAYS)),
+        ("reentry: {after: 7d}", "reentry", Reentry(ReentryKind.AFTER, Duration(days=7))),
+        ("exit_on: {event: X}", "exit_on", (EventMatch("X"),)),
+        (
+            "exit_on: [{event: X, same: event.cart_id}, {event: Y, where: {event.value: {gte: 5}}}]",
+            "exit_on",
+            (EventMatch("X", None, (CART,)), EventMatch("Y", VALUE)),
+        ),
+        ("conversion: {event: X}", "conversion", Conversion((EventMatch("X"),))),
+        (
+            "conversion: {event: X, where: {event.value: {gte: 5}}, same: event.cart_id, within: 5d, value: event.profit}",
+            "conversion",
+            Conversion((EventMatch("X", VALUE, (CART,)),), Duration(days=5), Ref(Root.EVENT, ("profit",))),
+        ),
+        (
+            "conversion: [{event: X, within: 1d}, {event: Y, within: 1d}]",
+            "conversion",
+            Conversion((EventMatch("X"), EventMatch("Y")), DAY),
+        ),
+        ("holdout: 10%", "holdout", Decimal("0.1")),
+        ("holdout: 0%", "holdout", Decimal(0)),
+        ("holdout: 2.5%", "holdout", Decimal("0.025")),
+        ("priority: 50", "priority", 50),
+        ("priority: -3", "priority", -3),
+        ("in_flight: finish", "in_flight", InFlight.FINISH),
+        ("in_flight: follow", "in_flight", InFlight.FOLLOW),
+    ],
+)
+def test_each_key_is_read(line: str, key: str, expected: object) -> None:
+    assert getattr(head(line), key) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "problems"),
+    [
+        ("tirgger: x", ["3:1: unknown key 'tirgger' (did you mean 'trigger'?) in a flow"]),
+        ("name: 2026", ['3:7: \'name\' must be text (write "2026" in quotes if that is meant), not the number 2026']),
+        ("name: true", ['3:7: \'name\' must be text (write "true" in quotes if that is meant), not the truth value true']),
+        ("name:", ["3:1: 'name' must be text, not nothing"]),
+        ("per: profile.city", ["3:6: 'profile.city' must start with event."]),
+        ("per: cart_id", ["3:6: 'cart_id' is not a reference; it starts with event."]),
+        ("audience: all", ["3:11: a condition must be a mapping or a list, not 'all'"]),
+        ("reentry: never", ["3:10: 'reentry' must be once, always or a mapping such as {after: 7d}, not 'never'"]),
+        ("reentry: {after: 0d}", ["3:18: 'after' must be longer than nothing"]),
+        ("reentry: {}", ["3:10: 'reentry' needs 'after': duration, counted from the last entry"]),
+        ("exit_on: X", ["3:10: an event match must be a mapping with 'event', not 'X'"]),
+        ("exit_on: {where: {event.a: 1}}", ["3:10: an event match needs 'event': event name"]),
+        ("exit_on: {event: X, within: 1d}", ["3:21: unknown key 'within'; there are event, same, where in an event match"]),
+        ("conversion: []", ["3:13: 'conversion' needs at least one event; leave it out where nothing counts"]),
+        (
+            "conversion: [{event: X, within: 1d}, {event: Y}]",
+            ["3:38: the members of 'conversion' must have the same 'within' and 'value'"],
+        ),
+        ("conversion: {event: X, value: [event.a, event.b]}", ["3:31: 'value' must be one reference such as event.value"]),
+        ("holdout: 10", ["3:10: 'holdout' must be a percentage from 0% to 100%, such as 10%, not the number 10"]),
+        ("holdout: 101%", ["3:10: 'holdout' must be a percentage from 0% to 100%, such as 10%, not '101%'"]),
+        ("priority: high", ["3:11: 'priority' must be a whole number, not 'high'"]),
+        ("priority: 1000001", ["3:11: 'priority' must lie between -1000000 and 1000000, not 1000001"]),
+        ("in_flight: folow", ["3:12: 'in_flight' must be follow or finish, not 'folow' (did you mean 'follow'?)"]),
+    ],
+)
+def test_what_is_no_head_is_refused(line: str, problems: list[str]) -> None:
+    assert refusal(line) == problems
+
+
+@pytest.mark.parametrize(
+    ("trigger", "problems"),
+    [
+        ("X", ["1:10: an event trigger must be a mapping with 'event', not 'X'"]),
+        ("[]", ["1:10: 'trigger' needs at least one trigger"]),
+        ("{}", ["1:10: 'trigger' needs 'event': what starts the flow"]),
+        ("{evnt: X}", ["1:11: unknown trigger 'evnt' (did you mean 'event'?)"]),
+        ("{event: X, whre: {}}", ["1:21: unknown key 'whre' (did you mean 'where'?) in an event trigger"]),
+        ("{event: X, max_age: 0d}", ["1:30: 'max_age' must be longer than nothing"]),
+        ("{event: X, same: event.a}", ["1:21: unknown key 'same'; there are event, max_age, where in an event trigger"]),
+    ],
+)
+def test_what_is_no_trigger_is_refused(trigger: str, problems: list[str]) -> None:
+    assert refusal("", trigger) == problems
+
+
+@pytest.mark.parametrize(
+    ("trigger", "problems"),
+    [
+        ("{segment: vip}", ["1:11: the trigger 'segment' is not yet supported"]),
+        ("{segment: vip, on: leave}", ["1:11: the trigger 'segment' is not yet supported"]),
+        (
+            '{date: profile.birthday, every: year, offset: -7d, at: "09:00"}',
+            ["1:11: the trigger 'date' is not yet supported"],
+        ),
+        ("{price_drop: {by: 10%, for: [viewed], within: 30d}}", ["1:11: the trigger 'price_drop' is not yet supported"]),
+        ("{back_in_stock: {for: [viewed]}}", ["1:11: the trigger 'back_in_stock' is not yet supported"]),
+        ("{new_arrivals: {at_least: 3}}", ["1:11: the trigger 'new_arrivals' is not yet supported"]),
+        ("{reorder_due: {offset: -7d}}", ["1:11: the trigger 'reorder_due' is not yet supported"]),
+        ('{schedule: {cron: "0 9 * * mon"}}', ["1:11: the trigger 'schedule' is not yet supported"]),
+        ("{manual: true}", ["1:11: the trigger 'manual' is not yet supported"]),
+        ("{date: profile.birthday, at: 9}", [
+            "1:11: the trigger 'date' is not yet supported",
+            "1:39: 'at' must be a time of day from \"00:00\" to \"23:59\", not the number 9",
+        ]),
+    ],
+)  # fmt: skip
+def test_other_triggers_are_not_yet_supported(trigger: str, problems: list[str]) -> None:
+    assert refusal("", trigger) == problems
+
+
+@pytest.mark.parametrize("line", ["exit_on: {segment: vip, on: leave}", "conversion: {segment: vip}"])
+def test_segments_in_exits_and_conversions_are_not_yet_supported(line: str) -> None:
+    column = line.index("segment") + 1
+    assert refusal(line) == [f"3:{column}: 'segment' is not yet supported"]
+
+
+def test_a_flow_needs_a_trigger_and_steps_and_all_faults_come_at_once() -> None:
+    assert said({"flows/cart.yaml": "name: 5\npriority: x\n"}) == [
+        "flows/cart.yaml:1:1: a flow needs 'steps': list of steps",
+        "flows/cart.yaml:1:1: a flow needs 'trigger': a trigger, or a list: any of them",
+        'flows/cart.yaml:1:7: \'name\' must be text (write "5" in quotes if that is meant), not the number 5',
+        "flows/cart.yaml:2:11: 'priority' must be a whole number, not 'x'",
+    ]
+
+
+def test_an_empty_file_is_no_flow() -> None:
+    assert said({"flows/cart.yaml": "# nothing\n"}) == [
+        "flows/cart.yaml:1:1: a flow must be a mapping with 'trigger', 'steps', not nothing"
+    ]
+
+
+# -- flows that start each other -------------------------------------------------------------------------------------
+
+
+def tracking(wait: str, event: str, trigger: str) -> str:
+    return f"trigger: {{event: {trigger}}}\nsteps:\n  - {wait}\n  - track: {{event: {event}}}\n"
+
+
+@pytest.mark.parametrize("wait", ["wait: 59m", "wait: 3599s", 'wait: {until: "10:00"}', "{id: w, wait: {until: event.at}}"])
+def test_a_circle_of_flows_without_an_hour_in_it_is_refused(wait: str) -> None:
+    assert said({"flows/a.yaml": tracking(wait, "B", "A"), "flows/b.yaml": tracking("wait: 0s", "A", "B")}) == [
+        "flows/a.yaml:4:5: 'B' starts a circle of flows (a → b → a) without a wait of at least 1h in it"
+    ]
+
+
+@pytest.mark.parametrize("wait", ["wait: 1h", "wait: 1d", "wait: 1mo", "wait: 3600s"])
+def test_a_circle_with_an_hour_in_it_is_fine(wait: str) -> None:
+    assert said({"flows/a.yaml": tracking(wait, "B", "A"), "flows/b.yaml": tracking("wait: 0s", "A", "B")}) == []
+
+
+def test_a_flow_must_not_start_itself() -> None:
+    assert said({"flows/a.yaml": tracking("wait: 1m", "A", "A")}) == [
+        "flows/a.yaml:4:5: 'A' starts a circle of flows (a → a) without a wait of at least 1h in it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "refused"),
+    [
+        ("[{branch: [{if: {clicked: any}, steps: [{wait: 1h}]}, {else: [{wait: 2h}]}]}, {track: {event: A}}]", False),
+        ("[{branch: [{if: {clicked: any}, steps: [{wait: 1h}]}]}, {track: {event: A}}]", True),
+        ("[{branch: [{if: {clicked: any}, steps: [{wait: 1h}]}, {else: []}]}, {track: {event: A}}]", True),
+        ("[{branch: [{if: {clicked: any}, steps: [{track: {event: A}}]}]}]", True),
+        ("[{branch: [{if: {clicked: any}, steps: [{wait: 1h}, {track: {event: A}}]}]}]", False),
+        ("[{wait_for: {event: X, at_most: 1h, else: [{track: {event: A}}]}}]", False),
+        ("[{wait_for: {event: X, at_most: 1h, then: [{track: {event: A}}]}}]", True),
+        ("[{wait_for: {event: X, at_most: 59m, else: [{track: {event: A}}]}}]", True),
+        ("[{wait_for: {event: X, at_most: 1h, then: [{exit: x}]}}, {track: {event: A}}]", False),
+        ("[{branch: [{if: {clicked: any}, steps: [{exit: x}]}, {else: [{wait: 1h}]}]}, {track: {event: A}}]", False),
+    ],
+)
+def test_the_hour_must_stand_in_every_way(steps: str, *, refused: bool) -> None:
+    found = said({"flows/a.yaml": f"trigger: {{event: A}}\nsteps: {steps}\n"})
+    assert [line.partition(": ")[2] for line in found] == (
+        ["'A' starts a circle of flows (a → a) without a wait of at least 1h in it"] if refused else []
+    )
