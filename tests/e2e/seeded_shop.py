@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from tamshy.domain.ids import bucket_of, named, profile_id
+from tamshy.language.folders import read_folder
 from tamshy.publish import create_workspace, load_rulebook, publish
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ PEOPLE = (
 
 def texts(folder: Path = EXAMPLE) -> dict[str, str]:
     """Read the example shop: path → text."""
-    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return read_folder(folder)
 
 
 def uncompiled(message: Message, settings: Settings) -> tuple[dict[str, object], list[Problem]]:

@@ -156,3 +156,20 @@ from workspace w
 join publication p on p.workspace = w.id
 order by w.id, p.number desc
 limit 1
+
+-- name: letters_since
+-- The messages sent since a moment, with what a recipient needs to open and follow them.
+select m.bucket, m.profile, m.id, m.decided_at, m.message, m.address, c.html, jsonb_array_length(c.links)
+from generate_series(%(first)s::int, %(last)s::int) b
+cross join lateral (
+    select bucket, profile, id from message
+    where bucket = b and state = 'sent' and decided_at > %(since)s order by decided_at limit 100
+) n
+join message m on m.bucket = n.bucket and m.profile = n.profile and m.id = n.id
+join content c on c.bucket = m.bucket and c.profile = m.profile and c.message = m.id
+order by m.decided_at, m.id
+limit %(limit)s
+
+-- name: span
+-- The buckets of the workspace that the page shows.
+select first_bucket, first_bucket + buckets - 1 from workspace order by id limit 1
