@@ -254,7 +254,7 @@ class RenderChild:
     # -- processes ---------------------------------------------------------------------------------------------------
 
     def _started(self) -> _Child:
-        if self._starts_failed >= _TRIES:
+        if self._starts_failed >= _TRIES * self._size + 1:
             self._starts_failed = 0
             raise RendererUnavailable(
                 "the rendering process ends as soon as it starts; its words stand on standard error"

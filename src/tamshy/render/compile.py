@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from liquid.exceptions import LiquidError
 
+from tamshy.language.liquid import check_liquid
 from tamshy.language.locales import choose_locale
 from tamshy.language.model import BodyFormat, Problem
 from tamshy.render import markdown, mjml
@@ -14,8 +15,7 @@ from tamshy.render.compiled import FORM, Compiled, CompiledBody
 from tamshy.render.environments import HTML, TEXT
 from tamshy.render.layout import document, footer, layout, preheader
 from tamshy.render.links import Links
-from tamshy.render.liquid import place
-from tamshy.render.marks import swap
+from tamshy.render.marks import MARK, Marked, swap
 from tamshy.render.plain import plain_template
 from tamshy.render.refusals import refused
 from tamshy.render.tracking import Shop
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from liquid import Environment
 
     from tamshy.language.model import Body, Message, Position, Settings
-    from tamshy.render.marks import Marked
 
 _BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _BODY_END: Final = re.compile(r"</body\s*>(?![\s\S]*</body\s*>)", re.IGNORECASE)
-_RESERVED: Final = re.compile(r"\{%-?\s*(?:end)?tamshy_\w+")
+MAX_BODY: Final = 512 * 1024
 
 
 def compile_message(message: Message, settings: Settings) -> tuple[Compiled, list[Problem]]:
@@ -72,7 +71,7 @@ class _Locale:
         self._settings = settings
         self._locale = locale
         self._shop = shop
-        self._places: dict[str, list[tuple[int, int]]] = {}
+        self._places: dict[str, list[list[int]]] = {}
         self.problems: list[Problem] = []
 
     def compiled(self, body: Body) -> CompiledBody:
@@ -84,8 +83,8 @@ class _Locale:
                     self._message.position, f"no subject for `{self._locale}`; add `subject: {{{self._locale}: …}}`"
                 )
             )
-        for name, text in (("subject", subject), ("preheader", line)):
-            self._parsed(text or "", TEXT, self._message.position, name)
+        self._checked_line("subject", subject or "")
+        self._checked_line("preheader", line or "")
         html, derived, static = self._body(body, has_preheader=bool(line))
         written = self._written()
         foot_html, foot_plain = footer(locale=self._locale, shop=_literal(self._settings.name))
@@ -94,8 +93,8 @@ class _Locale:
             subject=subject or "",
             preheader=line or None,
             html=html,
-            plain=derived if written is None else written,
-            plain_written=written is not None,
+            plain=derived if written is None else written.text,
+            plain_file=None if written is None else written.file,
             static=static,
             places=self._places,
             footer_html=foot_html,
@@ -106,20 +105,21 @@ class _Locale:
         key = choose_locale(self._locale, texts, self._settings.locale)
         return None if key is None else texts[key]
 
-    def _written(self) -> str | None:
+    def _written(self) -> Body | None:
+        """The plain text written by hand, where there is one."""
         key = next((key for key in self._message.texts if key.lower() == self._locale.lower()), None)
         if key is None:
             return None
         body = self._message.texts[key]
-        self._checked(body.file, body.text, TEXT)
+        self._checked(body)
         self._places["plain"] = [
-            (match.start(), body.text.count("\n", 0, match.start()) + 1) for match in re.finditer(r"\{[{%]", body.text)
+            [match.start(), body.text.count("\n", 0, match.start()) + 1] for match in re.finditer(r"\{[{%]", body.text)
         ]
-        return body.text
+        return body
 
     def _body(self, body: Body, *, has_preheader: bool) -> tuple[str, str, list[str]]:
         """One body as (HTML, plain text, static links)."""
-        if not self._checked(body.file, body.text, HTML):
+        if not self._checked(body):
             return "", "", []
         marked = swap(body.file, body.text)
         self.problems += refused(marked, mjml=body.format is BodyFormat.MJML)
@@ -152,46 +152,39 @@ class _Locale:
         return marked.text
 
     def _restored(self, part: str, text: str, marked: Marked) -> str:
-        places: list[tuple[int, int]] = []
+        places: list[list[int]] = []
 
         def heard(at: int, offset: int) -> None:
-            places.append((at, marked.position(offset).line))
+            places.append([at, marked.position(offset).line])
 
         restored = marked.restore(text, heard)
         self._places[part] = places
         return restored
 
-    def _checked(self, file: str, text: str, env: Environment) -> bool:
-        """Whether a text as written is sound Liquid; if not, the problem has its place."""
-        marked = swap(file, text)
+    def _checked(self, body: Body) -> bool:
+        """Whether a text as written can be worked on; if not, the problems have their places."""
+        text = body.text
+        faults = (
+            check_liquid(text) if len(text) <= MAX_BODY else [(0, f"more than {MAX_BODY // 1024} kB; make it smaller")]
+        )
         if "\x00" in text:
-            self.problems.append(Problem(marked.position(text.index("\x00")), "a NUL character; take it out"))
-            return False
-        if (found := _RESERVED.search(text)) is not None:
-            self.problems.append(
-                Problem(marked.position(found.start()), "tags that begin with `tamshy_` are Tamshy's own")
-            )
-            return False
-        try:
-            template = env.from_string(text)
-        except LiquidError as exc:
-            self.problems.append(Problem(marked.position(place(exc) or 0), f"Liquid: {exc.message}"))
-            return False
-        return self._known_filters(template.filter_names(), env, marked.position(0))
+            faults.append((text.index("\x00"), "a NUL character; take it out"))
+        if (found := MARK.search(text)) is not None:
+            faults.append((found.start(), f"`{found[0]}` is a word that Tamshy needs for itself; write another"))
+        where = Marked(body.file, text, text, ())
+        self.problems += [Problem(where.position(offset), why) for offset, why in faults]
+        return not faults
 
-    def _known_filters(self, names: list[str], env: Environment, where: Position) -> bool:
-        unknown = sorted(name for name in names if name not in env.filters)
-        self.problems += [Problem(where, f"Liquid: there is no filter `{name}`") for name in unknown]
-        return not unknown
+    def _checked_line(self, what: str, text: str) -> None:
+        """The same for a subject or preheader, whose places within the YAML the check has told before."""
+        self.problems += [Problem(self._message.position, f"{what}: {why}") for _, why in check_liquid(text)]
 
     def _parsed(self, text: str, env: Environment, where: Position, what: str) -> None:
+        """Make sure that what was made can be parsed, so that no recipient is the first to find out."""
         try:
-            template = env.from_string(text)
+            env.from_string(text)
         except LiquidError as exc:
             self.problems.append(Problem(where, f"{what}: Liquid: {exc.message}"))
-            return
-        if what in {"subject", "preheader"}:
-            self._known_filters(template.filter_names(), env, where)
 
 
 def _with_preheader(html: str) -> str:

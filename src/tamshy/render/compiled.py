@@ -14,7 +14,8 @@ class CompiledBody(TypedDict):
     """One locale. Texts are Liquid; HTML with our own link tags in it.
 
     ``places``: for errors, per part, pairs (offset in the text, line in the file), growing. ``static``: finished
-    addresses that ``{% tamshy_static N %}`` stands for. ``preheader``: None where the message has none.
+    addresses that ``{% tamshy_static N %}`` stands for. ``preheader``: None where the message has none. ``plain_file``:
+    None where the plain text is made from the HTML.
     """
 
     file: str
@@ -22,9 +23,9 @@ class CompiledBody(TypedDict):
     preheader: str | None
     html: str
     plain: str
-    plain_written: bool
+    plain_file: str | None
     static: list[str]
-    places: dict[str, list[tuple[int, int]]]
+    places: dict[str, list[list[int]]]
     footer_html: str
     footer_plain: str
 

@@ -57,10 +57,10 @@ class Links:
         for element in elements(html):
             if element.closing or element.name not in _LINKING:
                 continue
-            for attribute in element.attributes:
-                if MARK.sub("", attribute.name).lower() == "href" and attribute.value is not None:
-                    pieces += (html[last : attribute.start], change(attribute.value))
-                    last = attribute.end
+            href = element.get("href")
+            if href is not None and href.value is not None:
+                pieces += (html[last : href.start], change(href.value))
+                last = href.end
         return "".join((*pieces, html[last:]))
 
     def _tracked(self, value: str) -> str:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tamshy.render.marks import MARK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -45,8 +47,8 @@ class Element:
     empty: bool = False
 
     def get(self, name: str) -> Attribute | None:
-        """The attribute of that name."""
-        return next((attribute for attribute in self.attributes if attribute.name.lower() == name), None)
+        """The attribute of that name; marks of Liquid beside the name do not count."""
+        return next((one for one in self.attributes if MARK.sub("", one.name).lower() == name), None)
 
 
 def elements(text: str) -> Iterator[Element]:

@@ -15,7 +15,6 @@ from tamshy.render.markup import VOID, elements
 if TYPE_CHECKING:
     from tamshy.render.marks import Marked
 
-MAX_SIZE: Final = 512 * 1024
 MAX_DEPTH: Final = 50
 _KNOWN: Final = frozenset({
     "mjml", "mj-head", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint", "mj-font", "mj-html-attributes",
@@ -42,14 +41,11 @@ def to_html(marked: Marked) -> tuple[str, list[Problem]]:
 
 def _before(marked: Marked) -> list[Problem]:
     """What must not reach the compiler: it reads files for `mj-include`, and its stack is not endless."""
-    if len(marked.text.encode()) > MAX_SIZE:
-        return [Problem(marked.position(0), f"more than {MAX_SIZE // 1024} kB of MJML; make it smaller")]
     problems: list[Problem] = []
     open_names: list[str] = []
     for element in elements(marked.text):
-        place = marked.position_here(element.start)
         if element.name.startswith("mj") and element.name not in _KNOWN and not element.closing:
-            problems.append(Problem(place, _unknown(element.name)))
+            problems.append(Problem(marked.position_here(element.start), _unknown(element.name)))
         if element.closing:
             if element.name in open_names:
                 while open_names.pop() != element.name:
@@ -57,6 +53,7 @@ def _before(marked: Marked) -> list[Problem]:
         elif not element.empty and element.name not in VOID:
             open_names.append(element.name)
             if len(open_names) > MAX_DEPTH:
+                place = marked.position_here(element.start)
                 return [*problems, Problem(place, f"elements are nested deeper than {MAX_DEPTH}; flatten them")]
     return problems
 

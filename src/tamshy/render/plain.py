@@ -7,16 +7,16 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
 from tamshy.render.marks import MARK
-from tamshy.render.markup import VOID
+from tamshy.render.markup import VOID, elements
 
 if TYPE_CHECKING:
     from tamshy.render.links import Links
     from tamshy.render.marks import Marked
 
 _PARAGRAPH: Final = frozenset(
-    ("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "section", "article", "table")
+    ("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "section", "article", "table", "div")
 )
-_LINE: Final = frozenset(("div", "tr", "br", "li", "dt", "dd", "center"))
+_LINE: Final = frozenset(("tr", "li", "dt", "dd", "center"))
 _SILENT: Final = frozenset({"head", "style", "script", "title"})
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
@@ -49,7 +49,7 @@ class _Reader(HTMLParser):
             for _, _, names in self._anchors[-1:]:
                 names.append(_literal(_SPACE.sub(" ", given.get("alt", ""))))
         elif tag == "a":
-            self._anchors.append((given.get("href", ""), len(self.pieces), []))
+            self._anchors.append((_href(self.get_starttag_text() or ""), len(self.pieces), []))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -64,7 +64,7 @@ class _Reader(HTMLParser):
             return
         if tag == "a" and self._anchors:
             self._end_link(*self._anchors.pop())
-        if tag in {"td", "th"}:
+        if tag in {"td", "th"} and not (self.pieces and self.pieces[-1].endswith("\n")):
             self.pieces.append(" ")
         self._break(tag)
 
@@ -84,8 +84,15 @@ class _Reader(HTMLParser):
     def _break(self, tag: str) -> None:
         if tag in _PARAGRAPH:
             self.pieces.append("\n\n")
-        elif tag in _LINE:
+        elif tag == "br" or (tag in _LINE and not (self.pieces and self.pieces[-1].endswith("\n"))):
             self.pieces.append("\n")
+
+
+def _href(tag: str) -> str:
+    """The address as written: the parser would read `&copy=` in it as a sign."""
+    element = next(elements(tag), None)
+    href = None if element is None else element.get("href")
+    return (href.value or "") if href is not None else ""
 
 
 def _literal(text: str) -> str:
@@ -103,8 +110,8 @@ def plain_template(html: str, marked: Marked, links: Links) -> str:
 
 
 def tidied(text: str) -> str:
-    """No more than one empty line, no white space at either end of a line."""
-    lines = (line.strip() for line in text.replace("\u00a0", " ").split("\n"))
+    """No more than one empty line, or one space, and none at either end of a line."""
+    lines = (" ".join(line.split()) for line in text.replace("\u00a0", " ").split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 

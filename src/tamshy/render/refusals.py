@@ -21,27 +21,29 @@ def refused(marked: Marked, *, mjml: bool) -> list[Problem]:
 
 
 def _of(marked: Marked, element: Element, *, mjml: bool) -> Iterator[Problem]:
-    place = marked.position_here(element.start)
     if MARK.search(element.name):
-        yield Problem(place, "Liquid must not make the name of an element; write one element for each case")
+        yield Problem(
+            marked.position_here(element.start),
+            "Liquid must not make the name of an element; write one element for each case",
+        )
     if element.name == "script" and not element.closing:
-        yield Problem(place, "mail programs run no scripts; take `<script>` out")
+        yield Problem(marked.position_here(element.start), "mail programs run no scripts; take `<script>` out")
     for attribute in element.attributes:
         yield from _attribute(marked, attribute, mjml=mjml)
 
 
 def _attribute(marked: Marked, attribute: Attribute, *, mjml: bool) -> Iterator[Problem]:
-    place = marked.position_here(attribute.offset)
+    name = MARK.sub("", attribute.name)
     in_name = [marked.mark(number) for number in MARK.findall(attribute.name)]
+    why = []
     if in_name and (mjml or any(mark.prints for mark in in_name)):
         where = "in MJML " if mjml else ""
-        yield Problem(
-            place,
-            f"`{in_name[0].text}` {where}must not stand where an attribute begins; put it inside the quotes of a value",
+        why.append(
+            f"`{in_name[0].text}` {where}must not stand where an attribute begins; put it inside the quotes of a value"
         )
-    if MARK.sub("", attribute.name).lower().startswith("on") and attribute.value is not None:
-        yield Problem(place, f"mail programs run no scripts; take `{MARK.sub('', attribute.name)}` out")
+    if name.lower().startswith("on") and attribute.value is not None:
+        why.append(f"mail programs run no scripts; take `{name}` out")
     if attribute.value is not None and not attribute.quote and MARK.search(attribute.value):
-        yield Problem(
-            place, f"put the value of `{MARK.sub('', attribute.name)}` in quotes; Liquid in it would break out without"
-        )
+        why.append(f"put the value of `{name}` in quotes; Liquid in it would break out without")
+    for text in why:
+        yield Problem(marked.position_here(attribute.offset), text)

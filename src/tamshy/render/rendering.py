@@ -65,7 +65,7 @@ class Body:
         self.file = body["file"]
         self.static = body["static"]
         self.places = body["places"]
-        self.derived = not body["plain_written"]
+        self.plain_file = body["plain_file"]
         self.subject = TEXT.from_string(body["subject"])
         self.preheader = None if body["preheader"] is None else TEXT.from_string(body["preheader"])
         self.html = HTML.from_string(body["html"])
@@ -163,7 +163,7 @@ class Letter:
         if self._marketing and job.unsubscribe_url and job.unsubscribe_url not in plain:
             plain = plain.rstrip() + _run(body, "footer", body.footer_plain, given)
         plain = _FORBIDDEN.sub("", plain.replace("\r\n", "\n").replace("\r", "\n"))
-        return _EMPTY_LINES.sub("\n\n", _EDGES.sub("", plain) if body.derived else plain).strip("\n") + "\n"
+        return _EMPTY_LINES.sub("\n\n", _EDGES.sub("", plain) if body.plain_file is None else plain).strip("\n") + "\n"
 
 
 def render(compiled: Compiled, job: Job) -> Rendered:
@@ -229,11 +229,12 @@ def _where(body: Body, part: str, exc: Exception) -> str:
     """``messages/cart/en.mjml:12`` as far as the place is known, else the file and the part."""
     offset = place(exc) if isinstance(exc, LiquidError) else None
     places = body.places.get(part)
+    file = (body.plain_file if part == "plain" else None) or body.file
     if offset is not None and places:
         at = bisect_right(places, offset, key=lambda pair: pair[0]) - 1
         if at >= 0:
-            return f"{body.file}:{places[at][1]}"
-    return f"{body.file}: {part}" if part != "html" else body.file
+            return f"{file}:{places[at][1]}"
+    return f"{file}: {part}" if part != "html" else file
 
 
 def _told(exc: Exception) -> str:

@@ -35,7 +35,7 @@ class Render(Protocol):
     ) -> Rendered: ...
 
 
-def build(  # noqa: PLR0913  a message has so many parts
+def build(
     text: str,
     form: BodyFormat = BodyFormat.HTML,
     *,

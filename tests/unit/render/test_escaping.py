@@ -6,16 +6,19 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.render.conftest import job
 
 from tamshy.language.liquid import known_filters
 from tamshy.language.model import BodyFormat
 from tamshy.render import RenderError
-from tests.unit.render.conftest import job
 
 if TYPE_CHECKING:
     from tests.unit.render.conftest import Compile, Render
 
-EVIL = """</td></table><script>alert(1)</script><img src=x onerror=alert(1)>"' onmouseover='x' {{ 7 | times: 6 }} --> ]]>"""
+EVIL = (
+    "</td></table><script>alert(1)</script><img src=x onerror=alert(1)>"
+    """"' onmouseover='x' {{ 7 | times: 6 }} --> ]]>"""
+)
 MJML = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
 
 
@@ -114,12 +117,14 @@ def test_no_filter_lets_data_through(compiled: Compile, name: str) -> None:
 
 def test_safe_is_no_filter(compiled: Compile) -> None:
     _, problems = compiled("{{ profile.evil | safe }}")
-    assert [str(problem) for problem in problems] == ["messages/m/en.html:1:1: Liquid: there is no filter `safe`"]
+    assert [str(problem) for problem in problems] == ["messages/m/en.html:1:19: Liquid: unknown filter 'safe'"]
 
 
 def test_subject_preheader_and_plain_text_are_not_escaped(render: Render) -> None:
     name = job(profile={"name": "Aia & <Co>"})
-    mail = render("<p>{{ profile.name }}</p>", subject="{{ profile.name }}!", preheader="to {{ profile.name }}", job=name)
+    mail = render(
+        "<p>{{ profile.name }}</p>", subject="{{ profile.name }}!", preheader="to {{ profile.name }}", job=name
+    )
     assert mail.subject == "Aia & <Co>!"
     assert mail.preheader == "to Aia & <Co>"
     assert mail.plain == "Aia & <Co>\n"

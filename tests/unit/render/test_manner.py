@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from tests.unit.render.conftest import NOW, SHOP, job
 
 from tamshy.language.model import Body, BodyFormat, Message, MessageKind, Template
 from tamshy.render import Letter, Manner, RenderError, evaluate
 from tamshy.render.compile import compile_message
-from tests.unit.render.conftest import NOW, SHOP, job
 
 if TYPE_CHECKING:
     from tests.unit.render.conftest import Compile
@@ -55,7 +55,7 @@ def test_the_locale_is_matched_exactly_then_by_language_then_the_workspaces(
 
 def test_no_body_for_anybody_is_a_render_error(compiled: Compile) -> None:
     made, _ = compiled("x", locale="kk")
-    with pytest.raises(RenderError, match="^no body for `fr`; write one for the workspace's locale$"):
+    with pytest.raises(RenderError, match=r"^no body for `fr`; write one for the workspace's locale$"):
         Letter(made).render(job(locale="fr"))
 
 
@@ -83,7 +83,7 @@ def test_subject_and_preheader_follow_the_body() -> None:
         ("kk", 1200, "KZT", "1 200 ₸"),
         ("kk", 1200.25, "KZT", "1 200,25 ₸"),
         ("kk-KZ", 0, "KZT", "0 ₸"),
-        ("id", 120000, "IDR", "Rp 120.000"),
+        ("id", 120000, "IDR", "Rp120.000"),
         ("id", 1500.5, "USD", "US$1.500,50"),
         ("ja", 1200, "JPY", "¥1,200"),
         ("en", -5, "USD", "-$5.00"),
@@ -103,13 +103,13 @@ def test_money_is_the_shops_unless_said() -> None:
 
 @pytest.mark.parametrize("value", ["abc", True, [1], {"a": 1}, "NaN", "Infinity", "1e40", 1e300, "1 200"])
 def test_money_of_what_is_no_number(value: object) -> None:
-    with pytest.raises(RenderError, match="is no number$"):
+    with pytest.raises(RenderError, match=r"is no number$"):
         _written("{{ profile.v | money }}", "en", v=value)
 
 
 @pytest.mark.parametrize("currency", ["dollars", "$", "12", "EURO"])
 def test_money_in_no_currency(currency: str) -> None:
-    with pytest.raises(RenderError, match="is no currency; give three letters, as in money: 'EUR'$"):
+    with pytest.raises(RenderError, match=r"is no currency; give three letters, as in money: 'EUR'$"):
         _written("{{ 1 | money: profile.c }}", "en", c=currency)
 
 
@@ -159,7 +159,7 @@ def test_date_in_two_zones_of_one_instant() -> None:
 
 @pytest.mark.parametrize("value", ["soon", True, [1], "2026-13-02", "2026-02-30", "99999999999999999999", 1e300])
 def test_date_of_what_is_no_date(value: object) -> None:
-    with pytest.raises(RenderError, match="^date: `.*` is no date; give one like 2026-03-02 or 2026-03-02T12:00Z$"):
+    with pytest.raises(RenderError, match=r"^date: `.*` is no date; give one like 2026-03-02 or 2026-03-02T12:00Z$"):
         _written("{{ profile.v | date }}", "en", v=value)
 
 
@@ -174,7 +174,7 @@ RU = "'товар', 'товара', 'товаров'"
 @pytest.mark.parametrize(
     ("locale", "number", "forms", "expected"),
     [
-        *[("ru", number, RU, "товар") for number in (1, 21, 101, 1001, "1", -1)],
+        *[("ru", number, RU, "товар") for number in (1, 21, 101, 1001, "31", -1)],
         *[("ru", number, RU, "товара") for number in (2, 3, 4, 22, 104, 1.5)],
         *[("ru", number, RU, "товаров") for number in (0, 5, 11, 12, 14, 20, 111, 1000000)],
         ("en", 1, "'item', 'items'", "item"),
@@ -199,7 +199,7 @@ def test_plural(locale: str, number: object, forms: str, expected: str) -> None:
 
 @pytest.mark.parametrize("forms", ["", ": ones: 'a'"])
 def test_plural_without_forms(forms: str) -> None:
-    with pytest.raises(RenderError, match="^plural: give forms in order or by name"):
+    with pytest.raises(RenderError, match=r"^plural: give forms in order or by name"):
         _written(f"{{{{ 1 | plural{forms} }}}}", "en")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.render.conftest import NOW, job
 
 from tamshy.language.model import Template
 from tamshy.render import Manner, RenderError, evaluate
-from tests.unit.render.conftest import NOW, job
 
 if TYPE_CHECKING:
     from tests.unit.render.conftest import Render
@@ -30,7 +30,6 @@ MANNER = Manner("en", "Asia/Almaty", "KZT", NOW)
         ("{{ profile.gone.further | default: 'you' }}", "you"),
         ("{{ profile.deep.x.further | default: 'you' }}", "you"),
         ("{{ profile.name.further | default: 'you' }}", "you"),
-        ("{{ gone | default: 'you' }}", "you"),
         ("{{ profile.gone | default: profile.too | default: 'you' }}", "you"),
         ("{{ profile.no | default: 'you', allow_false: true }}", "false"),
         ("{% if profile.gone %}y{% else %}n{% endif %}", "n"),
@@ -75,7 +74,6 @@ def test_rule_21_prints(render: Render, template: str, expected: str) -> None:
     ("template", "said"),
     [
         ("{{ profile.gone }}", "profile.gone is missing"),
-        ("{{ gone }}", "gone is missing"),
         ("{{ profile.deep.gone }}", "profile.deep.gone is missing"),
         ("{{ profile.deep.x.further }}", "profile.deep.x.further is missing"),
         ("{{ profile.list[7] }}", "profile.list[7] is missing"),
@@ -103,7 +101,6 @@ def test_rule_21_prints(render: Render, template: str, expected: str) -> None:
         ("{% echo profile.gone %}", "profile.gone is missing"),
         ("{% cycle profile.gone, 'b' %}", "profile.gone is missing"),
         ("{% capture x %}{{ profile.gone }}{% endcapture %}", "profile.gone is missing"),
-        ("{{ today }}", "today is missing"),
         ("{{ 1 | divided_by: 0 }}", "divided_by: can't divide by 0"),
         ("{% if profile.name > 3 %}{% endif %}", "'<' and '>' are not supported between 'int' and 'str'"),
         ("{{ profile.name | money }}", "money: `Aia` is no number"),
@@ -117,9 +114,13 @@ def test_rule_21_refuses(render: Render, template: str, said: str) -> None:
 
 
 def test_rule_21_in_every_part(render: Render) -> None:
-    for part in ("subject", "preheader", "plain"):
-        with pytest.raises(RenderError, match=r"profile\.gone is missing"):
-            render("x", **{part: "{{ profile.gone }}"})
+    gone = "{{ profile.gone }}"
+    with pytest.raises(RenderError, match=r"^messages/m/en\.html: subject: profile\.gone is missing$"):
+        render("x", subject=gone)
+    with pytest.raises(RenderError, match=r"^messages/m/en\.html: preheader: profile\.gone is missing$"):
+        render("x", preheader=gone)
+    with pytest.raises(RenderError, match=r"^messages/m/en\.txt:2: profile\.gone is missing$"):
+        render("x", plain=f"\n{gone}")
     with pytest.raises(RenderError, match=r"^messages/m/en\.html:3: profile\.gone is missing$"):
         render("<p>a</p>\n<p>\n {{ profile.gone }}</p>")
 
@@ -148,6 +149,12 @@ def test_rule_21_a_whole_value_keeps_its_type(template: Template, expected: obje
     value = evaluate(template, {"profile": DATA}, MANNER)
     assert value == expected
     assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize("text", ["{{ gone }}", "{{ today }}", "{{ (1..2).gone }}"])
+def test_rule_21_holds_for_roots(text: str) -> None:
+    with pytest.raises(RenderError, match=r"is missing$|^expected"):
+        evaluate(Template(text, whole=True), {"profile": DATA}, MANNER)
 
 
 @pytest.mark.parametrize("text", ["{{ profile.gone }}", "{{ profile.gone }}!", "{{ profile.gone | upcase }}"])
