@@ -128,7 +128,8 @@ class _Writer:
         version, program = self.versions[flow]
         self.conn.execute(
             "insert into message (bucket, profile, id, workspace, enrollment, flow, version, step_index, step,"
-            " visit, message, message_version, kind, topic, trigger_event, state, address, locale, subject, due_at, decided_at)"
+            " visit, message, message_version, kind, topic, trigger_event, state, address, locale, subject, due_at,"
+            " decided_at)"
             " values (%s, %s, %s, 1, %s, %s, %s, %s, %s, 1, %s, 1, 'marketing', 'offers', %s, 'sent', %s, %s, %s, %s,"
             " %s)",
             (*self.people[user], id_, named(user, flow), flow, version, program.node(message).index, message, message,
