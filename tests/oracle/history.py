@@ -254,8 +254,8 @@ class Shopper:
             self._engage(at, "welcome")
 
     def _later(self, at: datetime) -> datetime:
-        """The next thing: seconds later, at times at the very same moment."""
-        if self.die.random() < 0.04:
+        """The next thing: seconds later, at times at the very same moment (for those who never merge)."""
+        if self.kind in {"known", "anonymous"} and self.die.random() < 0.07:
             return at
         return at + timedelta(seconds=self.die.randrange(5, 900))
 
