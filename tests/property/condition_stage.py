@@ -98,7 +98,7 @@ def lay_out(conn: sqlkit.Connection, scenes: list[Scene]) -> None:
         ]
     for statement, given_rows in rows.items():
         conn.execute(statement.encode(), {"rows": sqlkit.rows_json(given_rows)})
-    conn.execute("analyze")
+    conn.execute("analyze x, event, message, enrollment, zone_span")
 
 
 def answers(

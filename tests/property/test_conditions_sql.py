@@ -234,6 +234,7 @@ windows = (
     | st.builds(Window, since=st.sampled_from(("entry", *STEPS, "gone")))
     | st.builds(Window, after=moments)
     | st.builds(Window, before=moments)
+    | st.builds(Window, after=moments, before=moments)
 )
 sames = st.lists(event_refs, min_size=1, max_size=2).map(tuple)
 names = st.sampled_from((*EVENTS * 3, "Message Clicked", "Never"))
