@@ -173,3 +173,15 @@ limit %(limit)s
 -- name: span
 -- The buckets of the workspace that the page shows.
 select first_bucket, first_bucket + buckets - 1 from workspace order by id limit 1
+
+-- name: any_mail
+-- Whether there is a mail in the inbox.
+select exists (select from content)
+
+-- name: schema_is_there
+-- Whether the tables have been made.
+select to_regclass('journal') is not null
+
+-- name: newest_moment
+-- The newest moment at which anything has happened: a clock that goes on must not run behind it.
+select greatest((select max(at) from journal), (select max(received_at) from event), (select max(moment) from inbox))
