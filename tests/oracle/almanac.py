@@ -16,6 +16,8 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall clocks are naive here on purpose
+_FIRST = -62_000_000_000_000  # in the year 5
+_LAST = 253_300_000_000_000  # in the year 9996
 _PART = re.compile(r"(\d+)(mo|y|w|d|h|m|s)")
 _DURATION = re.compile(r"-?(?:\d+(?:mo|y|w|d|h|m|s))+")
 _STAMP = re.compile(
@@ -79,7 +81,8 @@ def zone(name: object) -> ZoneInfo | None:
 
 
 def wall(moment: int, tz: ZoneInfo) -> datetime:
-    """The wall clock (naive) in a zone at an instant."""
+    """The wall clock (naive) in a zone at an instant, kept off the ends of the calendar."""
+    moment = max(_FIRST, min(_LAST, moment))
     return (_EPOCH + timedelta(milliseconds=moment)).astimezone(tz).replace(tzinfo=None, fold=0)
 
 
