@@ -1,14 +1,17 @@
-"""Checks over what has been read: names that are used exist, every step can be reached, flows do not chase each other."""
+"""Checks over what has been read: names that are used exist, steps can be reached, flows do not chase each other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tamshy.domain.duration import Duration
 from tamshy.language.model import Branch, Exit, Flow, Step, Track, Wait, WaitFor
 from tamshy.language.program import all_steps, inner_steps
 from tamshy.language.reading import Reading, Thing, did_you_mean, unknown
 from tamshy.language.stories import EXIT_REASONS
+
+if TYPE_CHECKING:
+    from tamshy.domain.duration import Duration
 
 _HOUR = 3600
 _KNOWN_MANY = 12
@@ -104,8 +107,8 @@ def check_loops(reading: Reading, flows: dict[str, Flow]) -> None:
                 # Said once for each circle, in the flow that comes first in the alphabet.
                 if way is not None and name == min(way):
                     circle = " → ".join([name, *way])
-                    text = f"'{emission.step.event}' starts a circle of flows ({circle}) without a wait of at least 1h in it"
-                    reading.refuse(emission.step.position, text)
+                    text = f"starts a circle of flows ({circle}) without a wait of at least 1h in it"
+                    reading.refuse(emission.step.position, f"'{emission.step.event}' {text}")
 
 
 def _way(start: str, goal: str, quick: dict[str, list[_Emission]], listeners: dict[str, list[str]]) -> list[str] | None:

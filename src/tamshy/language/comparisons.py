@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from tamshy.domain.duration import Duration
 from tamshy.language import fields
@@ -16,6 +16,9 @@ from tamshy.language.moments import parse_moment
 from tamshy.language.reading import Reading, unknown
 from tamshy.language.trees import Items, Leaf, Mapping, Tree
 from tamshy.language.vocabulary import Form, Key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Operand = Scalar | tuple[Scalar, ...] | Duration | datetime | Season | Near
 
@@ -77,7 +80,9 @@ def _operators(reading: Reading, tree: Mapping, label: str, measure: Measure) ->
         if name not in allowed:
             known = name in set(Operator)
             text = f"'{name}' does not go with '{label}'; there are {', '.join(allowed)}"
-            reading.refuse(entry.at, text if known else f"{unknown('operator', name, allowed)} in the test of '{label}'")
+            reading.refuse(
+                entry.at, text if known else f"{unknown('operator', name, allowed)} in the test of '{label}'"
+            )
             continue
         operand = _operand(reading, entry.value, name, Operator(name), measure)
         if operand is not None:

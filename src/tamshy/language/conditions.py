@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tamshy.domain.duration import Duration
 from tamshy.language import fields
 from tamshy.language.comparisons import Measure, read_test
 from tamshy.language.model import (
@@ -34,6 +33,11 @@ from tamshy.language.model import (
 from tamshy.language.reading import Reading, StepUse, Thing, did_you_mean, unknown
 from tamshy.language.trees import Broken, Entry, Items, Leaf, Mapping, Tree
 from tamshy.language.vocabulary import BEHAVIOUR_KEYS, LATER_REFERENCES, OTHER_CONDITIONS, REFERENCE_ROOTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tamshy.domain.duration import Duration
 
 NONE_OF = Test((Clause(Operator.EQ, 0),))
 _MODIFIERS = frozenset(key for keys in BEHAVIOUR_KEYS.values() for key in keys)
@@ -243,7 +247,9 @@ def _engagement(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Sc
         flow = rest
         reading.use(Thing.FLOW, rest, entry.value.at)
     elif slash:
-        reading.refuse(entry.value.at, f"'{verb}' takes a step of this flow, message/NAME, flow/NAME or any, not '{target}'")
+        reading.refuse(
+            entry.value.at, f"'{verb}' takes a step of this flow, message/NAME, flow/NAME or any, not '{target}'"
+        )
     elif target != "any":
         step = target
         _use_step(reading, verb, target, entry.value, scope, sends=True)
@@ -280,7 +286,9 @@ def _window(reading: Reading, keys: Keys, scope: Scope) -> Window:
             _use_step(reading, "since", since, keys["since"], scope, sends=False)
     given = [key for key in ("within", "since", "after", "before") if key in keys]
     if len(given) > 1 and given != ["after", "before"]:
-        reading.refuse(keys[given[1]].at, f"'{given[1]}' beside '{given[0]}': only one of within, since, after and before")
+        reading.refuse(
+            keys[given[1]].at, f"'{given[1]}' beside '{given[0]}': only one of within, since, after and before"
+        )
     if "until" in keys and "within" not in keys:
         reading.refuse(keys["until"].at, "'until' needs 'within' beside it")
     if within and until and _surely_no_longer(within, until):

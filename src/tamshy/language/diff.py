@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import assert_never
 
+from tamshy.domain.duration import Duration
 from tamshy.language.durations import format_duration
 from tamshy.language.fields import WEEKDAYS
 from tamshy.language.matching import content_of, kept_steps, verb_of
@@ -46,9 +47,10 @@ class ChangeKind(StrEnum):
 class Change:
     """One difference.
 
-    ``file`` is relative to the workspace folder. ``part`` is empty for the whole file, else a key (``audience``), a body's
-    locale (``body en``), ``steps`` where only their order differs, ``text`` where only comments or layout do, or ``step``
-    with the step's id in ``step``. ``before`` and ``after`` are short texts, empty where there is nothing short to say.
+    ``file`` is relative to the workspace folder. ``part`` is empty for the whole file, else a key (``audience``), a
+    body's locale (``body en``), ``steps`` where only their order differs, ``text`` where only comments or layout do, or
+    ``step`` with the step's id in ``step``. ``before`` and ``after`` are short texts, empty where nothing short can be
+    said.
     """
 
     kind: ChangeKind
@@ -76,9 +78,15 @@ def diff(old: Workspace | None, new: Workspace) -> list[Change]:
     for name in sorted({*before.stories, *new.stories}):
         changes += _thing(f"stories/{name}.yaml", before.stories.get(name), new.stories.get(name))
     told = {change.file for change in changes}
-    gone = {change.file.rpartition("/")[0] for change in changes if change.file.startswith(MESSAGES) and not change.part}
+    gone = {
+        change.file.rpartition("/")[0] for change in changes if change.file.startswith(MESSAGES) and not change.part
+    }
     for file in sorted({*before.sources, *new.sources}):
-        if before.sources.get(file) != new.sources.get(file) and file not in told and file.rpartition("/")[0] not in gone:
+        if (
+            before.sources.get(file) != new.sources.get(file)
+            and file not in told
+            and file.rpartition("/")[0] not in gone
+        ):
             changes.append(_text(file, file in before.sources, file in new.sources))
     return sorted(changes, key=lambda change: change.file)
 
@@ -187,36 +195,43 @@ def _steps(file: str, old: Flow, new: Flow) -> list[Change]:
 
 def _shape(steps: tuple[Step, ...], ids: dict[str, str]) -> list[object]:
     """The ids as they nest, in the new version's words."""
-    return [
-        (ids.get(step.id, step.id), [_shape(inner, ids) for inner in inner_steps(step)]) for step in steps
-    ]
+    return [(ids.get(step.id, step.id), [_shape(inner, ids) for inner in inner_steps(step)]) for step in steps]
 
 
 def describe_step(step: Step) -> str:
     """A step in one short line, much as it is written."""
-    verb = verb_of(step)
+    return f"{verb_of(step)}: {_object_of(step)}"
+
+
+def _object_of(step: Step) -> str:
     match step:
-        case Wait():
-            return f"{verb}: {format_duration(step.duration)}"
-        case WaitUntilTime():
-            days = ", ".join(name for name, number in WEEKDAYS.items() if number in step.on)
-            return f"{verb}: until {step.until:%H:%M}{f' on {days}' if days else ''}{f' in {step.zone}' if step.zone else ''}"
-        case WaitUntilMoment():
-            offset = format_duration(step.offset)
-            return f"{verb}: until {step.until}{f' {offset}' if offset != '0s' else ''}"
+        case Wait() | WaitUntilTime() | WaitUntilMoment():
+            return _wait(step)
         case WaitFor():
-            return f"{verb}: {' or '.join(match.event for match in step.matches)}, at most {format_duration(step.at_most)}"
+            events = " or ".join(match.event for match in step.matches)
+            return f"{events}, at most {format_duration(step.at_most)}"
         case Branch():
-            return f"{verb}: {len(step.arms)} arms"
+            return f"{len(step.arms)} arms"
         case Send():
-            return f"{verb}: {step.message}"
+            return step.message
         case SetProperties():
-            return f"{verb}: {', '.join('.'.join(('profile', *path)) for path, _ in step.assignments)}"
+            return ", ".join(".".join(("profile", *path)) for path, _ in step.assignments)
         case Track():
-            return f"{verb}: {step.event}"
+            return step.event
         case ChangeConsent():
-            return f"{verb}: {step.topic}"
+            return step.topic
         case Exit():
-            return f"{verb}: {step.reason}"
+            return step.reason
         case _:
             assert_never(step)
+
+
+def _wait(step: Wait | WaitUntilTime | WaitUntilMoment) -> str:
+    if isinstance(step, Wait):
+        return format_duration(step.duration)
+    if isinstance(step, WaitUntilMoment):
+        offset = f" {format_duration(step.offset)}" if step.offset != Duration() else ""
+        return f"until {step.until}{offset}"
+    days = ", ".join(name for name, number in WEEKDAYS.items() if number in step.on)
+    where = f" in {step.zone}" if step.zone else ""
+    return f"until {step.until:%H:%M}{f' on {days}' if days else ''}{where}"

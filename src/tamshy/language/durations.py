@@ -20,6 +20,7 @@ _UNIT = {
 _GREATEST_DAYS = 36_525  # a hundred years: what lies beyond is a slip of the pen and overflows calendars
 _DAYS_A_MONTH = 31
 _SECONDS_A_DAY = 86_400
+_MOST_DIGITS = 12
 
 
 def parse_duration(text: str) -> Duration:
@@ -33,8 +34,9 @@ def parse_duration(text: str) -> Duration:
         raise ValueError(msg)
     months = days = seconds = 0
     for number, unit in _PART.findall(whole[2]):
-        # Nine digits of the smallest unit are thirty years; more are cut short, so that int() stays quick on nonsense.
-        count, size = int(number[-12:]) if len(number.lstrip("0")) <= 12 else 10**12, _UNIT[unit]
+        # A number of more digits is too long in any unit; it is not read, so that nonsense costs nothing.
+        size, digits = _UNIT[unit], number.lstrip("0")
+        count = int(digits or "0") if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
         months, days, seconds = months + count * size.months, days + count * size.days, seconds + count * size.seconds
     if months * _DAYS_A_MONTH + days + seconds // _SECONDS_A_DAY > _GREATEST_DAYS:
         msg = f"{text!r} is longer than a hundred years"

@@ -7,7 +7,7 @@ import unicodedata
 from datetime import datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tamshy.domain.address import valid_address
 from tamshy.domain.calendar import zone_names
@@ -17,7 +17,9 @@ from tamshy.language.locales import LOCALE
 from tamshy.language.moments import parse_moment
 from tamshy.language.reading import Reading, did_you_mean, unknown
 from tamshy.language.trees import Broken, Entry, Items, Leaf, Mapping, Tree
-from tamshy.language.vocabulary import Form
+
+if TYPE_CHECKING:
+    from tamshy.language.vocabulary import Form
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 STEP_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

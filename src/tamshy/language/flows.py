@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
 from tamshy.language.conditions import Scope, read_condition, read_event_name, read_event_refs, read_ref
@@ -21,7 +19,7 @@ from tamshy.language.model import (
 )
 from tamshy.language.reading import Reading, unknown
 from tamshy.language.steps import StepReader, read_match
-from tamshy.language.trees import Broken, Items, Leaf, Mapping, Tree
+from tamshy.language.trees import Items, Leaf, Mapping, Tree
 
 _DEFAULT_MAX_AGE = Duration(days=1)
 _GREATEST_PRIORITY = 1_000_000

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.workspace import ALL_FOLDERS, CATALOGUE, MESSAGES, THING_FOLDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _LARGEST = 20_000_000
 _TEXTS = {".yaml", ".yml", ".mjml", ".html", ".md", ".txt", ".csv", ".jsonl"}
@@ -22,8 +25,9 @@ def read_folder(path: Path) -> dict[str, str]:
     """The texts of the workspace folder at ``path``, by path relative to it with ``/`` between.
 
     Taken are ``tamshy.yaml`` and what stands in the folders the language names, also what looks like a slip of those
-    names, so that it is refused rather than passed over in silence. All else, and what begins with a dot, is left alone.
-    Line ends are kept; bytes that are not UTF-8 become lone surrogates, which ``read_workspace`` refuses with their place.
+    names, so that it is refused rather than passed over in silence. All else, and what begins with a dot, is left
+    alone. Line ends are kept, a byte order mark is not; bytes that are not UTF-8 become lone surrogates, which
+    ``read_workspace`` refuses with their place.
 
     Raises:
         UnreadableFolder: there is no such folder, or a file of it cannot be read.
@@ -59,7 +63,9 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _entries(path: Path) -> list[Path]:
     try:
-        return sorted(entry for entry in path.iterdir() if not entry.name.startswith(".") and not entry.name.endswith("~"))
+        return sorted(
+            entry for entry in path.iterdir() if not entry.name.startswith(".") and not entry.name.endswith("~")
+        )
     except OSError as error:
         raise UnreadableFolder(f"{path} cannot be read: {error.strerror}") from error
 
@@ -82,7 +88,9 @@ def write_folder(files: Mapping[str, str], path: Path) -> None:
             raise UnreadableFolder(f"{name!r} is no file of a workspace")
     stray = sorted(set(read_folder(path)) - set(files)) if path.exists() else []
     if stray:
-        raise UnreadableFolder(f"{path} holds files that are not of this workspace: {', '.join(stray[:5])}; move them away")
+        raise UnreadableFolder(
+            f"{path} holds files that are not of this workspace: {', '.join(stray[:5])}; move them away"
+        )
     try:
         for name, text in files.items():
             file = path / name

@@ -1,21 +1,25 @@
 """The Liquid that templates may be written in: tags, filters and roots, and what is wrong with a text, with places.
 
-The lists stand here once. ``liquid_environment`` makes the environment by them; rendering hands in the filters that need
-a locale, the check is content to know that they exist.
+The lists stand here once. ``liquid_environment`` makes the environment by them; rendering hands in the filters that
+need a locale, the check is content to know that they exist.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from liquid import Environment, FalsyStrictUndefined
 from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError
-from liquid.template import BoundTemplate
 
 from tamshy.language.reading import did_you_mean, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from liquid.template import BoundTemplate
 
 LEFT_OUT_TAGS = ("include", "render")
 """They load other templates, and there are none to load."""
@@ -77,7 +81,7 @@ def has_liquid(text: str) -> bool:
 
 
 def is_whole(text: str) -> bool:
-    """Whether ``text``, which is free of faults, is one ``{{ }}`` and nothing else, so that its value keeps its type."""
+    """Whether ``text``, free of faults, is one ``{{ }}`` and nothing else, so that its value keeps its type."""
     nodes = _checker().from_string(text).nodes
     return len(nodes) == 1 and isinstance(nodes[0], OutputNode) and text.startswith("{{") and text.endswith("}}")
 

@@ -1,4 +1,4 @@
-"""Which step of a new version of a flow an old step has become, and where people inside go on (spec: *Publishing*, rule 20)."""
+"""Which step of a new version an old step has become, and where people inside go on (*Publishing*, rule 20)."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def kept_steps(old: Flow, new: Flow) -> dict[str, str]:
     keys = [[_key(step, step.id in kept) for step, _ in side] for side in (before, after)]
     free = {step.id for step, _ in after} - set(kept)
     blocks = SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes()
-    for tag, left, left_end, right, right_end in blocks:
+    for tag, left, left_end, right, _ in blocks:
         if tag == "equal":
             for offset in range(left_end - left):
                 _keep(before[left + offset], after[right + offset : right + offset + 1], kept, free, strict=True)
@@ -129,7 +129,7 @@ def _key(step: Step, known: bool) -> str:  # noqa: FBT001  two cases of one thin
 def _keep(
     outlined: Outlined, candidates: list[Outlined], kept: dict[str, str], free: set[str], *, strict: bool
 ) -> None:
-    """Tie a step without an id of its own to the first free candidate of its verb, with ``strict`` of its content too."""
+    """Tie a step without an id of its own to the first free candidate of its verb, ``strict``: of its content too."""
     step, own = outlined
     if own or step.id in kept:
         return

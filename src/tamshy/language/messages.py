@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Texts
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tamshy.language import fields, vocabulary
 from tamshy.language.liquid import MESSAGE_ROOTS, check_liquid
@@ -13,6 +13,9 @@ from tamshy.language.model import Body, BodyFormat, Message, MessageKind, Positi
 from tamshy.language.reading import Reading, Thing, unknown
 from tamshy.language.trees import Leaf, Tree, place_in, read_tree
 from tamshy.language.values import refuse_liquid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Texts
 
 FILE = "message.yaml"
 _UTM = ("source", "medium", "campaign", "term", "content", "id")
@@ -29,7 +32,7 @@ class Channel(StrEnum):
 def read_message(reading: Reading, name: str, files: Texts[str, str]) -> Message | None:
     """Read one message's folder; ``files`` holds its texts by path relative to the workspace."""
     path = f"messages/{name}/{FILE}"
-    bodies = _bodies(reading, name, files)
+    bodies = _bodies(reading, files)
     if path not in files:
         reading.refuse(Position(path, 1, 1), f"the message '{name}' has no {FILE}")
         return None
@@ -87,11 +90,17 @@ def _texts(reading: Reading, keys: Keys, label: str) -> dict[str, str]:
     found: dict[str, str] = {}
     if label not in keys:
         return found
-    for name, entry in fields.open_mapping(reading, keys[label], label, "of locales to text, such as {en: Hello}").items():
+    for name, entry in fields.open_mapping(
+        reading, keys[label], label, "of locales to text, such as {en: Hello}"
+    ).items():
         if not _check_locale(reading, name, entry.at):
             continue
         text = fields.line(reading, entry.value, f"{label}.{name}")
-        if text is not None and isinstance(entry.value, Leaf) and not refuse_liquid(reading, entry.value, MESSAGE_ROOTS):
+        if (
+            text is not None
+            and isinstance(entry.value, Leaf)
+            and not refuse_liquid(reading, entry.value, MESSAGE_ROOTS)
+        ):
             found[name] = text
     return found
 
@@ -100,7 +109,9 @@ def _check_locale(reading: Reading, name: str, at: Position) -> bool:
     if LOCALE.fullmatch(name):
         return True
     language, *rest = name.replace("_", "-").split("-")
-    likely = "-".join((language.lower(), *(part.title() if len(part) == len("Hans") else part.upper() for part in rest)))
+    likely = "-".join(
+        (language.lower(), *(part.title() if len(part) == len("Hans") else part.upper() for part in rest))
+    )
     hint = f" (did you mean '{likely}'?)" if LOCALE.fullmatch(likely) else ""
     reading.refuse(at, f"'{name[:40]}' is not a locale such as en or pt-BR{hint}")
     return False
@@ -130,7 +141,7 @@ class _Bodies:
     wrong: bool = False
 
 
-def _bodies(reading: Reading, name: str, files: Texts[str, str]) -> _Bodies:
+def _bodies(reading: Reading, files: Texts[str, str]) -> _Bodies:
     found = _Bodies()
     for path in sorted(files):
         file = path.rpartition("/")[2]

@@ -7,11 +7,14 @@ text, so that a later refusal (a reference that does not exist, say) can still n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, time
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tamshy.domain.duration import Duration
+
+if TYPE_CHECKING:
+    from datetime import datetime, time
 
 Scalar = str | int | Decimal | bool | None
 
@@ -103,9 +106,9 @@ class Near:
 class Clause:
     """One operator with its operand.
 
-    Operand by operator: ``eq ne contains starts_with ends_with``: Scalar; ``gt gte lt lte``: int, Decimal, str or an aware
-    datetime (the operand is a moment where its text is a date or timestamp; in ``ago`` tests a Duration); ``in not_in``:
-    tuple of Scalar; ``exists``: bool; ``within_last within_next anniversary``: Duration; ``before after``: aware datetime;
+    Operand by operator: ``eq ne contains starts_with ends_with``: Scalar; ``gt gte lt lte``: int, Decimal or an aware
+    datetime in UTC (where its text is a date or timestamp; in ``ago`` tests a Duration); ``in not_in``: tuple of
+    Scalar; ``exists``: bool; ``within_last within_next anniversary``: Duration; ``before after``: aware datetime in UTC;
     ``season``: Season; ``near``: Near. Text operands are in NFC.
     """
 
@@ -193,7 +196,10 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """``did: EVENT`` with its refinements; ``did_not`` is ``count: 0`` (given as such a Test). No count and no aggregate: at least one."""
+    """``did: EVENT`` with its refinements; ``did_not`` is ``count: 0`` (given as such a Test).
+
+    No count and no aggregate: at least one.
+    """
 
     event: str
     where: Condition | None = None
@@ -205,7 +211,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Recency:
-    """``last: EVENT, ago: TEST`` (newest) or ``first: EVENT, ago: TEST`` (oldest); the operands of ``ago`` are Durations."""
+    """``last: EVENT, ago: TEST`` (newest) or ``first: …`` (oldest); the operands of ``ago`` are Durations."""
 
     event: str
     newest: bool
@@ -291,7 +297,7 @@ class Reentry:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """``conversion: {event, within, value}``; ``within`` None: no limit; value None: first present of value, revenue, total."""
+    """``conversion: {event, within, value}``; ``within`` None: no limit; None: first of value, revenue, total."""
 
     matches: tuple[EventMatch, ...]
     within: Duration | None = None
@@ -561,7 +567,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class StoryEvent:
-    """One event of a story, ``at`` after its start (or an aware datetime); ``kind`` track, identify, page, screen, …"""
+    """One event of a story, ``at`` after its start (or an aware datetime)."""
 
     at: Duration | datetime
     event: str

@@ -12,8 +12,8 @@ class Node:
     """One step with where it leads. Targets are indexes into ``Program.nodes``; None: the flow is finished there.
 
     ``next`` is what follows the step: for a branch where no arm holds, for a ``wait_for`` whatever an arm without steps
-    of its own leads to. An ``exit`` has None. ``arms`` is for a Branch alone, in the order as written, ``else`` with the
-    condition None; ``then`` and ``otherwise`` are for a WaitFor alone (None elsewhere).
+    of its own leads to. An ``exit`` has None. ``arms`` is for a Branch alone, in the order as written, ``else`` with
+    the condition None; ``then`` and ``otherwise`` are for a WaitFor alone (None elsewhere).
     """
 
     index: int

@@ -7,11 +7,14 @@ defines a name do not matter.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tamshy.language.model import Position, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 class Thing(StrEnum):

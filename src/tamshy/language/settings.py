@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
 from tamshy.language.model import Cap, QuietHours, Settings, Topic, TopicDefault
 from tamshy.language.reading import Reading, Thing, unknown
-from tamshy.language.trees import Items, Leaf, Mapping, Tree
+from tamshy.language.trees import Leaf, Tree
+
+if TYPE_CHECKING:
+    from tamshy.domain.duration import Duration
 
 FILE = "tamshy.yaml"
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -64,7 +67,8 @@ def _attribution(reading: Reading, keys: Keys, plain: Settings) -> tuple[Duratio
     if "attribution" in keys:
         inner = fields.mapping(reading, keys["attribution"], vocabulary.ATTRIBUTION) or {}
     clicked, opened = (
-        fields.duration(reading, inner[name], name, zero=True) if name in inner else None for name in ("clicked", "opened")
+        fields.duration(reading, inner[name], name, zero=True) if name in inner else None
+        for name in ("clicked", "opened")
     )
     return clicked or plain.clicked_attribution, opened or plain.opened_attribution
 
@@ -74,7 +78,9 @@ def _topics(reading: Reading, tree: Tree) -> tuple[Topic, ...]:
     for name, entry in fields.open_mapping(reading, tree, "topics", "such as {offers: {name: Offers}}").items():
         reading.names[Thing.TOPIC].setdefault(name, entry.at)
         if not fields.STEP_ID.fullmatch(name):
-            text = f"the topic '{name[:80]}' must be named with small letters, digits, hyphens and underscores, 64 at most"
+            text = (
+                f"the topic '{name[:80]}' must be named with small letters, digits, hyphens and underscores, 64 at most"
+            )
             reading.refuse(entry.at, text)
         empty = isinstance(entry.value, Leaf) and entry.value.value is None
         keys = {} if empty else fields.mapping(reading, entry.value, vocabulary.TOPIC) or {}
@@ -104,7 +110,9 @@ def _caps(reading: Reading, tree: Tree) -> tuple[Cap, ...]:
     found = []
     for member in fields.items(reading, tree, "caps"):
         keys = fields.mapping(reading, member, vocabulary.CAP) or {}
-        messages = fields.integer(reading, keys["messages"], "messages", 1, _MOST_MESSAGES) if "messages" in keys else None
+        messages = (
+            fields.integer(reading, keys["messages"], "messages", 1, _MOST_MESSAGES) if "messages" in keys else None
+        )
         per = fields.duration(reading, keys["per"], "per") if "per" in keys else None
         if messages is not None and per is not None:
             found.append(Cap(messages, per))
@@ -121,5 +129,3 @@ def _merge_on(reading: Reading, tree: Tree) -> frozenset[str]:
         elif word is not None:
             reading.refuse(member.at, unknown("identifier", word, _MERGEABLE))
     return frozenset(found)
-
-

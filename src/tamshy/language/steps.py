@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
@@ -33,6 +32,9 @@ from tamshy.language.trees import Broken, Items, Leaf, Mapping, Tree
 from tamshy.language.values import read_value
 from tamshy.language.vocabulary import VERBS, Form
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DEFAULT_EXPIRES = Duration(days=1)
 _RESERVED_IDS = {ENTRY: "since: entry", "any": "opened: any"}
 _MOST_STEPS = 500  # a place in SQL leaves room for a thousand
@@ -55,7 +57,9 @@ class StepReader:
         """One step, or None where it was refused."""
         if not isinstance(tree, Mapping):
             if not isinstance(tree, Broken):
-                self.reading.refuse(tree.at, f"a step must be a mapping such as {{wait: 2h}}, not {fields.kind_of(tree)}")
+                self.reading.refuse(
+                    tree.at, f"a step must be a mapping such as {{wait: 2h}}, not {fields.kind_of(tree)}"
+                )
             return None
         verbs = [name for name in tree.entries if name in VERBS]
         if len(verbs) != 1:
@@ -99,10 +103,14 @@ class StepReader:
         known = self.reading.steps.setdefault(self.scope.flow, {})
         if step_id in known:
             first = known[step_id].at
-            text = f"the step id '{step_id}' is used already in line {first.line}; give one of the two an 'id' of its own"
+            text = (
+                f"the step id '{step_id}' is used already in line {first.line}; give one of the two an 'id' of its own"
+            )
             self.reading.refuse(at, text)
         elif step_id in _RESERVED_IDS:
-            self.reading.refuse(at, f"the step id '{step_id}' is taken by '{_RESERVED_IDS[step_id]}'; give it another 'id'")
+            self.reading.refuse(
+                at, f"the step id '{step_id}' is taken by '{_RESERVED_IDS[step_id]}'; give it another 'id'"
+            )
         else:
             known[step_id] = DefinedStep(verb, at)
 
@@ -175,6 +183,7 @@ def _wait_moment(reading: Reading, tree: Mapping, common: Common) -> Step | None
 
 
 def _wait_for(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+    del keys
     inner = fields.mapping(reader.reading, tree, vocabulary.WAIT_FOR)
     if inner is None:
         return None
@@ -334,21 +343,23 @@ def _later_details(reader: StepReader, verb: str, inner: Keys) -> None:
     reading = reader.reading
     if verb == "split" and "arms" in inner:
         for entry in fields.open_mapping(reading, inner["arms"], "arms", "of arms").values():
-            arm = fields.mapping(reading, entry.value, SPLIT_ARM) or {}
-            if "weight" in arm:
-                fields.number(reading, arm["weight"], "weight", 0, 1_000_000)
-            if "steps" in arm:
-                reader.steps(arm["steps"], "steps")
+            _later_inside(reader, fields.mapping(reading, entry.value, SPLIT_ARM) or {})
     if verb == "repeat":
-        if "times" in inner:
-            fields.integer(reading, inner["times"], "times", 1, 100)
-        if "while" in inner:
-            read_condition(reading, inner["while"], reader.scope)
-        if "steps" in inner:
-            reader.steps(inner["steps"], "steps")
+        _later_inside(reader, inner)
     for name in ("every", "expires", "timeout"):
         if name in inner:
             fields.duration(reading, inner[name], name)
+
+
+def _later_inside(reader: StepReader, inner: Keys) -> None:
+    if "weight" in inner:
+        fields.number(reader.reading, inner["weight"], "weight", 0, 1_000_000)
+    if "times" in inner:
+        fields.integer(reader.reading, inner["times"], "times", 1, 100)
+    if "while" in inner:
+        read_condition(reader.reading, inner["while"], reader.scope)
+    if "steps" in inner:
+        reader.steps(inner["steps"], "steps")
 
 
 SPLIT_ARM = Form("an arm of a split", (vocabulary.Key("weight", "number"), vocabulary.Key("steps", "list of steps")))

@@ -8,9 +8,9 @@ their place (spec: *Exactly*, rule 20).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
@@ -20,7 +20,6 @@ from ruamel.yaml.events import (
     DocumentStartEvent,
     Event,
     MappingEndEvent,
-    MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -29,6 +28,9 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from tamshy.language.model import Position, Problem, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEEPEST = 40
 _LONGEST_NUMBER = 40  # digits; PostgreSQL's numeric and every reader of JSON can hold it
@@ -195,7 +197,9 @@ class _Builder:
         refused = None
         if isinstance(event, ScalarEvent | CollectionStartEvent):
             if event.anchor is not None:
-                refused = self.refuse(event, f"the anchor '&{event.anchor}' is not taken; write it out where it is used")
+                refused = self.refuse(
+                    event, f"the anchor '&{event.anchor}' is not taken; write it out where it is used"
+                )
             if event.tag is not None:
                 refused = self.refuse(event, f"the tag '{event.tag}' is not taken; write plain values")
         if isinstance(event, ScalarEvent):
@@ -235,7 +239,9 @@ class _Builder:
         value: Scalar = text
         if event.style is None or event.style == "":
             if _NOT_FINITE.fullmatch(text) or _too_long(text):
-                return self.refuse(event, f"{text[:20]} is not a number that can be worked with; quote it if it is text")
+                return self.refuse(
+                    event, f"{text[:20]} is not a number that can be worked with; quote it if it is text"
+                )
             value = _core(text)
         start, end = event.start_mark, event.end_mark
         return Leaf(value, text, self.place(start), event.style or "", start.index, end.index)

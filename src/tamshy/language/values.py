@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
 from tamshy.language.liquid import VALUE_ROOTS, check_liquid, has_liquid, is_whole
 from tamshy.language.model import Template, Value
-from tamshy.language.reading import Reading
 from tamshy.language.trees import Broken, Items, Leaf, Mapping, Tree, place_in_leaf
+
+if TYPE_CHECKING:
+    from tamshy.language.reading import Reading
 
 
 def read_value(reading: Reading, tree: Tree) -> Value:
@@ -43,9 +46,7 @@ def plain_value(tree: Tree) -> object:
     if isinstance(tree, Items):
         return [plain_value(member) for member in tree.items]
     if isinstance(tree, Mapping):
-        return {
-            unicodedata.normalize("NFC", name): plain_value(entry.value) for name, entry in tree.entries.items()
-        }
+        return {unicodedata.normalize("NFC", name): plain_value(entry.value) for name, entry in tree.entries.items()}
     if isinstance(tree, Broken):
         return None
     return unicodedata.normalize("NFC", tree.value) if isinstance(tree.value, str) else tree.value

@@ -168,7 +168,9 @@ WAIT_MOMENT = Form(
         Key("offset", "duration, may be negative"),
     ),
 )
-WAIT_BEST_HOUR = Form("a wait until the best hour", (Key("until", "`best_hour`", required=True), Key("at_most", "duration")))
+WAIT_BEST_HOUR = Form(
+    "a wait until the best hour", (Key("until", "`best_hour`", required=True), Key("at_most", "duration"))
+)
 
 WAIT_FOR = Form(
     "'wait_for'",
@@ -189,7 +191,12 @@ TRACK = Form("'track'", (Key("event", "event name", required=True), Key("propert
 LATER_VERBS = {
     "split": Form(
         "'split'",
-        (Key("name", "text", required=True), Key("arms", "mapping", required=True), Key("winner", "mapping"), Key("method", "`bandit`")),
+        (
+            Key("name", "text", required=True),
+            Key("arms", "mapping", required=True),
+            Key("winner", "mapping"),
+            Key("method", "`bandit`"),
+        ),
     ),
     "coupon": Form(
         "'coupon'",
@@ -212,7 +219,11 @@ LATER_VERBS = {
     ),
     "notify": Form(
         "'notify'",
-        (Key("to", "address", required=True), Key("subject", "text", required=True), Key("text", "text", required=True)),
+        (
+            Key("to", "address", required=True),
+            Key("subject", "text", required=True),
+            Key("text", "text", required=True),
+        ),
     ),
     "repeat": Form(
         "'repeat'",
@@ -264,9 +275,13 @@ TOPIC = Form(
         Key("double_opt_in", "`true`: consent counts once confirmed by mail (default `false`)"),
     ),
 )
-QUIET_HOURS = Form("'quiet_hours'", (Key("from", "time of day, in", required=True), Key("to", "time of day, out", required=True)))
+QUIET_HOURS = Form(
+    "'quiet_hours'", (Key("from", "time of day, in", required=True), Key("to", "time of day, out", required=True))
+)
 CAP = Form("a cap", (Key("messages", "whole number from 1", required=True), Key("per", "duration", required=True)))
-ATTRIBUTION = Form("'attribution'", (Key("clicked", "duration (default `5d`)"), Key("opened", "duration (default `1d`)")))
+ATTRIBUTION = Form(
+    "'attribution'", (Key("clicked", "duration (default `5d`)"), Key("opened", "duration (default `1d`)"))
+)
 IDENTITIES = Form("'identities'", (Key("merge_on", "list of `user_id`, `email` (default `[user_id]`)", required=True),))
 
 SEGMENT = Form("a segment", (Key("name", "text"), Key("where", "condition", required=True)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tamshy.language import fields
 from tamshy.language.checks import check_loops, check_names, check_reach
@@ -18,6 +18,9 @@ from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.settings import read_settings
 from tamshy.language.stories import read_story
 from tamshy.language.trees import Tree, place_in, read_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MESSAGES = "messages"
 CATALOGUE = "catalog"
@@ -33,17 +36,15 @@ _CODES = re.compile(r"[^/]+\.csv")
 def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     """Read the texts of a workspace folder, by path relative to it with ``/`` between.
 
-    Gives the workspace and all problems in order of place. With problems the workspace lacks what they concern, and must
-    not be used but to look at. Bytes that are not UTF-8 are expected as lone surrogates (``surrogateescape``).
+    Gives the workspace and all problems in order of place. With problems the workspace lacks what they concern, and
+    must not be used but to look at. Bytes that are not UTF-8 are expected as lone surrogates (``surrogateescape``).
     """
     reading = Reading(files)
     folder = _sorted_out(reading, files)
     settings = _settings(reading, files, folder)
     reading.zone, reading.locale = settings.timezone, settings.locale
     reading.names[Thing.FLOW] = {name: Position(path, 1, 1) for name, path in folder.things["flows"].items()}
-    reading.names[Thing.MESSAGE] = {
-        name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages
-    }
+    reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
     messages: dict[str, Message] = {}
     for name, paths in sorted(folder.messages.items()):
         message = read_message(reading, name, {path: files[path] for path in paths})

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tamshy.language import read_workspace
-from tamshy.language.model import Flow, Step, Workspace
+
+if TYPE_CHECKING:
+    from tamshy.language.model import Flow, Step, Workspace
 
 SETTINGS = """\
 name: Shop

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.unit.language.shop import flow_of, said
 
 from tamshy.domain.duration import Duration
 from tamshy.language.model import (
@@ -30,7 +31,6 @@ from tamshy.language.model import (
     Test,
     Window,
 )
-from tests.unit.language.shop import flow_of, said
 
 DAY = Duration(days=1)
 NONE_OF = Test((Clause(Operator.EQ, 0),))
@@ -69,7 +69,10 @@ def count(operator: Operator, operand: int) -> Test:
             "{event.context.campaign.source: x}",
             PropertyTest(Ref(Root.EVENT, ("context", "campaign", "source")), Test((Clause(Operator.EQ, "x"),))),
         ),
-        ("{event.Product Name: x}", PropertyTest(Ref(Root.EVENT, ("Product Name",)), Test((Clause(Operator.EQ, "x"),)))),
+        (
+            "{event.Product Name: x}",
+            PropertyTest(Ref(Root.EVENT, ("Product Name",)), Test((Clause(Operator.EQ, "x"),))),
+        ),
         ("{profile.city: Almaty, event.value: {gte: 5}}", All((CITY, VALUE))),
         ("[{profile.city: Almaty}, {event.value: {gte: 5}}]", All((CITY, VALUE))),
         ("{all: [{profile.city: Almaty}, {event.value: {gte: 5}}]}", All((CITY, VALUE))),
@@ -116,7 +119,9 @@ def count(operator: Operator, operand: int) -> Test:
         *(
             (
                 f"{{did: X, {function}: {{event.value: {{gte: 100}}}}}}",
-                Behaviour("X", aggregates=(Aggregate(function, Ref(Root.EVENT, ("value",)), count(Operator.GTE, 100)),)),
+                Behaviour(
+                    "X", aggregates=(Aggregate(function, Ref(Root.EVENT, ("value",)), count(Operator.GTE, 100)),)
+                ),
             )
             for function in Aggregation
         ),
@@ -160,7 +165,10 @@ def test_a_behaviour_without_refinements_has_no_window() -> None:
     [
         ("hello", ["6:13: a condition must be a mapping or a list, not 'hello'"]),
         ("", ["6:9: a condition must be a mapping or a list, not nothing"]),
-        ("{proflie.city: x}", ["6:14: 'proflie.city' must start with profile. or event. (did you mean 'profile.city'?)"]),
+        (
+            "{proflie.city: x}",
+            ["6:14: 'proflie.city' must start with profile. or event. (did you mean 'profile.city'?)"],
+        ),
         ("{customer.city: x}", ["6:14: 'customer.city' must start with profile. or event."]),
         ("{event.: x}", ["6:14: 'event.' is not a reference such as profile.name"]),
         ("{event..a: x}", ["6:14: 'event..a' is not a reference such as profile.name"]),
@@ -173,11 +181,19 @@ def test_a_behaviour_without_refinements_has_no_window() -> None:
         ),
         (
             "{profile.city: x, within: 1d}",
-            ["6:31: 'within' refines did, did_not, enrolled, received, opened, clicked, top, and none of them stands beside it"],
+            [
+                (
+                    "6:31: 'within' refines did, did_not, enrolled, received, opened, clicked, top, and none of "
+                    "them stands beside it"
+                )
+            ],
         ),
-        ("{did_not: X, count: 2}", ["6:26: 'count' does not go with 'did_not', only with did, received, opened, clicked"]),
+        (
+            "{did_not: X, count: 2}",
+            ["6:26: 'count' does not go with 'did_not', only with did, received, opened, clicked"],
+        ),
         ("{opened: any, url: x}", ["6:27: 'url' does not go with 'opened', only with clicked"]),
-        ("{did: 5}", ['6:19: \'did\' must be text (write "5" in quotes if that is meant), not the number 5']),
+        ("{did: 5}", ["6:19: 'did' must be text (write \"5\" in quotes if that is meant), not the number 5"]),
         ("{did: X, count: -1}", ["6:29: 'count' must lie between 0 and 1000000000, not -1"]),
         (
             "{did: X, count: {contains: 1}}",
@@ -187,7 +203,10 @@ def test_a_behaviour_without_refinements_has_no_window() -> None:
         ("{did: X, sum: {}}", ["6:27: 'sum' needs a reference such as event.value"]),
         ("{did: X, sum: {event.value: abc}}", ["6:41: 'event.value' must be a number, not 'abc'"]),
         ("{did: X, sum: 5}", ["6:27: 'sum' must be a mapping such as {event.value: {gte: 100}}, not the number 5"]),
-        ("{did: X, within: 1d, since: entry}", ["6:41: 'since' beside 'within': only one of within, since, after and before"]),
+        (
+            "{did: X, within: 1d, since: entry}",
+            ["6:41: 'since' beside 'within': only one of within, since, after and before"],
+        ),
         ("{did: X, until: 1d}", ["6:29: 'until' needs 'within' beside it"]),
         (
             "{did: X, within: 24h, until: 2d}",
@@ -263,8 +282,10 @@ def test_an_audience_knows_no_enrollment_yet() -> None:
     flow = "trigger: {event: E}\naudience: [{did: X, since: entry}, {opened: hello}]\nsteps: [{send: hello}]\n"
     assert said({"flows/cart.yaml": flow}) == [
         "flows/cart.yaml:2:28: 'since: entry' asks for a step, and here nobody has entered the flow yet",
-        "flows/cart.yaml:2:45: 'opened: hello' asks for a step, and here nobody has entered the flow yet; "
-        "message/hello looks at the whole history",
+        (
+            "flows/cart.yaml:2:45: 'opened: hello' asks for a step, and here nobody has entered the flow yet; "
+            "message/hello looks at the whole history"
+        ),
     ]
 
 

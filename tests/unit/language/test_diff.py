@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.language.shop import BODY, FLOW, MESSAGE, SETTINGS, sound
 
 from tamshy.language import diff
-from tests.unit.language.shop import BODY, FLOW, MESSAGE, SETTINGS, sound
 
 STORY = "profile: {id: u}\nstart: 2026-03-02\nexpect: [{sent: hello}]\n"
 LONG = "trigger: {event: E}\nsteps: [{wait: 1d}, {send: hello}, {wait: {until: '10:00', on: mon}}, {exit: done}]\n"
@@ -83,7 +83,9 @@ def test_equal_workspaces_have_no_difference() -> None:
             "tamshy.yaml: currency changed: KZT → EUR",
             "tamshy.yaml: caps changed",
         ]),
-        ({}, {"tamshy.yaml": SETTINGS + "attribution: {clicked: 1d, opened: 2d}\n"}, ["tamshy.yaml: attribution changed"]),
+        ({}, {"tamshy.yaml": SETTINGS + "attribution: {clicked: 1d, opened: 2d}\n"}, [
+            ("tamshy.yaml: attribution "
+            "changed")]),
         ({}, {"tamshy.yaml": SETTINGS + "# the end\n"}, ["tamshy.yaml: text changed"]),
         ({"stories/s.yaml": STORY}, {"stories/s.yaml": "\n" + STORY}, ["stories/s.yaml: text changed"]),
         ({"stories/s.yaml": STORY}, {"stories/s.yaml": STORY.replace("sent", "skipped")}, ["stories/s.yaml: changed"]),

@@ -60,8 +60,8 @@ def test_a_duration_is_written_in_its_largest_units(duration: Duration, text: st
     assert format_duration(duration) == text
 
 
-@given(st.integers(0, 100), st.integers(0, 5000), st.integers(0, 10**6), st.booleans())
-def test_what_is_written_is_read_back(months: int, days: int, seconds: int, negative: bool) -> None:
+@given(months=st.integers(0, 100), days=st.integers(0, 5000), seconds=st.integers(0, 10**6), negative=st.booleans())
+def test_what_is_written_is_read_back(*, months: int, days: int, seconds: int, negative: bool) -> None:
     duration = Duration(months, days, seconds)
     duration = -duration if negative else duration
     assert parse_duration(format_duration(duration)) == duration

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from tests.unit.language.shop import flow_of, said
 
 from tamshy.domain.duration import Duration
 from tamshy.language.model import (
@@ -26,7 +27,6 @@ from tamshy.language.model import (
     Test,
     Window,
 )
-from tests.unit.language.shop import flow_of, said
 
 DAY = Duration(days=1)
 VALUE = PropertyTest(Ref(Root.EVENT, ("value",)), Test((Clause(Operator.GTE, 5),)))
@@ -64,7 +64,10 @@ def test_a_flow_has_defaults() -> None:
     ("trigger", "expected"),
     [
         ("{event: E}", (EventTrigger("E", None, DAY),)),
-        ("{event: E, where: {event.value: {gte: 5}}, max_age: 2h}", (EventTrigger("E", VALUE, Duration(seconds=7200)),)),
+        (
+            "{event: E, where: {event.value: {gte: 5}}, max_age: 2h}",
+            (EventTrigger("E", VALUE, Duration(seconds=7200)),),
+        ),
         ("[{event: A}, {event: B}]", (EventTrigger("A", None, DAY), EventTrigger("B", None, DAY))),
     ],
 )
@@ -93,7 +96,10 @@ def test_triggers(trigger: str, expected: tuple[EventTrigger, ...]) -> None:
         ),
         ("conversion: {event: X}", "conversion", Conversion((EventMatch("X"),))),
         (
-            "conversion: {event: X, where: {event.value: {gte: 5}}, same: event.cart_id, within: 5d, value: event.profit}",
+            (
+                "conversion: {event: X, where: {event.value: {gte: 5}}, same: event.cart_id, within: 5d, value: "
+                "event.profit}"
+            ),
             "conversion",
             Conversion((EventMatch("X", VALUE, (CART,)),), Duration(days=5), Ref(Root.EVENT, ("profit",))),
         ),
@@ -119,8 +125,11 @@ def test_each_key_is_read(line: str, key: str, expected: object) -> None:
     ("line", "problems"),
     [
         ("tirgger: x", ["3:1: unknown key 'tirgger' (did you mean 'trigger'?) in a flow"]),
-        ("name: 2026", ['3:7: \'name\' must be text (write "2026" in quotes if that is meant), not the number 2026']),
-        ("name: true", ['3:7: \'name\' must be text (write "true" in quotes if that is meant), not the truth value true']),
+        ("name: 2026", ["3:7: 'name' must be text (write \"2026\" in quotes if that is meant), not the number 2026"]),
+        (
+            "name: true",
+            ["3:7: 'name' must be text (write \"true\" in quotes if that is meant), not the truth value true"],
+        ),
         ("name:", ["3:1: 'name' must be text, not nothing"]),
         ("per: profile.city", ["3:6: 'profile.city' must start with event."]),
         ("per: cart_id", ["3:6: 'cart_id' is not a reference; it starts with event."]),
@@ -130,13 +139,19 @@ def test_each_key_is_read(line: str, key: str, expected: object) -> None:
         ("reentry: {}", ["3:10: 'reentry' needs 'after': duration, counted from the last entry"]),
         ("exit_on: X", ["3:10: an event match must be a mapping with 'event', not 'X'"]),
         ("exit_on: {where: {event.a: 1}}", ["3:10: an event match needs 'event': event name"]),
-        ("exit_on: {event: X, within: 1d}", ["3:21: unknown key 'within'; there are event, same, where in an event match"]),
+        (
+            "exit_on: {event: X, within: 1d}",
+            ["3:21: unknown key 'within'; there are event, same, where in an event match"],
+        ),
         ("conversion: []", ["3:13: 'conversion' needs at least one event; leave it out where nothing counts"]),
         (
             "conversion: [{event: X, within: 1d}, {event: Y}]",
             ["3:38: the members of 'conversion' must have the same 'within' and 'value'"],
         ),
-        ("conversion: {event: X, value: [event.a, event.b]}", ["3:31: 'value' must be one reference such as event.value"]),
+        (
+            "conversion: {event: X, value: [event.a, event.b]}",
+            ["3:31: 'value' must be one reference such as event.value"],
+        ),
         ("holdout: 10", ["3:10: 'holdout' must be a percentage from 0% to 100%, such as 10%, not the number 10"]),
         ("holdout: 101%", ["3:10: 'holdout' must be a percentage from 0% to 100%, such as 10%, not '101%'"]),
         ("priority: high", ["3:11: 'priority' must be a whole number, not 'high'"]),
@@ -157,7 +172,10 @@ def test_what_is_no_head_is_refused(line: str, problems: list[str]) -> None:
         ("{evnt: X}", ["1:11: unknown trigger 'evnt' (did you mean 'event'?)"]),
         ("{event: X, whre: {}}", ["1:21: unknown key 'whre' (did you mean 'where'?) in an event trigger"]),
         ("{event: X, max_age: 0d}", ["1:30: 'max_age' must be longer than nothing"]),
-        ("{event: X, same: event.a}", ["1:21: unknown key 'same'; there are event, max_age, where in an event trigger"]),
+        (
+            "{event: X, same: event.a}",
+            ["1:21: unknown key 'same'; there are event, max_age, where in an event trigger"],
+        ),
     ],
 )
 def test_what_is_no_trigger_is_refused(trigger: str, problems: list[str]) -> None:
@@ -173,7 +191,9 @@ def test_what_is_no_trigger_is_refused(trigger: str, problems: list[str]) -> Non
             '{date: profile.birthday, every: year, offset: -7d, at: "09:00"}',
             ["1:11: the trigger 'date' is not yet supported"],
         ),
-        ("{price_drop: {by: 10%, for: [viewed], within: 30d}}", ["1:11: the trigger 'price_drop' is not yet supported"]),
+        ("{price_drop: {by: 10%, for: [viewed], within: 30d}}", [
+            ("1:11: the trigger 'price_drop' is not yet "
+            "supported")]),
         ("{back_in_stock: {for: [viewed]}}", ["1:11: the trigger 'back_in_stock' is not yet supported"]),
         ("{new_arrivals: {at_least: 3}}", ["1:11: the trigger 'new_arrivals' is not yet supported"]),
         ("{reorder_due: {offset: -7d}}", ["1:11: the trigger 'reorder_due' is not yet supported"]),
@@ -199,7 +219,7 @@ def test_a_flow_needs_a_trigger_and_steps_and_all_faults_come_at_once() -> None:
     assert said({"flows/cart.yaml": "name: 5\npriority: x\n"}) == [
         "flows/cart.yaml:1:1: a flow needs 'steps': list of steps",
         "flows/cart.yaml:1:1: a flow needs 'trigger': a trigger, or a list: any of them",
-        'flows/cart.yaml:1:7: \'name\' must be text (write "5" in quotes if that is meant), not the number 5',
+        "flows/cart.yaml:1:7: 'name' must be text (write \"5\" in quotes if that is meant), not the number 5",
         "flows/cart.yaml:2:11: 'priority' must be a whole number, not 'x'",
     ]
 
@@ -217,7 +237,9 @@ def tracking(wait: str, event: str, trigger: str) -> str:
     return f"trigger: {{event: {trigger}}}\nsteps:\n  - {wait}\n  - track: {{event: {event}}}\n"
 
 
-@pytest.mark.parametrize("wait", ["wait: 59m", "wait: 3599s", 'wait: {until: "10:00"}', "{id: w, wait: {until: event.at}}"])
+@pytest.mark.parametrize(
+    "wait", ["wait: 59m", "wait: 3599s", 'wait: {until: "10:00"}', "{id: w, wait: {until: event.at}}"]
+)
 def test_a_circle_of_flows_without_an_hour_in_it_is_refused(wait: str) -> None:
     assert said({"flows/a.yaml": tracking(wait, "B", "A"), "flows/b.yaml": tracking("wait: 0s", "A", "B")}) == [
         "flows/a.yaml:4:5: 'B' starts a circle of flows (a → b → a) without a wait of at least 1h in it"

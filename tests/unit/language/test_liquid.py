@@ -15,12 +15,21 @@ ROOTS = "event, locale, now, preferences_url, profile, shop, unsubscribe_url, va
     "text",
     [
         "no liquid at all, {only} 100% text",
-        "{{ profile.first_name | default: 'you' }} {{ event['Product Name'] }} {{ vars.a.b }} {{ shop.name }} {{ locale }}",
-        "{{ unsubscribe_url }} {{ preferences_url }} {{ view_url }} {{ now | date: '%Y' }} {{ 5 | money }} {{ 5 | plural: 'a' }}",
+        (
+            "{{ profile.first_name | default: 'you' }} {{ event['Product Name'] }} {{ vars.a.b }} {{ shop.name }} "
+            "{{ locale }}"
+        ),
+        (
+            "{{ unsubscribe_url }} {{ preferences_url }} {{ view_url }} {{ now | date: '%Y' }} {{ 5 | money }} {{ 5 "
+            "| plural: 'a' }}"
+        ),
         "{% for p in event.products %}{{ forloop.index }} {{ p.name }}{% else %}none{% endfor %}",
         "{% assign a = event.x | split: ',' %}{% capture b %}{{ a }}{% endcapture %}{{ b }}",
         "{% if profile.a and profile.b == 'x' %}{% elsif event.c contains 'd' %}{% else %}{% endif %}",
-        "{% case profile.a %}{% when 1 %}{% endcase %}{% unless profile.b %}{% endunless %}{% raw %}{{ any }}{% endraw %}",
+        (
+            "{% case profile.a %}{% when 1 %}{% endcase %}{% unless profile.b %}{% endunless %}{% raw %}{{ any }}{% "
+            "endraw %}"
+        ),
         "{% if profile.a %}{% assign x = 1 %}{% endif %}{% if x %}{% endif %}",
     ],
 )

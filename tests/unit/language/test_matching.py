@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.language.shop import BODY, FLOW, MESSAGE, sound
 
 from tamshy.language import kept_steps, program, step_mapping
-from tamshy.language.model import Flow
-from tests.unit.language.shop import BODY, FLOW, MESSAGE, sound
+
+if TYPE_CHECKING:
+    from tamshy.language.model import Flow
 
 LETTERS = "abcd"
 
@@ -106,6 +110,7 @@ STEPS = st.lists(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(STEPS, STEPS)
 def test_every_old_step_has_one_place_in_the_new_version(old_steps: list[str], new_steps: list[str]) -> None:
     old, new = (flow(f"[{', '.join(steps)}]") for steps in (old_steps, new_steps))
@@ -117,6 +122,7 @@ def test_every_old_step_has_one_place_in_the_new_version(old_steps: list[str], n
     assert all(mapping[source] == target for source, target in kept.items())
 
 
+@settings(max_examples=20, deadline=None)
 @given(STEPS)
 def test_nothing_moves_between_equal_versions(steps: list[str]) -> None:
     same = flow(f"[{', '.join(steps)}]")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.unit.language.shop import MESSAGE, SETTINGS, said, sound
 
 from tamshy.language import choose_locale
 from tamshy.language.model import NOWHERE, Body, BodyFormat, Message, MessageKind
-from tests.unit.language.shop import MESSAGE, SETTINGS, said, sound
 
 PATH = "messages/hello/message.yaml"
 
@@ -118,13 +118,15 @@ def test_what_is_no_message_is_refused(text: str, problems: list[str]) -> None:
         ({"messages/hello/en.md": None, "messages/hello/ru.md": "x"}, [
             f"{PATH}:1:1: the message 'hello' has no body for the workspace's locale 'en', only ru",
         ]),
-        ({"messages/hello/en.html": "x"}, ["messages/hello/en.md:1:1: a second body for 'en'; there is en.html already"]),
+        ({"messages/hello/en.html": "x"}, [
+            ("messages/hello/en.md:1:1: a second body for 'en'; there is en.html "
+            "already")]),
         ({"messages/hello/ru.txt": "x"}, [
             "messages/hello/ru.txt:1:1: the plain text of a body that is not there: ru.mjml, ru.html or ru.md",
         ]),
         ({"messages/hello/logo.png": ""}, [
-            "messages/hello/logo.png:1:1: no file of a message: beside message.yaml stand LOCALE.mjml, LOCALE.html, "
-            "LOCALE.md and LOCALE.txt",
+            ("messages/hello/logo.png:1:1: no file of a message: beside message.yaml stand LOCALE.mjml, LOCALE.html, "
+            "LOCALE.md and LOCALE.txt"),
         ]),
         ({"messages/hello/pt_br.md": "x"}, [
             "messages/hello/pt_br.md:1:1: 'pt_br' is not a locale such as en or pt-BR (did you mean 'pt-BR'?)",
@@ -135,8 +137,10 @@ def test_what_is_no_message_is_refused(text: str, problems: list[str]) -> None:
         ]),
         ({"messages/hello/en.md": "Hello\r\n  {{ profile.name | nope }} {{ who }}\r\n"}, [
             "messages/hello/en.md:2:21: Liquid: unknown filter 'nope'",
-            "messages/hello/en.md:2:32: Liquid: unknown variable 'who'; there are event, locale, now, preferences_url, "
-            "profile, shop, unsubscribe_url, vars, view_url",
+            (
+                "messages/hello/en.md:2:32: Liquid: unknown variable 'who'; there are event, locale, now, "
+                "preferences_url, "
+            "profile, shop, unsubscribe_url, vars, view_url"),
         ]),
         ({"tamshy.yaml": "name: x\n", "messages/hello/message.yaml": "subject: {en: Hi}\n"}, [
             f"{PATH}:1:1: a marketing message needs a topic, and tamshy.yaml lists none under 'topics'",

@@ -6,11 +6,11 @@ from datetime import time
 from decimal import Decimal
 
 import pytest
+from tests.unit.language.shop import said, sound
 
 from tamshy.domain.duration import Duration
 from tamshy.language import read_workspace
 from tamshy.language.model import Cap, QuietHours, Settings, Topic, TopicDefault
-from tests.unit.language.shop import said, sound
 
 
 def read(text: str) -> Settings:
@@ -81,10 +81,13 @@ def test_times_without_an_offset_are_in_the_workspace_s_zone() -> None:
         ("timezone: xx", ["tamshy.yaml:1:11: unknown time zone 'xx'; names are as in Asia/Almaty"]),
         ("locale: English", ["tamshy.yaml:1:9: 'locale' must be a locale such as en or pt-BR, not 'English'"]),
         ("currency: tenge", ["tamshy.yaml:1:11: 'currency' must be three letters such as KZT, not 'tenge'"]),
-        ("url: shop.example", ["tamshy.yaml:1:6: 'url' must be an address such as https://shop.example, not 'shop.example'"]),
+        ("url: shop.example", [
+            ("tamshy.yaml:1:6: 'url' must be an address such as https://shop.example, not "
+            "'shop.example'")]),
         ("from: Shop", ["tamshy.yaml:1:7: 'from' must be an address such as Shop <hello@shop.example>, not 'Shop'"]),
         ("from: Shop <hello@localhost>", [
-            "tamshy.yaml:1:7: 'from' must be an address such as Shop <hello@shop.example>, not 'Shop <hello@localhost>'",
+            ("tamshy.yaml:1:7: 'from' must be an address such as Shop <hello@shop.example>, not 'Shop "
+            "<hello@localhost>'"),
         ]),
         ('from: "Shop\\r\\nBcc: x <a@b.example>"', [
             "tamshy.yaml:1:7: 'from' must be one line without control characters",
@@ -93,8 +96,10 @@ def test_times_without_an_offset_are_in_the_workspace_s_zone() -> None:
             "tamshy.yaml:1:9: 'topics' must be a mapping such as {offers: {name: Offers}}, not a list",
         ]),
         ("topics: {Big Offers: {}}", [
-            "tamshy.yaml:1:10: the topic 'Big Offers' must be named with small letters, digits, hyphens and underscores, "
-            "64 at most",
+            (
+                "tamshy.yaml:1:10: the topic 'Big Offers' must be named with small letters, digits, hyphens and "
+                "underscores, "
+            "64 at most"),
         ]),
         ("topics: {a: {default: optin}}", [
             "tamshy.yaml:1:23: 'default' must be opt_in or opt_out, not 'optin' (did you mean 'opt_in'?)",
@@ -102,8 +107,8 @@ def test_times_without_an_offset_are_in_the_workspace_s_zone() -> None:
         ("topics: {a: {double_opt_in: on}}", ["tamshy.yaml:1:29: 'double_opt_in' must be true or false, not 'on'"]),
         ('quiet_hours: {from: "21:00"}', ["tamshy.yaml:1:14: 'quiet_hours' needs 'to': time of day, out"]),
         ('quiet_hours: {from: "09:00", to: "08:00"}', [
-            "tamshy.yaml:1:14: 'quiet_hours' from 09:00 to 08:00 leave less than 4 hours a day to send in "
-            "(did you mean from 08:00 to 09:00?)",
+            ("tamshy.yaml:1:14: 'quiet_hours' from 09:00 to 08:00 leave less than 4 hours a day to send in "
+            "(did you mean from 08:00 to 09:00?)"),
         ]),
         ('quiet_hours: {from: "09:00", to: "24:00"}', [
             "tamshy.yaml:1:34: 'to' must be a time of day from \"00:00\" to \"23:59\", not '24:00'",
@@ -121,8 +126,8 @@ def test_times_without_an_offset_are_in_the_workspace_s_zone() -> None:
             "tamshy.yaml:1:25: unknown identifier 'phone'; there are email, user_id",
         ]),
         ("attribution: {clicked: 5}", [
-            "tamshy.yaml:1:24: 'clicked' must be a duration such as 90s, 15m, 2h, 3d, 2w, 1mo, 1y or 1d12h, "
-            "not the number 5",
+            ("tamshy.yaml:1:24: 'clicked' must be a duration such as 90s, 15m, 2h, 3d, 2w, 1mo, 1y or 1d12h, "
+            "not the number 5"),
         ]),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import time
 from decimal import Decimal
 
 import pytest
+from tests.unit.language.shop import flow_of, refused, steps_of
 
 from tamshy.domain.duration import Duration
 from tamshy.language.model import (
@@ -35,7 +36,6 @@ from tamshy.language.model import (
     WaitUntilMoment,
     WaitUntilTime,
 )
-from tests.unit.language.shop import flow_of, refused, steps_of
 
 DAY = Duration(days=1)
 VALUE = PropertyTest(Ref(Root.EVENT, ("value",)), Test((Clause(Operator.GTE, 5),)))
@@ -143,23 +143,29 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
         ("[wait]", ["2:9: a step must be a mapping such as {wait: 2h}, not 'wait'"]),
         ("wait", ["2:8: 'steps' must be a list, not 'wait'"]),
         ("[{}]", [
-            "2:9: a step needs a verb; there are wait, wait_for, branch, split, send, coupon, set, track, subscribe, "
-            "unsubscribe, webhook, notify, repeat, exit",
+            ("2:9: a step needs a verb; there are wait, wait_for, branch, split, send, coupon, set, track, subscribe, "
+            "unsubscribe, webhook, notify, repeat, exit"),
         ]),
         ("[{sned: hello}]", ["2:10: unknown verb 'sned' (did you mean 'send'?) in a step"]),
         ("[{wait: 1d, send: hello}]", ["2:20: 'send' beside 'wait': a step has exactly one verb"]),
         ("[{wait: 1d, expires: 1d}]", ["2:20: unknown key 'expires'; there are id, note, wait in a 'wait' step"]),
-        ("[{wait: 2}]", ["2:16: 'wait' must be a duration such as 90s, 15m, 2h, 3d, 2w, 1mo, 1y or 1d12h, not the number 2"]),
+        ("[{wait: 2}]", [
+            ("2:16: 'wait' must be a duration such as 90s, 15m, 2h, 3d, 2w, 1mo, 1y or 1d12h, not "
+            "the number 2")]),
         ("[{wait: -1h}]", ["2:16: 'wait' must be a duration of 0s or more"]),
-        ("[{wait: [1h]}]", ["2:16: 'wait' must be a duration such as 90s, 15m, 2h, 3d, 2w, 1mo, 1y or 1d12h, not a list"]),
+        ("[{wait: [1h]}]", [
+            ("2:16: 'wait' must be a duration such as 90s, 15m, 2h, 3d, 2w, 1mo, 1y or 1d12h, "
+            "not a list")]),
         ("[{wait: {}}]", ['2:16: a wait until a time of day needs \'until\': time of day, `"10:00"`']),
         ("[{wait: {until: 25:00}}]", ['2:24: \'until\' must be a time of day from "00:00" to "23:59", not \'25:00\'']),
         ("[{wait: {until: 9:00}}]", ['2:24: \'until\' must be a time of day from "00:00" to "23:59", not \'9:00\'']),
         (
             "[{wait: {until: noon}}]",
             [
-                "2:24: 'until' must be a time of day such as \"10:00\", a reference such as event.delivery_at, or best_hour, "
-                "not 'noon'"
+                (
+                    "2:24: 'until' must be a time of day such as \"10:00\", a reference such as event.delivery_at, "
+                    "or best_hour, "
+                "not 'noon'")
             ],
         ),
         ("[{wait: {until: evnt.at}}]", [
@@ -167,7 +173,9 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
         ]),
         ("[{wait: {until: 10:00, on: [mno]}}]", ["2:36: unknown weekday 'mno' (did you mean 'mon'?)"]),
         ("[{wait: {until: 10:00, on: []}}]", ["2:35: 'on' needs at least one weekday; leave it out for any day"]),
-        ("[{wait: {until: 10:00, zone: Asia/Almati}}]", ["2:37: unknown time zone 'Asia/Almati' (did you mean 'Asia/Almaty'?)"]),
+        ("[{wait: {until: 10:00, zone: Asia/Almati}}]", [
+            ("2:37: unknown time zone 'Asia/Almati' (did you mean "
+            "'Asia/Almaty'?)")]),
         ("[{wait: {until: 10:00, offset: 1d}}]", [
             "2:31: unknown key 'offset'; there are on, until, zone in a wait until a time of day",
         ]),
@@ -175,7 +183,9 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
             "2:33: unknown key 'zone'; there are offset, until in a wait until a moment",
         ]),
         ("[{send: hullo}]", ["2:16: unknown message 'hullo' (did you mean 'hello'?)"]),
-        ("[{send: Hello}]", ["2:16: 'send' must be a name of small letters, digits and hyphens, 64 at most, not 'Hello'"]),
+        ("[{send: Hello}]", [
+            ("2:16: 'send' must be a name of small letters, digits and hyphens, 64 at most, not "
+            "'Hello'")]),
         ("[{send: hello, topic: nws}]", ["2:30: unknown topic 'nws' (did you mean 'news'?)"]),
         ("[{send: hello, expires: 0s}]", ["2:32: 'expires' must be longer than nothing"]),
         ("[{send: hello}, {send: hello}]", [

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.unit.language.shop import FLOW, said, sound
 
 from tamshy.domain.duration import Duration
 from tamshy.language.model import NOWHERE, Expectation, Position, Story, StoryEngagement, StoryEvent
-from tests.unit.language.shop import FLOW, said, sound
 
 PATH = "stories/s.yaml"
 HEAD = "profile: {id: u1}\nstart: 2026-03-02T12:00+05:00\n"
@@ -66,7 +66,9 @@ expect_nothing_else: false
         ),
         engage=(
             StoryEngagement("opened", "hello", Duration(seconds=1200), position=Position(PATH, 8, 5)),
-            StoryEngagement("clicked", "hello", Duration(), "https://shop.example/a", True, Position(PATH, 9, 5)),
+            StoryEngagement(
+                "clicked", "hello", Duration(), "https://shop.example/a", machine=True, position=Position(PATH, 9, 5)
+            ),
         ),
         expect=(
             Expectation(
@@ -78,7 +80,9 @@ expect_nothing_else: false
             ),
             Expectation(Duration(seconds=18000), "exit", "exit_on", {}, Position(PATH, 12, 5)),
             Expectation(None, "skipped", "hello", {"reason": "no_consent"}, Position(PATH, 13, 5)),
-            Expectation(None, "postponed", "hello", {"until": datetime(2026, 3, 3, 4, tzinfo=UTC)}, Position(PATH, 14, 5)),
+            Expectation(
+                None, "postponed", "hello", {"until": datetime(2026, 3, 3, 4, tzinfo=UTC)}, Position(PATH, 14, 5)
+            ),
             Expectation(None, "entered", "cart", {"key": "7"}, Position(PATH, 15, 5)),
             Expectation(None, "entered", None, {}, Position(PATH, 16, 5)),
             Expectation(None, "refused", "reentry", {}, Position(PATH, 17, 5)),
@@ -106,7 +110,9 @@ def test_a_story_may_run_several_flows() -> None:
         ("events: [{event: E}]", ["3:10: an event of a story needs 'at': duration after the start, or a timestamp"]),
         ("events: [{at: 0m}]", ["3:10: an event of a story needs 'event': event name"]),
         ("events: [{at: -1m, event: E}]", ["3:15: 'at' must be a duration of 0s or more"]),
-        ("events: [{at: 1m, event: E, properties: []}]", ["3:41: 'properties' must be a mapping of names to values, not a list"]),
+        ("events: [{at: 1m, event: E, properties: []}]", [
+            ("3:41: 'properties' must be a mapping of names to "
+            "values, not a list")]),
         ("engage: [{after: 1m}]", [
             "3:10: an engagement of a story needs one of opened, clicked, unsubscribed, complained, bounced",
         ]),

@@ -18,14 +18,18 @@ def values(text: str) -> dict[str, object]:
 
 
 def test_rule_20_on_no_times_and_dates_are_text() -> None:
-    assert values("a: on\nb: no\nc: 10:00\nd: 2026-12-24\ne: 12-25\nf: y\ng: off\nh: 1d12h\ni: 10%\nj: -7d\non: yes\n") == {
+    assert values(
+        "a: on\nb: no\nc: 10:00\nd: 2026-12-24\ne: 12-25\nf: y\ng: off\nh: 1d12h\ni: 10%\nj: -7d\non: "
+        "yes\n") == {
         "a": "on", "b": "no", "c": "10:00", "d": "2026-12-24", "e": "12-25", "f": "y", "g": "off", "h": "1d12h",
         "i": "10%", "j": "-7d", "on": "yes",
     }  # fmt: skip
 
 
 def test_the_core_schema_s_numbers_truths_and_nothings() -> None:
-    assert values('a: 1\nb: -12\nc: 1.50\nd: 1e3\ne: 0x1F\nf: 0o17\ng: True\nh: ~\ni:\nj: null\nk: "1"\nl: 012\nm: .5\n') == {
+    assert values(
+        'a: 1\nb: -12\nc: 1.50\nd: 1e3\ne: 0x1F\nf: 0o17\ng: True\nh: ~\ni:\nj: null\nk: "1"\nl: '
+        '012\nm: .5\n') == {
         "a": 1, "b": -12, "c": Decimal("1.50"), "d": Decimal(1000), "e": 31, "f": 15, "g": True, "h": None, "i": None,
         "j": None, "k": "1", "l": 12, "m": Decimal("0.5"),
     }  # fmt: skip
@@ -66,7 +70,12 @@ def test_places_are_counted_from_one() -> None:
         ("a: 'x\n", ["f.yaml:2:1: broken YAML: found unexpected end of stream while scanning a quoted scalar"]),
         (
             "a:\n\tb: 1\n",
-            ["f.yaml:2:1: broken YAML: found character '\\t' that cannot start any token while scanning for the next token"],
+            [
+                (
+                    "f.yaml:2:1: broken YAML: found character '\\t' that cannot start any token while scanning for "
+                    "the next token"
+                )
+            ],
         ),
         ("a: \x07\n", ["f.yaml:1:4: broken YAML: a character that text must not hold"]),
         ("[" * 50, ["f.yaml:1:41: nested more than 40 deep"]),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from time import process_time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.language.shop import BODY, FLOW, MESSAGE, files, said, sound
 
 from tamshy.language import UnreadableFolder, read_folder, read_workspace, write_folder
-from tests.unit.language.shop import BODY, FLOW, MESSAGE, files, said, sound
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_sources_are_kept_as_written() -> None:
@@ -23,12 +26,12 @@ def test_the_sources_are_kept_as_written() -> None:
     ("changes", "problems"),
     [
         ({"flows/Cart Two.yaml": FLOW}, [
-            "flows/Cart Two.yaml:1:1: 'Cart Two' must be a name of small letters, digits and hyphens, 64 at most "
-            "(did you mean 'cart-two'?)",
+            ("flows/Cart Two.yaml:1:1: 'Cart Two' must be a name of small letters, digits and hyphens, 64 at most "
+            "(did you mean 'cart-two'?)"),
         ]),
         ({"messages/Hi/message.yaml": MESSAGE}, [
-            "messages/Hi/message.yaml:1:1: 'Hi' must be a name of small letters, digits and hyphens, 64 at most "
-            "(did you mean 'hi'?)",
+            ("messages/Hi/message.yaml:1:1: 'Hi' must be a name of small letters, digits and hyphens, 64 at most "
+            "(did you mean 'hi'?)"),
         ]),
         ({"flows/b.yml": FLOW}, ["flows/b.yml:1:1: no file of a workspace (did you mean 'flows/b.yaml'?)"]),
         ({"flows/b.txt": "x"}, ["flows/b.txt:1:1: no file of a workspace; here stand files flows/NAME.yaml"]),
@@ -41,7 +44,8 @@ def test_the_sources_are_kept_as_written() -> None:
         ({"flows/b.yaml": "name: \udcff\n"}, ["flows/b.yaml:1:7: not UTF-8: save the file in that encoding"]),
         ({"messages/hello/en.md": "a\nb\udc80"}, [
             "messages/hello/en.md:2:2: not UTF-8: save the file in that encoding",
-            "messages/hello/message.yaml:1:1: the message 'hello' has no body for the workspace's locale 'en', none at all",
+            ("messages/hello/message.yaml:1:1: the message 'hello' has no body for the workspace's locale 'en', "
+            "none at all"),
         ]),
     ],
 )  # fmt: skip
@@ -120,30 +124,46 @@ def test_a_folder_is_read_byte_for_byte_and_what_is_not_of_it_left_alone(tmp_pat
 
 
 def test_a_folder_that_is_not_there_is_said_clearly(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFolder, match="/shop does not exist; give the folder that holds tamshy.yaml"):
+    with pytest.raises(UnreadableFolder, match=r"/shop does not exist; give the folder that holds tamshy\.yaml"):
         read_folder(tmp_path / "shop")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UnreadableFolder, match="/file is a file, not a folder; give the folder that holds tamshy.yaml"):
+    with pytest.raises(
+        UnreadableFolder,
+        match=r"/file is a file, not a folder; give the folder that holds "
+        r"tamshy\.yaml",
+    ):
         read_folder(tmp_path / "file")
 
 
 def test_a_file_too_large_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "tamshy.yaml").open("wb") as file:
         file.truncate(20_000_001)
-    with pytest.raises(UnreadableFolder, match="tamshy.yaml is larger than 20 MB"):
+    with pytest.raises(UnreadableFolder, match=r"tamshy\.yaml is larger than 20 MB"):
         read_folder(tmp_path)
 
 
 def test_what_is_written_over_another_workspace_is_refused(tmp_path: Path) -> None:
     write_folder(files(), tmp_path / "out")
     write_folder(files({"flows/cart.yaml": FLOW + "# new\n"}), tmp_path / "out")
-    with pytest.raises(UnreadableFolder, match=r"holds files that are not of this workspace: flows/cart\.yaml; move them away"):
+    with pytest.raises(
+        UnreadableFolder, match=r"holds files that are not of this workspace: flows/cart\.yaml; move them away"
+    ):
         write_folder(files({"flows/cart.yaml": None}), tmp_path / "out")
     assert (tmp_path / "out/flows/cart.yaml").read_text() == FLOW + "# new\n"
 
 
 @pytest.mark.parametrize(
-    "path", ["../tamshy.yaml", "/etc/passwd", "flows/../x.yaml", "flows/.x.yaml", "x/y.yaml", "flows/a/b.yaml", "", "flows//a.yaml"]
+    "path",
+    [
+        "../tamshy.yaml",
+        "/etc/passwd",
+        "flows/../x.yaml",
+        "flows/.x.yaml",
+        "x/y.yaml",
+        "flows/a/b.yaml",
+        "",
+        "flows//a.yaml",
+    ],
 )
 def test_nothing_is_written_outside_of_the_folder(tmp_path: Path, path: str) -> None:
     with pytest.raises(UnreadableFolder, match="is no file of a workspace"):
@@ -177,14 +197,24 @@ def test_what_is_exported_reads_as_what_was_read(
 
 
 def test_fifty_flows_and_two_hundred_messages_are_read_within_two_seconds() -> None:
-    steps = "".join(f"  - wait: {n}h\n  - {{send: m{n}, id: s{n}, if: {{did_not: Order Completed, since: entry}}}}\n" for n in range(9))
+    steps = "".join(
+        f"  - wait: {n}h\n  - {{send: m{n}, id: s{n}, if: {{did_not: Order Completed, since: entry}}}}\n"
+        for n in range(9)
+    )
     flow = f"name: F\ntrigger: {{event: E, where: {{event.value: {{gte: 20}}}}}}\nper: event.cart_id\nsteps:\n{steps}"
-    body = "Hello {{ profile.name }}\n{% for p in event.products %}* {{ p.name }} {{ p.price | money }}\n{% endfor %}\n" * 5
+    body = (
+        "Hello {{ profile.name }}\n{% for p in event.products %}* {{ p.name }} {{ p.price | money }}\n{% endfor %}\n"
+        * 5
+    )
     given_files = {
         "tamshy.yaml": files()["tamshy.yaml"],
         **{f"flows/f{n}.yaml": flow for n in range(50)},
         **{f"messages/m{n}/message.yaml": MESSAGE for n in range(200)},
-        **{f"messages/m{n}/{locale}.md": f"{body}{n} {locale}" for n in range(200) for locale in ("en", "ru", "kk", "id")},
+        **{
+            f"messages/m{n}/{locale}.md": f"{body}{n} {locale}"
+            for n in range(200)
+            for locale in ("en", "ru", "kk", "id")
+        },
     }
     # Of the processor's time, so that neighbours on the machine do not matter.
     begin = process_time()

@@ -1,0 +1,215 @@
+"""The reference page of the language, made from what the parser goes by, so that the two cannot part."""
+
+from __future__ import annotations
+
+from tamshy.language import vocabulary as words
+from tamshy.language.comparisons import NEAR, SEASON
+from tamshy.language.fields import WEEKDAYS
+from tamshy.language.liquid import (
+    LATER_FILTERS,
+    LATER_ROOTS,
+    LOCALE_FILTERS,
+    MESSAGE_ROOTS,
+    VALUE_ROOTS,
+    known_filters,
+    known_tags,
+)
+from tamshy.language.model import Operator
+from tamshy.language.others import FOLDERS
+from tamshy.language.stories import DECISION_REASONS, EXIT_REASONS, REFUSAL_REASONS
+
+_OPERANDS = {
+    Operator.EQ: "a single value",
+    Operator.NE: "a single value; the exact opposite of `eq`",
+    Operator.GT: "a number, a date or a timestamp",
+    Operator.GTE: "a number, a date or a timestamp",
+    Operator.LT: "a number, a date or a timestamp",
+    Operator.LTE: "a number, a date or a timestamp",
+    Operator.IN: "a list of values",
+    Operator.NOT_IN: "a list of values; the exact opposite of `in`",
+    Operator.CONTAINS: "a single value: part of a text, or member of a list",
+    Operator.STARTS_WITH: "text",
+    Operator.ENDS_WITH: "text",
+    Operator.EXISTS: "`true` or `false`",
+    Operator.WITHIN_LAST: "duration",
+    Operator.WITHIN_NEXT: "duration",
+    Operator.BEFORE: "a date or a timestamp",
+    Operator.AFTER: "a date or a timestamp",
+    Operator.ANNIVERSARY: "duration; `0d` is today",
+    Operator.SEASON: '`{from: "MM-DD", to: "MM-DD"}`, both ends in',
+    Operator.NEAR: "`{lat, lon, km}`",
+}
+
+_BEGIN = """\
+# The language, key by key
+
+What every mapping of a workspace folder can hold, as the parser knows it; what each form does is told in the
+language's own page. Made by `tamshy.language.reference`: change the vocabulary there, not this page.
+Keys in bold must be there. *Not yet*: recognised, and refused with its place until a later version.
+"""
+
+_VALUES = """\
+## Values
+
+| value | written |
+|---|---|
+| duration | `90s` `15m` `2h` `3d` `2w` `1mo` `1y`, joined `1d12h`; negative only in `offset`; at most a hundred years |
+| time of day | `"10:00"`, two digits each, from `"00:00"` to `"23:59"` |
+| weekday | {weekdays} |
+| date | `2026-12-24` |
+| timestamp | `2026-12-24T10:00`, with or without seconds and offset; without an offset in the workspace's time zone |
+| percentage | `10%`, from `0%` to `100%` |
+| name of a file | small letters, digits and hyphens, at most 64, not beginning with a hyphen |
+| id of a step, topic | the same with underscores |
+| locale | `en`, `pt-BR`, `zh-Hans-CN` |
+
+Text that YAML would take for a number, `true` or nothing is written in quotes. Anchors, aliases, tags, directives,
+second documents and duplicate keys are refused, and so is nesting deeper than 40.
+"""
+
+_IDS = """\
+## Ids of steps
+
+A step without an `id` has the message's name where it sends, else its verb (`_` written `-`) and its number among the
+steps of that verb in the flow, as written, counting also inside arms: `wait-1`, `branch-2`, `wait-for-1`. Ids are
+unique in a flow; `entry` and `any` are taken. Between two versions, steps with an id of their own and sends are known
+by it; the others by verb and content in order, and between such neighbours by verb alone in order. A flow has at most
+500 steps.
+"""
+
+
+def reference() -> str:
+    """The page as Markdown."""
+    parts = [
+        _BEGIN,
+        _VALUES.format(weekdays=" ".join(f"`{day}`" for day in WEEKDAYS)),
+        "## Settings: `tamshy.yaml`\n",
+        *map(_form, (words.SETTINGS, words.TOPIC, words.QUIET_HOURS, words.CAP, words.ATTRIBUTION, words.IDENTITIES)),
+        "## Flows: `flows/NAME.yaml`\n",
+        *map(_form, (words.FLOW, words.EVENT_TRIGGER)),
+        *(_form(form, later=True) for form in words.OTHER_TRIGGERS),
+        *map(_form, (words.REENTRY, words.EVENT_MATCH)),
+        _form(words.SEGMENT_MATCH, later=True),
+        _form(words.CONVERSION),
+        _steps(),
+        _conditions(),
+        "## Messages: `messages/NAME/`\n",
+        _form(words.MESSAGE),
+        _liquid(),
+        "## Stories: `stories/NAME.yaml`\n",
+        *map(_form, (words.STORY, words.STORY_EVENT, words.STORY_ENGAGEMENT, words.EXPECTATION)),
+        _reasons(),
+        "## Not yet\n",
+        *(_form(form, later=True) for form, _ in FOLDERS.values()),
+        "Files of products in `catalog/` are *not yet* supported either.\n",
+    ]
+    return "\n".join(parts)
+
+
+def _form(form: words.Form, *, later: bool = False) -> str:
+    rows = [f"| {f'**`{key.name}`**' if key.required else f'`{key.name}`'} | {_cell(key.says)} |" for key in form.keys]
+    title = form.name.replace("'", "`")
+    head = f"### {title[0].upper()}{title[1:]}{' (not yet)' if later else ''}\n"
+    return "\n".join((head, "| key | holds |", "|---|---|", *rows, ""))
+
+
+def _listed(names: tuple[str, ...], between: str = " ") -> str:
+    return between.join(f"`{name}`" for name in names)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _steps() -> str:
+    rows = []
+    for verb in words.VERBS.values():
+        beside = ", ".join(f"`{key.name}`: {key.says}" for key in verb.beside)
+        says = f"{verb.says}{'; *not yet*' if verb.later else ''}{f'; beside it {beside}' if beside else ''}"
+        rows.append(f"| `{verb.name}` | {_cell(says)} |")
+    head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
+    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_FOR, words.ARM, words.ELSE, words.TRACK)
+    later = (words.WAIT_BEST_HOUR, *words.LATER_VERBS.values())
+    return "\n".join(
+        (
+            head,
+            "| verb | holds |",
+            "|---|---|",
+            *rows,
+            "",
+            *map(_form, forms),
+            *(_form(form, later=True) for form in later),
+            _IDS,
+        )
+    )
+
+
+def _conditions() -> str:
+    rows = [
+        "| `all`, `any` | list of conditions |",
+        "| `not` | condition |",
+        *(f"| `{root}.PATH` | test |" for root in words.REFERENCE_ROOTS),
+        *(
+            f"| {', '.join(f'`{root}.{name}`' for name in names)} | test; *not yet* |"
+            for root, names in words.LATER_REFERENCES.items()
+        ),
+        "| `subscribed` | topic |",
+        "| `in` | segment; *not yet* |",
+    ]
+    verbs = [
+        f"| `{verb}` | {_listed(keys, ', ')}{'; *not yet*' if verb in words.LATER_CONDITIONS else ''} |"
+        for verb, keys in words.BEHAVIOUR_KEYS.items()
+    ]
+    operators = [f"| `{operator}` | {_cell(_OPERANDS[operator])} |" for operator in Operator]
+    return "\n".join(
+        (
+            "## Conditions\n",
+            "| form | holds |", "|---|---|", *rows, "",
+            "One of these may stand in a mapping, refined by its own keys beside it:\n",
+            "| verb | refined by |", "|---|---|", *verbs, "",
+            "`since` takes `entry` or the id of a step; of `within`, `since` and `after`/`before` one may be given;",
+            "`until` goes with `within`. `received`, `opened` and `clicked` take a step that sends, `message/NAME`,",
+            "`flow/NAME` or `any`. In a `trigger` and an `audience` nobody has entered yet: steps and `entry` are",
+            "refused there.\n",
+            "### Tests\n",
+            "A single value (equal), a list (one of), or a mapping of operators that must all hold. `count` takes",
+            "whole numbers, `sum`, `avg`, `min` and `max` numbers, `ago` durations with `gt`, `gte`, `lt` and `lte`.\n",
+            "| operator | takes |", "|---|---|", *operators, "",
+            _form(SEASON), _form(NEAR),
+        )
+    )  # fmt: skip
+
+
+def _liquid() -> str:
+    return "\n".join(
+        (
+            "Beside `message.yaml` stands one body for each locale, `LOCALE.mjml`, `LOCALE.html` or `LOCALE.md`, and",
+            "perhaps a plain text written by hand, `LOCALE.txt`. Subject and body must be there for the workspace's",
+            "locale or its language.\n",
+            "### Liquid\n",
+            "| | |",
+            "|---|---|",
+            f"| variables | {_listed(MESSAGE_ROOTS)} |",
+            f"| in `set` and `track` | {_listed(VALUE_ROOTS)} |",
+            f"| variables, not yet | {_listed(LATER_ROOTS)} |",
+            f"| tags | {_listed(known_tags())} |",
+            f"| filters | {_listed(known_filters())} |",
+            f"| filters that follow the locale | {_listed(LOCALE_FILTERS)} |",
+            f"| filters, not yet | {_listed(LATER_FILTERS)} |",
+            "",
+        )
+    )
+
+
+def _reasons() -> str:
+    return "\n".join(
+        (
+            "### Reasons\n",
+            "| of | words |",
+            "|---|---|",
+            f"| a message skipped or postponed | {_listed(DECISION_REASONS)} |",
+            f"| a trigger refused | {_listed(REFUSAL_REASONS)} |",
+            f"| an exit | {_listed(EXIT_REASONS)}, or the word of an `exit` step |",
+            "",
+        )
+    )
