@@ -1,0 +1,163 @@
+"""The program `tamshy`: its commands, their options, and what their exit codes mean.
+
+Commands are imported when they are run: `tamshy check` loads neither the web server nor the database driver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import TYPE_CHECKING, Final
+
+from tamshy import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    # What `add_subparsers` gives; argparse has no public name for it.
+    _Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+DONE: Final = 0
+NOT_SO: Final = 1
+WRONG_USE: Final = 2
+NOT_THERE: Final = 3
+_INTERRUPTED: Final = 130
+
+_COMMANDS: Final = {
+    # command: (module that does it, function in it)
+    "demo": ("tamshy.site.demo", "run"),
+    "serve": ("tamshy.site.commands.serving", "serve"),
+    "web": ("tamshy.site.commands.serving", "web"),
+    "worker": ("tamshy.site.commands.serving", "worker"),
+    "migrate": ("tamshy.site.commands.serving", "migrate"),
+    "check": ("tamshy.site.commands.folders", "check"),
+    "plan": ("tamshy.site.commands.folders", "plan"),
+    "apply": ("tamshy.site.commands.folders", "apply"),
+    "export": ("tamshy.site.commands.folders", "export"),
+    "test": ("tamshy.site.commands.playing", "test"),
+    "simulate": ("tamshy.site.commands.playing", "simulate"),
+    "explain": ("tamshy.site.commands.explaining", "explain"),
+    "key": ("tamshy.site.commands.keys", "key"),
+    "doctor": ("tamshy.site.commands.doctor", "doctor"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; give its exit code: 0 done, 1 not so, 2 wrong use or input, 3 what it needs is not there."""
+    options = parser().parse_args(arguments)
+    try:
+        module, function = _COMMANDS[options.command]
+        return int(getattr(importlib.import_module(module), function)(options))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough of it.
+        sys.stderr.close()
+        return DONE
+    except Exception as exc:
+        code = _expected(exc)
+        if code is None:
+            raise
+        sys.stderr.write(f"tamshy {options.command}: {exc}\n")
+        return code
+
+
+def _expected(exc: Exception) -> int | None:
+    """Tell the exit code of an error that a person can mend; None: a mistake of ours, shown whole."""
+    # By name, so that no command pays for the modules of another.
+    names = {kind.__name__ for kind in type(exc).__mro__}
+    if names & {"BadSetting", "BadClock", "UnreadableFolder", "BadSmtpUrl", "InvalidDsn", "WrongUse", "NoWorkspace"}:
+        return WRONG_USE
+    if names & {"DatabaseError", "NotThere"}:
+        return NOT_THERE
+    return None
+
+
+def parser() -> argparse.ArgumentParser:
+    """Give the parser of all commands; documentation and tests read it too."""
+    top = argparse.ArgumentParser(prog="tamshy", description="Self-hosted lifecycle e-mail for online shops.")
+    top.add_argument("--version", action="version", version=f"tamshy {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--workspace", metavar="NAME", default="", help="act on this workspace (default: the first)")
+    shared.add_argument("--json", action="store_true", help="print data as JSON")
+    place = argparse.ArgumentParser(add_help=False)
+    place.add_argument("--data", metavar="DIR", default="", help="data folder (default: ./tamshy-data)")
+    _running(commands, shared, place)
+    _folders(commands, shared, place)
+    _playing(commands, shared)
+    _looking(commands, shared, place)
+    return top
+
+
+def _running(commands: _Commands, shared: argparse.ArgumentParser, place: argparse.ArgumentParser) -> None:
+    demo = commands.add_parser("demo", parents=[place], help="a whole shop to play with")
+    demo.add_argument("--once", action="store_true", help="stop when the first mail is in the inbox")
+    demo.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    demo.add_argument("--port", type=int, default=8600, help="port to listen on (default: 8600)")
+    demo.add_argument("--speed", type=float, default=None, help="how much faster than life the shop's clock runs")
+    demo.add_argument("--seed", type=int, default=None, help="another seed makes other shoppers")
+    serve = commands.add_parser("serve", parents=[shared, place], help="everything on one machine")
+    serve.add_argument("dir", metavar="DIR", nargs="?", help="workspace folder to apply at the start")
+    serve.add_argument(
+        "--smtp", metavar="URL", default="", help="mail server (default: TAMSHY_SMTP_URL, else the inbox)"
+    )
+    serve.add_argument("--workers", type=_count, default=1, help="worker processes (default: 1)")
+    web = commands.add_parser("web", help="the web server alone")
+    for each in (serve, web):
+        each.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+        each.add_argument("--port", type=int, default=8600, help="port to listen on (default: 8600)")
+    worker = commands.add_parser("worker", help="a worker alone; any number of them share the work")
+    for each in (web, worker):
+        each.add_argument("--follow", action="store_true", help="end when the process that started this one does")
+    commands.add_parser("migrate", parents=[shared, place], help="bring the database up to date")
+
+
+def _folders(commands: _Commands, shared: argparse.ArgumentParser, place: argparse.ArgumentParser) -> None:
+    check = commands.add_parser("check", parents=[shared], help="refuse or accept a workspace folder")
+    plan = commands.add_parser("plan", parents=[shared, place], help="show what applying a folder would change")
+    apply = commands.add_parser("apply", parents=[shared, place], help="publish a workspace folder, all or nothing")
+    export = commands.add_parser("export", parents=[shared, place], help="write the workspace as a folder")
+    for each in (check, plan, apply, export):
+        each.add_argument("dir", metavar="DIR", help="workspace folder")
+
+
+def _playing(commands: _Commands, shared: argparse.ArgumentParser) -> None:
+    test = commands.add_parser("test", parents=[shared], help="run the stories of a folder on a virtual clock")
+    test.add_argument("dir", metavar="DIR", help="workspace folder")
+    test.add_argument("only", metavar="STORY", nargs="*", help="run these stories only")
+    simulate = commands.add_parser("simulate", parents=[shared], help="play a history through the flows of a folder")
+    simulate.add_argument("dir", metavar="DIR", help="workspace folder")
+    simulate.add_argument("--events", metavar="FILE", required=True, help="the history, JSONL")
+    simulate.add_argument("--until", metavar="T", default="", help="stop at this moment (default: when nothing waits)")
+    simulate.add_argument("--seed", type=int, default=0, help="seed of holdouts and splits (default: 0)")
+    simulate.add_argument("--out", metavar="FILE", default="", help="write the lines there (default: standard output)")
+
+
+def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argparse.ArgumentParser) -> None:
+    explain = commands.add_parser("explain", parents=[shared, place], help="why somebody got, or did not get, a mail")
+    explain.add_argument("profile", metavar="PROFILE", help="user id, address, anonymous id, or the profile's own id")
+    explain.add_argument("--flow", metavar="FLOW", default="", help="this flow only")
+    explain.add_argument("--message", metavar="MESSAGE", default="", help="this message only")
+    key = commands.add_parser("key", parents=[shared, place], help="make, list and revoke keys")
+    does = key.add_subparsers(dest="does", metavar="list|add|revoke", required=True)
+    does.add_parser("list", help="list the keys of the workspace")
+    add = does.add_parser("add", help="make a key; its text is shown once")
+    add.add_argument("kind", choices=["write", "api"], help="write: may only send calls; api: may use the API")
+    add.add_argument("--name", default="", help="what it is for")
+    revoke = does.add_parser("revoke", help="end a key; it is dead within a minute everywhere")
+    revoke.add_argument("id", metavar="ID", help="the key's id, as `tamshy key list` shows it")
+    commands.add_parser("doctor", parents=[shared, place], help="check what Tamshy needs, and say what to do")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 64:  # noqa: PLR2004 - more workers than there are buckets would idle
+        raise argparse.ArgumentTypeError("give a number from 1 to 64")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""`check`, `plan`, `apply`, `export`: workspace folders and what is published."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tamshy.language import read_folder, read_workspace
+from tamshy.site.commands.saying import data, out, remark
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tamshy.language.model import Problem, Workspace
+    from tamshy.publish import Published
+
+_DONE: Final = 0
+_NOT_SO: Final = 1
+
+
+def check(options: argparse.Namespace) -> int:
+    """Refuse or accept a folder: all problems at once, each with its place."""
+    _, workspace, problems = _checked(Path(options.dir))
+    if options.json:
+        data({"problems": [_as_data(problem) for problem in problems]})
+    elif problems:
+        for problem in problems:
+            out(problem)
+    else:
+        out(f"{options.dir} is good: {len(workspace.flows)} flows, {len(workspace.messages)} messages")
+    return _NOT_SO if problems else _DONE
+
+
+def apply(options: argparse.Namespace) -> int:
+    """Publish a folder, in one transaction."""
+    from tamshy.publish import Unpublishable, publish  # noqa: PLC0415 - `check` does without the database
+    from tamshy.render.compile import compile_message  # noqa: PLC0415
+    from tamshy.site.clock import clock_from  # noqa: PLC0415
+    from tamshy.site.commands.surroundings import configured, opened  # noqa: PLC0415
+
+    files = read_folder(Path(options.dir))
+    now = clock_from(configured(options).clock).now()
+    with opened(options) as work:
+        try:
+            published = publish(work.conn, work.workspace, files, at=now, compile_message=compile_message)
+        except Unpublishable as exc:
+            for problem in exc.problems:
+                remark(problem)
+            return _NOT_SO
+        work.conn.commit()
+    _tell(published, as_json=options.json)
+    return _DONE
+
+
+def publish_folder(dsn: str, workspace: str, folder: Path, now: datetime) -> Published:
+    """Publish a folder in a workspace (empty: the first), all or nothing.
+
+    Raises:
+        Unpublishable: it has problems; nothing was changed.
+        UnreadableFolder: it cannot be read.
+    """
+    from tamshy import sqlkit  # noqa: PLC0415 - `check` does without the database
+    from tamshy.publish import publish, workspace_names  # noqa: PLC0415
+    from tamshy.render.compile import compile_message  # noqa: PLC0415
+
+    files = read_folder(folder)
+    with sqlkit.connect(dsn) as conn:
+        name = workspace or workspace_names(conn)[0]
+        published = publish(conn, name, files, at=now, compile_message=compile_message)
+        conn.commit()
+    return published
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Show what applying a folder would change, and the people it would move."""
+    from tamshy.language import diff  # noqa: PLC0415 - `check` does without the rest
+    from tamshy.publish import published_files  # noqa: PLC0415
+    from tamshy.site.commands.moving import moves  # noqa: PLC0415
+    from tamshy.site.commands.surroundings import opened  # noqa: PLC0415
+
+    _, after, problems = _checked(Path(options.dir))
+    if problems:
+        for problem in problems:
+            remark(problem)
+        return _NOT_SO
+    with opened(options) as work:
+        before, _ = read_workspace(published_files(work.conn, work.id))
+        changes = diff(before, after)
+        people = moves(work, before, after)
+    if options.json:
+        rows = [{**asdict(change), "kind": change.kind.value} for change in changes]
+        data({"changes": rows, "moves": [asdict(move) for move in people]})
+        return _DONE
+    if not changes:
+        out("nothing would change")
+    for change in changes:
+        out(change)
+    for move in people:
+        out(move)
+    return _DONE
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write what is published as a folder."""
+    from tamshy.language import write_folder  # noqa: PLC0415 - `check` does without the rest
+    from tamshy.publish import published_files  # noqa: PLC0415
+    from tamshy.site.commands.surroundings import opened  # noqa: PLC0415
+
+    with opened(options) as work:
+        files = published_files(work.conn, work.id)
+    write_folder(files, Path(options.dir))
+    if options.json:
+        data({"files": sorted(files)})
+    else:
+        out(f"{len(files)} files written to {options.dir}")
+    return _DONE
+
+
+def _checked(folder: Path) -> tuple[Mapping[str, str], Workspace, list[Problem]]:
+    """Read a folder, with the problems that compiling its messages would find."""
+    files = read_folder(folder)
+    workspace, problems = read_workspace(files)
+    if not problems:
+        from tamshy.render.compile import compile_message  # noqa: PLC0415 - only what is right so far is compiled
+
+        for message in workspace.messages.values():
+            problems += compile_message(message, workspace.settings)[1]
+    return files, workspace, sorted(problems)
+
+
+def _as_data(problem: Problem) -> dict[str, object]:
+    return {**asdict(problem), "said": str(problem)}
+
+
+def _tell(published: Published, *, as_json: bool) -> None:
+    if as_json:
+        data(asdict(published))
+        return
+    for what, names in (("flows", published.flows), ("messages", published.messages), ("archived", published.archived)):
+        if names:
+            out(f"{what}: {', '.join(names)}")
+    out(f"{published.moved} people moved" if published.flows or published.archived else "nothing has changed")

@@ -1,0 +1,66 @@
+"""Whom publishing would move: people inside flows, by the step they stand at and the one they would go on at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tamshy.language import program, step_mapping
+from tamshy.language.model import InFlight
+
+if TYPE_CHECKING:
+    from tamshy.language.model import Flow, Workspace
+    from tamshy.site.commands.surroundings import Opened
+
+_INSIDE: Final = """
+select e.flow, e.version = f.live_version, e.step, count(*)
+from enrollment e join flow f on f.workspace = e.workspace and f.name = e.flow
+where e.bucket = any(%(buckets)s) and e.active
+group by 1, 2, 3 order by 1, 2 desc, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """People of one step of one flow; `to` is None where they leave the flow."""
+
+    flow: str
+    step: str
+    to: str | None
+    people: int
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        where = f"go on at {self.to}" if self.to is not None else "leave the flow"
+        return f"{self.flow}: {self.people} at {self.step} {where}"
+
+
+def moves(work: Opened, before: Workspace, after: Workspace) -> list[Move]:
+    """Count whom publishing `after` in place of `before` would move.
+
+    People who finish on an older version of a flow are not among them.
+    """
+    buckets = list(range(work.first_bucket, work.first_bucket + work.buckets))
+    found = []
+    for flow, live, step, people in work.conn.execute(_INSIDE, {"buckets": buckets}).fetchall():
+        old, new = before.flows.get(flow), after.flows.get(flow)
+        if old is None or not live:
+            continue
+        if new is None:
+            found.append(Move(flow, _step(old, step), None, people))
+        elif _changed(before, after, flow) and new.in_flight is InFlight.FOLLOW:
+            name = _step(old, step)
+            to = step_mapping(old, new).get(name, name)
+            if to != name:
+                found.append(Move(flow, name, to or "the end", people))
+    return found
+
+
+def _changed(before: Workspace, after: Workspace, flow: str) -> bool:
+    path = f"flows/{flow}.yaml"
+    return before.sources.get(path) != after.sources.get(path)
+
+
+def _step(flow: Flow, index: int) -> str:
+    nodes = {node.index: node.step.id for node in program(flow).nodes}
+    return nodes.get(index, "the entry")

@@ -1,0 +1,69 @@
+"""`simulate` and `test`: the options read, the rest is `tamshy.simulate`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tamshy.language import parse_moment, read_folder, read_workspace
+from tamshy.simulate import command
+from tamshy.site.commands.surroundings import WrongUse, configured
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from datetime import datetime
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """Play a history and print what would have happened."""
+    folder, events = Path(options.dir), Path(options.events)
+    if not events.is_file():
+        raise WrongUse(f"{events} does not exist; --events names a file of JSON lines")
+    until = _moment(options.until, folder) if options.until else None
+    with ExitStack() as stack:
+        out = stack.enter_context(Path(options.out).open("w", encoding="utf-8")) if options.out else sys.stdout
+        return command.simulate(
+            folder,
+            events,
+            out=out,
+            err=sys.stderr,
+            dsn=configured(options).database_url or None,
+            until=until,
+            seed=options.seed,
+            progress=_progress(),
+        )
+
+
+def test(options: argparse.Namespace) -> int:
+    """Run the stories of a folder."""
+    return command.test(
+        Path(options.dir),
+        out=sys.stdout,
+        err=sys.stderr,
+        dsn=configured(options).database_url or None,
+        only=options.only,
+        as_json=options.json,
+    )
+
+
+def _moment(text: str, folder: Path) -> datetime:
+    zone = read_workspace(read_folder(folder))[0].settings.timezone
+    found = parse_moment(text, zone)
+    if found is None:
+        raise WrongUse(f"--until {text} is no moment; write it like 2026-03-02T09:00:00Z")
+    return found
+
+
+def _progress() -> Callable[[datetime, int], None]:
+    """Show how far a long play has come, where somebody is looking."""
+    if not sys.stderr.isatty():
+        return lambda _moment, _items: None
+
+    def show(_moment: datetime, items: int) -> None:
+        sys.stderr.write(f"\r{items:>10,} items")
+        sys.stderr.flush()
+
+    return show

@@ -1,0 +1,145 @@
+"""`serve`, and its parts one by one: `web`, `worker`, `migrate`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tamshy.accounts import KeyKind
+from tamshy.site.clock import clock_from
+from tamshy.site.commands.saying import data, out, remark
+from tamshy.site.commands.surroundings import WrongUse, configured
+from tamshy.site.composition import WEB_THREADS, parts
+from tamshy.site.configuration import environment, kept_secret
+from tamshy.site.database import database
+from tamshy.site.founding import found
+from tamshy.site.processes import Supervisor, follow_parent, log_to_stderr, stop_on_signals
+
+if TYPE_CHECKING:
+    import argparse
+    import threading
+
+    from tamshy.site.configuration import Configuration
+    from tamshy.site.founding import Founded
+
+_DONE: Final = 0
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Run everything on one machine until told to stop."""
+    log_to_stderr()
+    configuration = configured(options)
+    if options.smtp:
+        configuration = replace(configuration, smtp_url=options.smtp)
+    if not configuration.base_url:
+        configuration = replace(configuration, base_url=f"http://{_reachable(options.host)}:{options.port}")
+    stop = stop_on_signals()
+    with ExitStack() as stack:
+        dsn = stack.enter_context(database(configuration, remark))
+        given = parts(configuration, dsn)
+        _tell_keys(found(dsn, configuration, given.clock.now()), configuration)
+        if options.dir:
+            from tamshy.site.commands.folders import publish_folder  # noqa: PLC0415 - only where a folder is given
+
+            publish_folder(dsn, options.workspace, Path(options.dir), given.clock.now())
+        run_processes(configuration, dsn, options.host, options.port, options.workers, stop)
+    return _DONE
+
+
+def run_processes(
+    configuration: Configuration,
+    dsn: str,
+    host: str,
+    port: int,
+    workers: int,
+    stop: threading.Event,
+) -> None:
+    """Run one web process and some workers beside this one until `stop` is set."""
+    import os  # noqa: PLC0415 - the surroundings are handed on, and looked at nowhere else
+
+    secret = configuration.secret_key or kept_secret(configuration.data_folder)
+    handed_on = replace(configuration, database_url=dsn, secret_key=secret)
+    supervisor = Supervisor({**os.environ, **environment(handed_on)}, remark)
+    supervisor.add("web", ["web", "--follow", "--host", host, "--port", str(port)])
+    for number in range(workers):
+        supervisor.add(f"worker {number + 1}", ["worker", "--follow"])
+    supervisor.run(stop)
+
+
+def web(options: argparse.Namespace) -> int:
+    """Run the web server until told to stop."""
+    from granian import Granian  # noqa: PLC0415 - no other command pays for it
+    from granian.constants import Interfaces  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
+
+    _needs_database(configured(options), "web")
+    parts(configured(options))
+    if options.follow:
+        follow_parent()
+    Granian(
+        "tamshy.site.wsgi:application",
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=WEB_THREADS,
+        backlog=1024,
+        backpressure=WEB_THREADS * 8,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=25,
+        log_access=False,
+        log_level="warning",  # type: ignore[arg-type]  # the constant's own text
+    ).serve()
+    return _DONE
+
+
+def worker(options: argparse.Namespace) -> int:
+    """Work until told to stop."""
+    from tamshy.site.working import work  # noqa: PLC0415 - no other command pays for the engine
+
+    log_to_stderr()
+    configuration = configured(options)
+    _needs_database(configuration, "worker")
+    if options.follow:
+        follow_parent()
+    work(parts(configuration), stop_on_signals())
+    return _DONE
+
+
+def migrate(options: argparse.Namespace) -> int:
+    """Bring the database up to date, and make the first workspace where there is none."""
+    configuration = configured(options)
+    with database(configuration, remark) as dsn:
+        founded = found(dsn, configuration, clock_from(configuration.clock).now())
+    if options.json:
+        keys = {kind.value: secret for kind, secret in founded.made.items()}
+        data({"applied": list(founded.applied), "keys": keys})
+        return _DONE
+    out(f"applied {', '.join(founded.applied)}" if founded.applied else "the database is up to date")
+    _tell_keys(founded, configuration)
+    return _DONE
+
+
+def _tell_keys(founded: Founded, configuration: Configuration) -> None:
+    """Show the keys that were made up, once: nothing keeps them."""
+    for kind, secret in founded.made.items():
+        what = "write key (for pages and Segment's libraries)" if kind is KeyKind.WRITE else "API key"
+        out(f"{what}, shown this once: {secret}")
+    if configuration.bootstrap_admin and founded.applied:
+        remark("TAMSHY_BOOTSTRAP_ADMIN is not used yet: the console has no sign-in")
+
+
+def _needs_database(configuration: Configuration, command: str) -> None:
+    if not configuration.database_url:
+        raise WrongUse(f"`tamshy {command}` needs DATABASE_URL; `tamshy serve` brings a database of its own")
+
+
+def _reachable(host: str) -> str:
+    """Give the address by which this machine reaches what listens on `host`."""
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - compared with, not listened on
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,173 @@
+"""The composition root: settings in, wired parts out. What needs what is decided here and nowhere else."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from tamshy import sqlkit
+from tamshy.domain.token import Purpose, Signer, Subject, make_links
+from tamshy.site.clock import Clock, clock_from
+from tamshy.site.configuration import secret_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from tamshy.deliver import HandOver, Sender
+    from tamshy.passes.rendering import Links
+    from tamshy.render.children import RenderChild
+    from tamshy.site.configuration import Configuration
+    from tamshy.worker import Worker
+
+SCHEMA_FILES: Final = "tamshy.schema.sql"
+DEFAULT_BASE_URL: Final = "http://127.0.0.1:8600"
+WEB_CONNECTIONS: Final = 8
+WEB_THREADS: Final = 16
+"""Threads of one web process: more than may store calls at once, so that there is always one left to say "later"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every process is put together from."""
+
+    configuration: Configuration
+    clock: Clock
+    signer: Signer
+    dsn: str
+
+    @property
+    def base_url(self) -> str:
+        """Where the outside reaches us, without a slash at the end."""
+        return (self.configuration.base_url or DEFAULT_BASE_URL).rstrip("/")
+
+
+def parts(configuration: Configuration, dsn: str = "") -> Parts:
+    """Put together what every process needs.
+
+    Args:
+        configuration: the settings.
+        dsn: the database's address where it is not `DATABASE_URL`.
+
+    Raises:
+        BadSetting: a secret key is missing or too short.
+        BadClock: the clock cannot be read.
+    """
+    signer = Signer([secret_key(configuration)])
+    return Parts(configuration, clock_from(configuration.clock), signer, dsn or configuration.database_url)
+
+
+def wire_web(given: Parts) -> Callable[[], None]:
+    """Hand every part of the edge what it needs; gives what closes it all again."""
+    from tamshy.accounts import KeyRing  # noqa: PLC0415 - only a web process pays for the edge
+    from tamshy.api import counts, gate, workspaces  # noqa: PLC0415
+    from tamshy.api import wiring as api  # noqa: PLC0415
+    from tamshy.panel import wiring as panel  # noqa: PLC0415
+    from tamshy.public import wiring as public  # noqa: PLC0415
+
+    pool = sqlkit.pool(given.dsn, largest=WEB_CONNECTIONS)
+    clock = given.clock
+    api.install(
+        api.Wiring(
+            connection=pool.connection,
+            now=clock.now,
+            real=clock.real,
+            keys=KeyRing(pool.connection, clock.monotonic),
+            workspaces=workspaces.Workspaces(pool.connection, clock.monotonic),
+            counts=counts.Counts(),
+            admission=gate.Gate(),
+            base_url=given.configuration.base_url,
+            most_at_once=WEB_THREADS - 4,
+        ),
+    )
+    public.install(public.Wiring(connection=pool.connection, now=clock.now, signer=given.signer))
+    panel.install(
+        panel.Wiring(
+            connection=pool.connection, now=clock.now, speed=clock.speed, demo=bool(given.configuration.clock)
+        ),
+    )
+    return pool.close
+
+
+class Linking:
+    """Signs the addresses of messages for rendering; a bucket says which workspace they belong to."""
+
+    def __init__(self, given: Parts) -> None:
+        """Take the parts; workspaces are asked for when first needed."""
+        self._parts = given
+        self._spans: list[tuple[int, int, int]] = []
+
+    def __call__(self, bucket: int, profile: UUID, message: UUID) -> Links:
+        """Give the signed addresses of one message."""
+        from tamshy.passes.rendering import Links  # noqa: PLC0415 - only a worker pays for the engine
+
+        given = self._parts
+        subject = Subject(self._workspace(bucket), bucket, profile, message)
+        made = make_links(given.signer, given.base_url, subject)
+        return Links(
+            base=given.base_url,
+            token=given.signer.token(Purpose.CLICK, subject),
+            unsubscribe_url=made.unsubscribe_url,
+            preferences_url=made.preferences_url,
+            view_url=made.view_url,
+        )
+
+    def _workspace(self, bucket: int) -> int:
+        for asked in (False, True):
+            if asked:
+                with sqlkit.connect(self._parts.dsn) as conn:
+                    self._spans = conn.execute("select id, first_bucket, buckets from workspace").fetchall()
+            for workspace, first, buckets in self._spans:
+                if first <= bucket < first + buckets:
+                    return workspace
+        raise LookupError(f"bucket {bucket} belongs to no workspace; was one removed?")
+
+
+def owner_name(pid: int) -> str:
+    """Name a process so that its like elsewhere have other names."""
+    return f"{socket.gethostname()}/{pid}"
+
+
+def make_worker(given: Parts, owner: str, renderer: RenderChild, wait: Callable[[float], bool]) -> Worker:
+    """Put a worker together; `wait` rests for some seconds and says whether to stop."""
+    from tamshy.worker import Worker  # noqa: PLC0415 - only a worker pays for the engine
+
+    return Worker(given.dsn, owner, given.clock, renderer, Linking(given), wait)
+
+
+def make_hand_over(given: Parts, owner: str, pause: Callable[[float], None]) -> HandOver:
+    """Put the hand-over of a process together: by SMTP where a server is set, else into the inbox.
+
+    Raises:
+        BadSmtpUrl: the server's address cannot be used.
+    """
+    from tamshy.deliver import HandOver, Options  # noqa: PLC0415 - only a worker pays for the engine
+    from tamshy.senders import InboxSender, SmtpSender, SmtpSettings  # noqa: PLC0415
+
+    plain = Options()
+    # Spans are measured on the shop's clock, whose minutes may last a tenth of a second.
+    options = replace(
+        plain,
+        lease=plain.lease * given.clock.speed,
+        first_retry=plain.first_retry * given.clock.speed,
+        longest_retry=plain.longest_retry * given.clock.speed,
+        unread_pause=plain.unread_pause * given.clock.speed,
+        give_up_after=plain.give_up_after * given.clock.speed,
+    )
+    sender: Sender = InboxSender()
+    if given.configuration.smtp_url:
+        smtp = SmtpSettings.from_url(given.configuration.smtp_url)
+        rate = None if smtp.per_second is None else smtp.per_second / given.clock.speed
+        options = replace(options, per_second=rate)
+        sender = SmtpSender(smtp, urlsplit(given.base_url).hostname or "localhost")
+    return HandOver(
+        sender,
+        options,
+        given.signer,
+        given.base_url,
+        given.clock.now,
+        pause,
+        owner,
+    )

@@ -1,0 +1,19 @@
+"""The web server's way in: one process, wired when it is loaded."""
+
+from __future__ import annotations
+
+import os
+
+import django
+from django.core.wsgi import get_wsgi_application
+
+from tamshy.site.composition import parts, wire_web
+from tamshy.site.configuration import read_configuration
+from tamshy.site.processes import follow_parent, log_to_stderr
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tamshy.site.settings")
+log_to_stderr()
+follow_parent()
+wire_web(parts(read_configuration()))
+django.setup()
+application = get_wsgi_application()
