@@ -95,6 +95,7 @@ class _Child:
     underway: deque[_Task] = field(default_factory=deque)
     served: int = 0
     ready: bool = False
+    blocked: bool = False
     heard_at: float = 0.0
 
     @property
@@ -123,6 +124,7 @@ class RenderChild:
         self._size = max(1, children)
         self._compiled: dict[int, bytes] = {}
         self._children: list[_Child] = []
+        self._selector = selectors.DefaultSelector()
         self._starts_failed = 0
 
     def __enter__(self) -> Self:
@@ -146,6 +148,7 @@ class RenderChild:
         """See ``Renderer``."""
         for version in {job.version for job in jobs} - self._compiled.keys():
             self._compiled[version] = msgspec.json.encode(compiled[version])
+        self._retire()
         waiting = deque(_Task(place, job) for place, job in enumerate(jobs))
         outcomes: list[Outcome | None] = [None] * len(jobs)
         try:
@@ -162,12 +165,13 @@ class RenderChild:
         children, self._children = self._children, []
         for child in children:
             self._end(child)
+        self._selector.close()
+        self._selector = selectors.DefaultSelector()
 
     # -- one turn of the loop ----------------------------------------------------------------------------------------
 
     def _feed(self, waiting: deque[_Task]) -> None:
         """Spread what waits over the children, starting what is missing."""
-        self._retire()
         while waiting and len(self._children) < self._size and len(self._children) * _AHEAD < self._load(waiting):
             self._children.append(self._started())
         for child in self._children:
@@ -178,9 +182,9 @@ class RenderChild:
         return len(waiting) + sum(len(child.underway) for child in self._children)
 
     def _retire(self) -> None:
+        """Between batches: let go of children that have ended or know too much."""
         for child in list(self._children):
-            gone = child.process.poll() is not None and not child.underway
-            if gone or (len(child.known) >= _MAX_VERSIONS and not child.underway):
+            if child.process.poll() is not None or len(child.known) >= _MAX_VERSIONS:
                 self._children.remove(child)
                 self._end(child)
 
@@ -195,29 +199,35 @@ class RenderChild:
         child.underway.append(task)
 
     def _turn(self, waiting: deque[_Task], outcomes: list[Outcome | None]) -> None:
-        with selectors.DefaultSelector() as selector:
-            for child in self._children:
-                selector.register(child.reading, selectors.EVENT_READ, child)
-                if child.outgoing:
-                    selector.register(child.writing, selectors.EVENT_WRITE, child)
-            for key, event in selector.select(timeout=1.0):
-                child = key.data
-                alive = self._read(child, outcomes) if event & selectors.EVENT_READ else self._write(child)
-                if not alive and child in self._children:
-                    self._lost(child, waiting, outcomes)
+        """Write what can be written, wait for a sign of any child, and read."""
+        for child in self._children:
+            self._write(child)
+        for key, event in self._selector.select(timeout=1.0):
+            child = key.data
+            if child not in self._children or not event & selectors.EVENT_READ or key.fd != child.reading:
+                continue
+            if not self._read(child, outcomes):
+                self._lost(child, waiting, outcomes)
         for child in list(self._children):
             limit = _STALL_SECONDS if child.ready else _START_SECONDS
             if child.underway and time.monotonic() - child.heard_at > limit:
                 self._lost(child, waiting, outcomes)
 
-    def _write(self, child: _Child) -> bool:
-        try:
-            del child.outgoing[: os.write(child.writing, memoryview(child.outgoing)[:_CHUNK])]
-        except BlockingIOError:
-            pass
-        except BrokenPipeError:
-            child.outgoing.clear()  # its last words may still be there to read
-        return True
+    def _write(self, child: _Child) -> None:
+        if child.outgoing:
+            try:
+                del child.outgoing[: os.write(child.writing, memoryview(child.outgoing)[:_CHUNK])]
+            except BlockingIOError:
+                pass
+            except BrokenPipeError:
+                child.outgoing.clear()  # its last words may still be there to read
+        if bool(child.outgoing) != child.blocked:
+            # only while the pipe is full is there anything to be told about it
+            child.blocked = bool(child.outgoing)
+            if child.blocked:
+                self._selector.register(child.writing, selectors.EVENT_WRITE, child)
+            else:
+                self._selector.unregister(child.writing)
 
     def _read(self, child: _Child, outcomes: list[Outcome | None]) -> bool:
         try:
@@ -271,9 +281,13 @@ class RenderChild:
         child = _Child(process, heard_at=time.monotonic())
         os.set_blocking(child.reading, False)
         os.set_blocking(child.writing, False)
+        self._selector.register(child.reading, selectors.EVENT_READ, child)
         return child
 
     def _end(self, child: _Child) -> None:
+        self._selector.unregister(child.reading)
+        if child.blocked:
+            self._selector.unregister(child.writing)
         child.process.kill()
         for pipe in (child.process.stdin, child.process.stdout):
             if pipe is not None:

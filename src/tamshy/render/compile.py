@@ -143,7 +143,8 @@ class _Locale:
         if form is BodyFormat.MJML:
             html, problems = mjml.to_html(marked)
             self.problems += problems
-            return html
+            # what mrml says where the author does not: a screen reader would guess
+            return html.replace(' lang="und"', f' lang="{self._locale}"')
         if form is BodyFormat.MARKDOWN:
             text = markdown.to_html(marked)
             return layout(text, locale=self._locale, shop=_literal(self._settings.name), shop_url=self._settings.url)

@@ -8,27 +8,34 @@ there is no clock: python-liquid's own ``now`` and ``today`` are left out of the
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from functools import wraps
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 from liquid import RenderContext
+from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.output import Output, OutputNode
 from liquid.exceptions import FilterError, LiquidError, LoopIterationLimitError, OutputStreamLimitError, UndefinedError
-from liquid.output import LimitedStringIO
 from liquid.stringify import to_liquid_string
 from liquid.template import BoundTemplate
-from liquid.undefined import UNDEFINED, FalsyStrictUndefined, Undefined
+from liquid.undefined import UNDEFINED, FalsyStrictUndefined
 from liquid.utils import ReadOnlyChainMap
+from markupsafe import escape
 
 from tamshy.language.liquid import liquid_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from io import StringIO
+    from collections.abc import Callable, Iterator, Mapping
     from typing import TextIO
 
     from liquid import Environment, Token
+    from liquid.builtin.expressions.filtered import Filter
+    from liquid.builtin.tags.for_tag import ForLoop
+    from liquid.builtin.tags.tablerow_tag import TableRow
+    from liquid.expression import Expression
 
     from tamshy.render.manner import Manner
     from tamshy.render.tracking import Tracking
@@ -40,6 +47,8 @@ MAX_BITS: Final = 256
 MAX_LOCALS: Final = 8 * 1024 * 1024
 # One above what the check lets an author nest: a link of ours may stand in the innermost block.
 MAX_NESTING: Final = 31
+_SPECIAL: Final = re.compile("[&<>\"']")
+_LONG: Final = 4096
 
 
 class Missing(FalsyStrictUndefined):
@@ -56,7 +65,7 @@ class Context(RenderContext):
         tracking: collects links; None where links have no meaning (subjects, values).
     """
 
-    __slots__ = ("iterations", "manner", "tracking")
+    __slots__ = ("buffers", "iterations", "manner", "tracking")
 
     def __init__(
         self, template: BoundTemplate, scope: Mapping[str, object], manner: Manner, tracking: Tracking | None = None
@@ -66,6 +75,7 @@ class Context(RenderContext):
         self.manner = manner
         self.tracking = tracking
         self.iterations = 0
+        self.buffers: list[StringIO] = []
 
     def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
         """Follow a path from the scope; what is not there is ``Missing``."""
@@ -81,7 +91,9 @@ class Context(RenderContext):
 
     def get_item(self, obj: Any, key: Any) -> Any:  # noqa: ANN401  values are whatever a shop has sent
         """One step of a path. On mappings a key is a key, so that a product without a ``size`` has none."""
-        if isinstance(obj, Undefined) or isinstance(key, (Undefined, bool)):
+        if type(obj) is dict:
+            return obj[key]
+        if type(obj) is Missing or type(key) is Missing or type(key) is bool:
             raise KeyError(key)
         if isinstance(key, int):
             if isinstance(obj, (list, tuple, range)):
@@ -99,9 +111,33 @@ class Context(RenderContext):
         if self.iterations > MAX_ITERATIONS:
             raise LoopIterationLimitError(f"more than {MAX_ITERATIONS} rounds of loops", token=None)
 
+    @contextmanager
+    def loop(self, namespace: Mapping[str, object], forloop: ForLoop | TableRow) -> Iterator[RenderContext]:
+        """Run a loop, with a look at what has been written before each round."""
+        forloop.it = self._watched(forloop.it)
+        with super().loop(namespace, forloop) as context:
+            yield context
+
+    def _watched(self, rounds: Iterator[object]) -> Iterator[object]:
+        buffer = self.buffers[-1]
+        for one in rounds:
+            if buffer.tell() > MAX_OUTPUT:
+                raise _too_much()
+            yield one
+
     def get_buffer(self, buf: TextIO | None = None) -> StringIO:  # noqa: ARG002  python-liquid's signature
-        """Give what is captured the limit of a whole message."""
-        return LimitedStringIO(limit=MAX_OUTPUT)
+        """Give a text to write to, and keep it in view.
+
+        The library's own limited one counts each of the hundreds of writes of a mail; looking at rounds of loops and at
+        long values, without which nothing grows, costs nothing.
+        """
+        buffer = StringIO()
+        self.buffers.append(buffer)
+        return buffer
+
+
+def _too_much() -> OutputStreamLimitError:
+    return OutputStreamLimitError(f"more than {MAX_OUTPUT // 1024} kB of output", token=None)
 
 
 def _dotted(path: list[object]) -> str:
@@ -110,23 +146,50 @@ def _dotted(path: list[object]) -> str:
 
 
 class _Printed(OutputNode):
-    """``{{ … }}``: mappings print as JSON, not as Python would show them."""
+    """``{{ … }}``: mappings print as JSON, not as Python would show them.
 
-    __slots__ = ()
+    Most of a mail's time is spent here, so that paths made of plain names are followed without a detour.
+    """
+
+    __slots__ = ("filters", "path", "start")
+
+    def __init__(self, token: Token, expression: Expression) -> None:
+        super().__init__(token, expression)
+        self.path: list[object] | None = None
+        self.start: Token = token
+        self.filters: list[Filter] = []
+        if isinstance(expression, FilteredExpression) and isinstance(expression.left, Path):
+            path = expression.left.path
+            if all(type(segment) is not Path for segment in path):
+                self.path, self.start = list(path), expression.left.token
+                self.filters = expression.filters or []
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        value = self.expression.evaluate(context)
-        if isinstance(value, Undefined):
-            raise UndefinedError(_msg(value), token=value.token)
-        if isinstance(value, dict) or (
-            isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)
-        ):
-            value = orjson.dumps(value, default=str).decode()
-        return buffer.write(to_liquid_string(value, context.autoescape))
+        if self.path is None:
+            value = self.expression.evaluate(context)
+        else:
+            value = context.get(self.path, token=self.start)
+            for one in self.filters:
+                value = one.evaluate(value, context)
+        if type(value) is str:
+            text = str(escape(value)) if context.autoescape and _SPECIAL.search(value) else value
+        else:
+            text = _text(value, autoescape=context.autoescape)
+        if len(text) > _LONG and buffer.tell() + len(text) > MAX_OUTPUT:
+            raise _too_much()
+        return buffer.write(text)
 
 
-def _msg(value: Undefined) -> str:
-    return str(getattr(value, "msg", "a value is missing"))
+def _text(value: object, *, autoescape: bool) -> str:
+    if isinstance(value, Missing):
+        raise UndefinedError(_msg(value), token=value.token)
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)):
+        value = orjson.dumps(value, default=str).decode()
+    return to_liquid_string(value, autoescape)
+
+
+def _msg(value: Missing) -> str:
+    return str(value.msg)
 
 
 class _Output(Output):
@@ -170,9 +233,9 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)  # carries python-liquid's `with_context` marks along
     def guarded(value: object, *args: object, **kwargs: object) -> object:
         for given in (value, *args, *kwargs.values()):
-            if isinstance(given, Undefined):
+            if type(given) is Missing:
                 raise UndefinedError(_msg(given), token=given.token)
-            if isinstance(given, range) and len(given) > MAX_ITERATIONS:
+            if type(given) is range and len(given) > MAX_ITERATIONS:
                 raise FilterError(f"{name}: a range of more than {MAX_ITERATIONS} numbers", token=None)
         try:
             result = function(value, *args, **kwargs)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
+from io import StringIO
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, parse_qsl, quote, urljoin, urlsplit, urlunsplit
 
@@ -43,6 +45,10 @@ class Shop:
     utm: tuple[tuple[str, str], ...] = ()
 
     def final(self, address: str) -> str:
+        """The same as ``finished``, remembered: recipients of one message share most addresses."""
+        return _finished(self, address)
+
+    def finished(self, address: str) -> str:
         """Finish an address: whole, without white space, with utm where it leads to the shop's own domain.
 
         Raises:
@@ -71,6 +77,11 @@ class Shop:
         new = "&".join(f"utm_{name}={quote(value, safe='')}" for name, value in self.utm if f"utm_{name}" not in there)
         query = "&".join(part for part in (parts.query, new) if part)
         return urlunsplit(parts._replace(query=query))
+
+
+@lru_cache(maxsize=8192)
+def _finished(shop: Shop, address: str) -> str:
+    return shop.finished(address)
 
 
 def _split(address: str) -> SplitResult:
@@ -163,7 +174,7 @@ class _LinkNode(Node):
         self.blank = False
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        inner = context.get_buffer(buffer)
+        inner = StringIO()
         self.block.render(context, inner)
         tracking = _tracking(context)
         try:

@@ -72,11 +72,11 @@ HOSTILE = {
             "{% assign s = 'aaaaaaaaaa' %}{% for i in (1..40) %}"
             "{% capture t %}{{ s }}{{ s }}{% endcapture %}{% assign s = t %}{% endfor %}"
         ),
-        "en.html:1: output stream limit reached",
+        "en.html:1: more than 512 kB of output",
     ),
     "much output": (
         "{% for i in (1..90000) %}{{ profile.n }}{% endfor %}",
-        "en.html:1: output stream limit reached",
+        "en.html:1: more than 512 kB of output",
     ),
     "squared numbers": (
         "{% assign n = 9 %}{% for i in (1..40) %}{% assign n = n | times: n %}{% endfor %}",

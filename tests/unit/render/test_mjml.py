@@ -146,4 +146,5 @@ def test_a_title_and_a_preview_of_mjmls_own(render: Render) -> None:
     mail = render(text, BodyFormat.MJML, job=job(profile={"n": "<A>"}))
     assert "<title>&lt;A&gt;</title>" in mail.html
     assert ">P &lt;A&gt;</div>" in mail.html
+    assert mail.html.startswith('<!doctype html><html lang="en"')
     assert mail.plain == "x\n"
