@@ -122,14 +122,13 @@ def _scalar(reading: Reading, tree: Tree, label: str, measure: Measure) -> Scala
 
 
 def _ordered(reading: Reading, tree: Tree, label: str) -> Scalar | datetime:
-    """A number or a moment: only those have an order (rule 16), and numeric text is text."""
+    """A number or a moment; other text stays text, numeric or not, and compares with nothing (rule 16)."""
     if isinstance(tree, Leaf):
         if isinstance(tree.value, int | Decimal) and not isinstance(tree.value, bool):
             return tree.value
-        if isinstance(tree.value, str) and (found := parse_moment(tree.value, reading.zone)) is not None:
-            return found
-    hint = " (without quotes)" if isinstance(tree, Leaf) and re.fullmatch(r"-?[0-9.]+", tree.text) else ""
-    fields.wrong(reading, tree, label, f"a number{hint}, a date such as 2026-12-24 or a timestamp")
+        if isinstance(tree.value, str):
+            return parse_moment(tree.value, reading.zone) or unicodedata.normalize("NFC", tree.value)
+    fields.wrong(reading, tree, label, "a number, a date such as 2026-12-24 or a timestamp")
     return None
 
 
@@ -155,13 +154,15 @@ def _near(reading: Reading, tree: Tree, label: str) -> Near | None:
     found = fields.mapping(reading, tree, NEAR)
     if found is None or set(found) != {"lat", "lon", "km"}:
         return None
-    bounds = {"lat": (-90, 90), "lon": (-180, 180), "km": (0, 20_100)}
+    bounds = {"lat": (-90, 90), "lon": (-180, 180), "km": (0, 100_000)}
     values = {key: fields.number(reading, found[key], key, *bounds[key]) for key in bounds}
     lat, lon, km = values["lat"], values["lon"], values["km"]
     return None if lat is None or lon is None or km is None else Near(lat, lon, km)
 
 
 def _affix(reading: Reading, tree: Tree, label: str) -> str | None:
+    if isinstance(tree, Leaf) and tree.value == "" and tree.style:
+        return ""  # every text begins and ends with nothing
     return fields.text(reading, tree, label)
 
 

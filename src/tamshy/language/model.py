@@ -106,10 +106,10 @@ class Near:
 class Clause:
     """One operator with its operand.
 
-    Operand by operator: ``eq ne contains starts_with ends_with``: Scalar; ``gt gte lt lte``: int, Decimal or an aware
-    datetime in UTC (where its text is a date or timestamp; in ``ago`` tests a Duration); ``in not_in``: tuple of
-    Scalar; ``exists``: bool; ``within_last within_next anniversary``: Duration; ``before after``: aware datetime in UTC;
-    ``season``: Season; ``near``: Near. Text operands are in NFC.
+    Operand by operator: ``eq ne contains starts_with ends_with``: Scalar; ``gt gte lt lte``: int, Decimal, str or an
+    aware datetime in UTC (where its text is a date or timestamp; in ``ago`` tests a Duration); ``in not_in``: tuple of
+    Scalar; ``exists``: bool; ``within_last within_next anniversary``: Duration; ``before after``: aware datetime in
+    UTC; ``season``: Season; ``near``: Near. Text operands are in NFC.
     """
 
     operator: Operator
