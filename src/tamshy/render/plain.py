@@ -64,27 +64,30 @@ class _Reader(HTMLParser):
             return
         if tag == "a" and self._anchors:
             self._end_link(*self._anchors.pop())
-        if tag in {"td", "th"} and not (self.pieces and self.pieces[-1].endswith("\n")):
+        if tag in {"td", "th"} and not self._at_line_start():
             self.pieces.append(" ")
         self._break(tag)
 
     def _end_link(self, href: str, since: int, names: list[str]) -> None:
-        address = self._links.finished(href)
+        address = self._links.finished(href).removeprefix("mailto:")
         label = "".join(self.pieces[since:]).strip()
         if not MARK.sub("", label).strip() and any(names):
             label = " ".join(name for name in names if name)
             self.pieces.append(label)
-        if address and address.removeprefix("mailto:") != label:
+        if address and address != label:
             self.pieces.append(f": {address}" if label else address)
 
     def handle_data(self, data: str) -> None:
-        if not self._silent:
+        if not self._silent and (data.strip() or not self._at_line_start()):
             self.pieces.append(_literal(_SPACE.sub(" ", data)))
+
+    def _at_line_start(self) -> bool:
+        return not self.pieces or self.pieces[-1].endswith("\n")
 
     def _break(self, tag: str) -> None:
         if tag in _PARAGRAPH:
             self.pieces.append("\n\n")
-        elif tag == "br" or (tag in _LINE and not (self.pieces and self.pieces[-1].endswith("\n"))):
+        elif tag == "br" or (tag in _LINE and not self._at_line_start()):
             self.pieces.append("\n")
 
 
