@@ -12,7 +12,7 @@ import re
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
-from tamshy.deliver.addresses import Mailbox, mailbox
+from tamshy.deliver.addresses import Mailbox, ascii_address, mailbox
 
 if TYPE_CHECKING:
     from tamshy.deliver.sender import Mail
@@ -46,7 +46,7 @@ def build(mail: Mail) -> bytes:
     boundary = f"=_{mail.message.hex}"
     head = [
         address_header("From", sender),
-        address_header("To", mailbox(mail.to_address)),
+        address_header("To", Mailbox("", ascii_address(mail.to_address))),
         text_header("Subject", mail.subject),
         f"Date: {format_datetime(mail.decided_at)}",
         f"Message-ID: <{message_id(mail, sender)}>",
