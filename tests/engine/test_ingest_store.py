@@ -19,9 +19,9 @@ SHOP = WorkspaceRef(id=1, name="shop", buckets=64, zone="Asia/Almaty", topic="of
 
 
 @pytest.fixture
-def shop(db: sqlkit.Connection) -> sqlkit.Connection:
-    db.execute("insert into workspace (id, name, first_bucket, buckets) values (1, 'shop', 0, 64)")
-    return db
+def shop(stage: sqlkit.Connection) -> sqlkit.Connection:
+    stage.execute("insert into workspace (id, name, first_bucket, buckets) values (1, 'shop', 0, 64)")
+    return stage
 
 
 def call(kind: CallKind = CallKind.TRACK, **given: Any) -> Call:  # noqa: ANN401 - a call's own fields
