@@ -5,6 +5,7 @@ from __future__ import annotations
 from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
 from tamshy.language.conditions import Scope, read_condition, read_event_name, read_event_refs, read_ref
+from tamshy.language.matches import read_match
 from tamshy.language.model import (
     Conversion,
     EventMatch,
@@ -18,7 +19,7 @@ from tamshy.language.model import (
     Root,
 )
 from tamshy.language.reading import Reading, unknown
-from tamshy.language.steps import StepReader, read_match
+from tamshy.language.steps import StepReader
 from tamshy.language.trees import Items, Leaf, Mapping, Tree
 
 _DEFAULT_MAX_AGE = Duration(days=1)

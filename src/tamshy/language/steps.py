@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
-from tamshy.language.conditions import Scope, read_condition, read_event_name, read_event_refs, read_ref
+from tamshy.language.conditions import Scope, read_condition, read_event_name, read_ref
+from tamshy.language.matches import match_of, read_match
 from tamshy.language.model import (
     ENTRY,
     Arm,
@@ -22,15 +23,13 @@ from tamshy.language.model import (
     Step,
     Track,
     Value,
-    Wait,
     WaitFor,
-    WaitUntilMoment,
-    WaitUntilTime,
 )
 from tamshy.language.reading import DefinedStep, Reading, Thing, unknown
 from tamshy.language.trees import Broken, Items, Leaf, Mapping, Tree
 from tamshy.language.values import read_value
 from tamshy.language.vocabulary import VERBS, Form
+from tamshy.language.waits import StepHead, read_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,10 +69,10 @@ class StepReader:
         keys = fields.mapping(self.reading, tree, VERBS[verb].form)
         if keys is None:
             return None
-        common = self._common(tree, verb, keys)
+        head = self._head(tree, verb, keys)
         if sum(self.counts.values()) == _MOST_STEPS + 1:
             self.reading.refuse(tree.at, f"a flow has at most {_MOST_STEPS} steps")
-        return _READERS[verb](self, keys[verb], keys, common)
+        return _READERS[verb](self, keys[verb], keys, head)
 
     def _refuse_verbs(self, tree: Mapping, verbs: list[str]) -> None:
         if verbs:
@@ -86,7 +85,7 @@ class StepReader:
         else:
             self.reading.refuse(tree.at, f"a step needs a verb; there are {', '.join(VERBS)}")
 
-    def _common(self, tree: Mapping, verb: str, keys: dict[str, Tree]) -> Common:
+    def _head(self, tree: Mapping, verb: str, keys: dict[str, Tree]) -> StepHead:
         note = fields.text(self.reading, keys["note"], "note") if "note" in keys else None
         given = fields.name(self.reading, keys["id"], "id", fields.STEP_ID) if "id" in keys else None
         main = keys[verb]
@@ -97,7 +96,7 @@ class StepReader:
         else:
             step_id, at = default_id(verb, self.counts[verb]), tree.at
         self._define(step_id, verb, at)
-        return Common(step_id, tree.at, note or "")
+        return StepHead(step_id, tree.at, note or "")
 
     def _define(self, step_id: str, verb: str, at: Position) -> None:
         known = self.reading.steps.setdefault(self.scope.flow, {})
@@ -115,15 +114,6 @@ class StepReader:
             known[step_id] = DefinedStep(verb, at)
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What every step has."""
-
-    id: str
-    position: Position
-    note: str
-
-
 Keys = dict[str, Tree]
 
 
@@ -135,54 +125,12 @@ def default_id(verb: str, count: int) -> str:
 # -- waits -----------------------------------------------------------------------------------------------------------
 
 
-def _wait(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+def _wait(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     del keys
-    reading = reader.reading
-    if not isinstance(tree, Mapping):
-        length = fields.duration(reading, tree, "wait", zero=True)
-        return None if length is None else Wait(common.id, length, common.position, common.note)
-    until = tree.entries["until"].value if "until" in tree.entries else None
-    if isinstance(until, Leaf) and until.text == "best_hour":
-        fields.mapping(reading, tree, vocabulary.WAIT_BEST_HOUR)
-        reading.later(until.at, "'best_hour'")
-        return None
-    if until is None or fields.is_time(until):
-        return _wait_time(reading, tree, common)
-    return _wait_moment(reading, tree, common)
+    return read_wait(reader.reading, tree, head)
 
 
-def _wait_time(reading: Reading, tree: Mapping, common: Common) -> Step | None:
-    keys = fields.mapping(reading, tree, vocabulary.WAIT_TIME) or {}
-    at = fields.time_of_day(reading, keys["until"], "until") if "until" in keys else None
-    days = fields.weekdays(reading, keys["on"], "on") if "on" in keys else frozenset()
-    zone: str | None = None
-    if "zone" in keys:
-        given = keys["zone"]
-        word = given.text if isinstance(given, Leaf) else ""
-        if word == "workspace":
-            zone = reading.zone
-        elif word != "profile":
-            zone = fields.zone(reading, given, "zone")
-    return None if at is None else WaitUntilTime(common.id, at, days, zone, common.position, common.note)
-
-
-def _wait_moment(reading: Reading, tree: Mapping, common: Common) -> Step | None:
-    keys = fields.mapping(reading, tree, vocabulary.WAIT_MOMENT) or {}
-    offset = Duration()
-    if "offset" in keys:
-        offset = fields.duration(reading, keys["offset"], "offset", negative=True) or offset
-    text = fields.text(reading, keys["until"], "until") if "until" in keys else None
-    if text is None:
-        return None
-    if "." not in text:
-        expected = 'a time of day such as "10:00", a reference such as event.delivery_at, or best_hour'
-        fields.wrong(reading, keys["until"], "until", expected)
-        return None
-    ref = read_ref(reading, text, keys["until"], (Root.EVENT, Root.PROFILE, Root.VARS))
-    return None if ref is None else WaitUntilMoment(common.id, ref, offset, common.position, common.note)
-
-
-def _wait_for(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+def _wait_for(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     del keys
     inner = fields.mapping(reader.reading, tree, vocabulary.WAIT_FOR)
     if inner is None:
@@ -193,9 +141,7 @@ def _wait_for(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Ste
     arms = {name: reader.steps(inner[name], name) for name in inner if name in {"then", "else"}}
     if at_most is None or not matches:
         return None
-    return WaitFor(
-        common.id, matches, at_most, arms.get("then", ()), arms.get("else", ()), common.position, common.note
-    )
+    return WaitFor(head.id, matches, at_most, arms.get("then", ()), arms.get("else", ()), head.position, head.note)
 
 
 def _awaited(reader: StepReader, tree: Tree, inner: Keys) -> tuple[EventMatch, ...]:
@@ -212,32 +158,14 @@ def _awaited(reader: StepReader, tree: Tree, inner: Keys) -> tuple[EventMatch, .
     if "event" not in inner:
         reading.refuse(tree.at, "'wait_for' needs 'event' or 'any': what it waits for")
         return ()
-    match = _match(reading, single, reader.scope)
+    match = match_of(reading, single, reader.scope)
     return () if match is None else (match,)
-
-
-def read_match(reading: Reading, tree: Tree, scope: Scope) -> EventMatch | None:
-    """``{event, where, same}``; a segment in its place is not yet supported."""
-    if isinstance(tree, Mapping) and "segment" in tree.entries and "event" not in tree.entries:
-        keys = fields.mapping(reading, tree, vocabulary.SEGMENT_MATCH) or {}
-        fields.name(reading, keys["segment"], "segment")
-        reading.later(tree.entries["segment"].at, "'segment'")
-        return None
-    found = fields.mapping(reading, tree, vocabulary.EVENT_MATCH)
-    return None if found is None else _match(reading, found, scope)
-
-
-def _match(reading: Reading, keys: Keys, scope: Scope) -> EventMatch | None:
-    event = read_event_name(reading, keys["event"], "event") if "event" in keys else None
-    where = read_condition(reading, keys["where"], scope) if "where" in keys else None
-    same = read_event_refs(reading, keys["same"], "same") if "same" in keys else ()
-    return None if event is None else EventMatch(event, where, same)
 
 
 # -- ways ------------------------------------------------------------------------------------------------------------
 
 
-def _branch(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+def _branch(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     del keys
     reading = reader.reading
     arms: list[Arm] = []
@@ -251,7 +179,7 @@ def _branch(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step 
             arms.append(arm)
     if isinstance(tree, Items) and not any(isinstance(m, Mapping) and "if" in m.entries for m in members):
         reading.refuse(tree.at, "'branch' needs at least one arm with 'if'")
-    return Branch(common.id, tuple(arms), common.position, common.note)
+    return Branch(head.id, tuple(arms), head.position, head.note)
 
 
 def _arm(reader: StepReader, tree: Tree) -> Arm | None:
@@ -266,16 +194,16 @@ def _else(reader: StepReader, tree: Tree) -> Arm | None:
     return Arm(None, reader.steps(keys["else"], "else")) if "else" in keys else None
 
 
-def _exit(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+def _exit(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     del keys
     reason = fields.name(reader.reading, tree, "exit", fields.WORD)
-    return None if reason is None else Exit(common.id, reason, common.position, common.note)
+    return None if reason is None else Exit(head.id, reason, head.position, head.note)
 
 
 # -- deeds -----------------------------------------------------------------------------------------------------------
 
 
-def _send(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+def _send(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     reading = reader.reading
     message = fields.name(reading, tree, "send")
     reading.use(Thing.MESSAGE, message, tree.at)
@@ -284,7 +212,7 @@ def _send(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | 
     condition = read_condition(reading, keys["if"], reader.scope) if "if" in keys else None
     if message is None or expires is None:
         return None
-    return Send(common.id, message, expires, topic, condition, common.position, common.note)
+    return Send(head.id, message, expires, topic, condition, head.position, head.note)
 
 
 def _topic(reading: Reading, tree: Tree, label: str) -> str | None:
@@ -293,7 +221,7 @@ def _topic(reading: Reading, tree: Tree, label: str) -> str | None:
     return found
 
 
-def _set(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+def _set(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     del keys
     reading = reader.reading
     entries = fields.open_mapping(reading, tree, "set", "such as {profile.vip: true}")
@@ -305,10 +233,10 @@ def _set(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | N
         value = read_value(reading, entry.value)
         if ref is not None:
             found.append((ref.path, value))
-    return SetProperties(common.id, tuple(found), common.position, common.note) if found else None
+    return SetProperties(head.id, tuple(found), head.position, head.note) if found else None
 
 
-def _track(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+def _track(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     del keys
     reading = reader.reading
     inner = fields.mapping(reading, tree, vocabulary.TRACK) or {}
@@ -318,23 +246,23 @@ def _track(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step |
         fields.open_mapping(reading, inner["properties"], "properties", "of names to values")
         value = read_value(reading, inner["properties"])
         properties = value if isinstance(value, dict) else {}
-    return None if event is None else Track(common.id, event, properties, common.position, common.note)
+    return None if event is None else Track(head.id, event, properties, head.position, head.note)
 
 
-def _consent(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+def _consent(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     granted = "subscribe" in keys
     topic = _topic(reader.reading, tree, "subscribe" if granted else "unsubscribe")
-    return None if topic is None else ChangeConsent(common.id, topic, granted, common.position, common.note)
+    return None if topic is None else ChangeConsent(head.id, topic, granted, head.position, head.note)
 
 
 # -- not yet ---------------------------------------------------------------------------------------------------------
 
 
-def _later(reader: StepReader, tree: Tree, keys: Keys, common: Common) -> Step | None:
+def _later(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     verb = next(name for name in keys if name in vocabulary.LATER_VERBS)
     inner = fields.mapping(reader.reading, tree, vocabulary.LATER_VERBS[verb])
     _later_details(reader, verb, inner or {})
-    reader.reading.later(common.position, f"'{verb}'")
+    reader.reading.later(head.position, f"'{verb}'")
     return None
 
 
@@ -364,7 +292,7 @@ def _later_inside(reader: StepReader, inner: Keys) -> None:
 
 SPLIT_ARM = Form("an arm of a split", (vocabulary.Key("weight", "number"), vocabulary.Key("steps", "list of steps")))
 
-_READERS: dict[str, Callable[[StepReader, Tree, Keys, Common], Step | None]] = {
+_READERS: dict[str, Callable[[StepReader, Tree, Keys, StepHead], Step | None]] = {
     "wait": _wait,
     "wait_for": _wait_for,
     "branch": _branch,
