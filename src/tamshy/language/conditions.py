@@ -107,7 +107,7 @@ def read_event_name(reading: Reading, tree: Tree, label: str) -> str | None:
 def read_condition(reading: Reading, tree: Tree, scope: Scope) -> Condition | None:
     """Read a condition; None where a part of it was refused."""
     if isinstance(tree, Items):
-        return _together(tree, [read_condition(reading, member, scope) for member in tree.items])
+        return _together([read_condition(reading, member, scope) for member in tree.items])
     if not isinstance(tree, Mapping):
         if not isinstance(tree, Broken):
             reading.refuse(tree.at, f"a condition must be a mapping or a list, not {fields.kind_of(tree)}")
@@ -126,11 +126,10 @@ def read_condition(reading: Reading, tree: Tree, scope: Scope) -> Condition | No
             _check_modifier(reading, name, entry, verbs)
         else:
             found.append(_plain(reading, name, entry, scope))
-    return _together(tree, found)
+    return _together(found)
 
 
-def _together(tree: Items | Mapping, found: list[Condition | None]) -> Condition | None:
-    del tree
+def _together(found: list[Condition | None]) -> Condition | None:
     members = tuple(member for member in found if member is not None)
     if len(members) != len(found):
         return None
