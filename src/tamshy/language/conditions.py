@@ -30,7 +30,7 @@ from tamshy.language.model import (
     Test,
     Window,
 )
-from tamshy.language.reading import Reading, StepUse, Thing, did_you_mean, unknown
+from tamshy.language.reading import Reading, StepUse, Thing, did_you_mean, nearest, unknown
 from tamshy.language.trees import Broken, Entry, Items, Leaf, Mapping, Tree
 from tamshy.language.vocabulary import BEHAVIOUR_KEYS, LATER_REFERENCES, OTHER_CONDITIONS, REFERENCE_ROOTS
 
@@ -66,7 +66,7 @@ def read_ref(reading: Reading, text: str, at: Tree | Entry, roots: tuple[Root, .
         else:
             reading.refuse(place, f"'{text[:80]}' is not a reference; it starts with {_dotted(names)}")
         return None
-    if root in LATER_REFERENCES or root == "coupon":
+    if len(roots) > 1 and (root in LATER_REFERENCES or root == "coupon"):
         known = LATER_REFERENCES.get(root, tuple(path[:1]))
         if path[0] in known:
             reading.later(place, f"'{text}'")
@@ -74,8 +74,8 @@ def read_ref(reading: Reading, text: str, at: Tree | Entry, roots: tuple[Root, .
             reading.refuse(place, unknown("reference", text, [f"{root}.{name}" for name in known]))
         return None
     if root not in names:
-        likely = did_you_mean(root, names)
-        hint = f" (did you mean '{likely.split(chr(39))[1]}.{'.'.join(path)}'?)" if likely else ""
+        likely = nearest(root, names)
+        hint = f" (did you mean '{'.'.join((likely, *path))}'?)" if likely else ""
         reading.refuse(place, f"'{text}' must start with {_dotted(names)}{hint}")
         return None
     return Ref(Root(root), tuple(path))

@@ -92,12 +92,17 @@ class Reading:
             self.uses.append(Use(thing, name, at))
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that ``name`` is likely a slip for; None where none comes close."""
+    folded = {choice.lower(): choice for choice in sorted(known, reverse=True)}
+    close = difflib.get_close_matches(name.lower()[:100], folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` where one of ``known`` comes close, else nothing."""
-    choices = sorted(known)
-    folded = {choice.lower(): choice for choice in reversed(choices)}
-    close = difflib.get_close_matches(name.lower()[:100], folded, n=1, cutoff=0.6)
-    return f" (did you mean '{folded[close[0]]}'?)" if close else ""
+    likely = nearest(name, known)
+    return f" (did you mean '{likely}'?)" if likely else ""
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

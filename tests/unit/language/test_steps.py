@@ -196,6 +196,7 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
             "2:24: 'id' must be a name of small letters, digits, hyphens and underscores, 64 at most, not 'A b'",
         ]),
         ("[{set: {}}]", ["2:15: 'set' needs at least one profile.PATH"]),
+        ("[{set: {order.total: 1}}]", ["2:16: 'order.total' must start with profile."]),
         ("[{set: {event.a: 1}}]", ["2:16: 'event.a' must start with profile."]),
         ('[{set: {profile.a: "{{ event.x | nope }}"}}]', ["2:41: Liquid: unknown filter 'nope'"]),
         ('[{set: {profile.a: "{{ cart.x }}"}}]', ["2:31: Liquid: 'cart' is not yet supported"]),
