@@ -43,14 +43,16 @@ class Evaluate(Protocol):
         """Work out the values, in order."""
 
 
-def change(conn: Connection, book: Rulebook, bucket: int, pass_: int, evaluate: Evaluate) -> None:
+def change(
+    conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[int], evaluate: Evaluate
+) -> None:
     """Do what the due ``set``, ``track``, ``subscribe`` and ``unsubscribe`` steps say, before they are left."""
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
-    consents = book.statement("change_consents", build_consents)
+    consents = book.statement_for("change_consents", places, build_consents)
     if consents is not None:
         conn.execute(consents.sql, consents.params | params)
-    constants = book.statement("constants", build_constants)
-    templates = book.statement("templates", build_templates)
+    constants = book.statement_for("constants", places, build_constants)
+    templates = book.statement_for("templates", places, build_templates)
     if constants is None and templates is None:
         return
     assigned = 0
@@ -61,7 +63,7 @@ def change(conn: Connection, book: Rulebook, bucket: int, pass_: int, evaluate: 
     if not assigned:
         return
     for name, build in (("set", build_set), ("track", build_track)):
-        statement = book.statement(name, build)
+        statement = book.statement_for(name, places, build)
         if statement is not None:
             conn.execute(statement.sql, statement.params | params)
     conn.execute(_SQL["refresh_zones"], params | {"zone": book.settings.timezone})
@@ -84,8 +86,7 @@ with x as materialized (
         md5(concat_ws('|', e.id, l.place, e.visit))::uuid as item, (extract(epoch from a.moment) * 1000000)::bigint as at
     from agenda a
     join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id
-    join (values {", ".join(rows)}) as l (place, topic, granted, step) on l.place = e.version::bigint * 1000 + e.step
-    where a.due
+    join (values {", ".join(rows)}) as l (place, topic, granted, step) on l.place = a.place
 ), logged as (
     insert into consent (bucket, profile, id, topic, granted, occurred_at, taken_in_at, source, evidence)
     select %(bucket)s, profile, item, topic, granted, moment, moment, 'flow/' || flow,
@@ -105,7 +106,11 @@ from x
 where p.bucket = %(bucket)s and p.id = x.profile
     and coalesce((p.consents -> x.topic ->> 'at')::bigint < x.at
         or ((p.consents -> x.topic ->> 'at')::bigint = x.at and not x.granted), true)"""
-    return Statement(sql, weave.params)
+    return Statement(sql, weave.params, _places(book, ChangeConsent))
+
+
+def _places(book: Rulebook, kind: type[object]) -> frozenset[int]:
+    return frozenset(place.number for place in book.places() if isinstance(place.node.step, kind))
 
 
 def _values(place: Place) -> tuple[object, ...]:
@@ -158,9 +163,8 @@ insert into assignment (profile, enrollment, place, moment, patch)
 select e.profile, e.id, l.place, a.moment, l.patch
 from agenda a
 join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id
-join (values {rows}) as l (place, patch) on l.place = e.version::bigint * 1000 + e.step
-where a.due"""
-    return Statement(sql, weave.params)
+join (values {rows}) as l (place, patch) on l.place = a.place"""
+    return Statement(sql, weave.params, frozenset(place.number for place in places))
 
 
 def build_templates(book: Rulebook) -> Statement | None:
@@ -172,8 +176,8 @@ def build_templates(book: Rulebook) -> Statement | None:
     numbers = weave.literal([place.number for place in places], "bigint[]")
     sql = f"""
 select x.profile, x.enrollment, x.place, x.moment, x.props, x.ev_props, x.ev_ctx, x.ev_at, x.vars, x.flow, x.version
-from ({DUE_ROWS} and e.version::bigint * 1000 + e.step = any({numbers})) x"""
-    return Statement(sql, weave.params)
+from ({DUE_ROWS} and a.place = any({numbers})) x"""
+    return Statement(sql, weave.params, frozenset(place.number for place in places))
 
 
 def _assign_evaluated(
@@ -247,7 +251,7 @@ from (
     where s.place = any({weave.literal(numbers, "bigint[]")})
 ) t
 where p.bucket = %(bucket)s and p.id = t.id"""
-    return Statement(sql, weave.params)
+    return Statement(sql, weave.params, frozenset(numbers))
 
 
 def _deep(weave: Weaver, base: str, path: tuple[str, ...], value: str) -> str:
@@ -274,4 +278,4 @@ select %(bucket)s, s.profile, s.moment, true, %(pass)s, md5(concat_ws('|', s.enr
 from assignment s
 join enrollment e on e.bucket = %(bucket)s and e.profile = s.profile and e.id = s.enrollment
 join (values {", ".join(rows)}) as l (place, name) on l.place = s.place"""
-    return Statement(sql, weave.params)
+    return Statement(sql, weave.params, _places(book, Track))

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 
-def leave(conn: Connection, book: Rulebook, bucket: int) -> int:
+def leave(conn: Connection, book: Rulebook, bucket: int, places: set[int]) -> int:
     """Leave a move for every due enrollment but those at a ``send``; returns how many."""
     moved = 0
     for name, build in (("leave_plain", build_plain), ("leave_branch", build_branches)):
-        statement = book.statement(name, build)
+        statement = book.statement_for(name, places, build)
         if statement is not None:
             moved += conn.execute(statement.sql, statement.params | {"bucket": bucket}).rowcount
     return moved
@@ -44,13 +44,12 @@ def build_plain(book: Rulebook) -> Statement | None:
 insert into move (profile, enrollment, version, target, reached_at, moment, reason)
 select t.profile, t.id, t.version, t.target, t.due_at, t.moment, case when t.target is null then {reason} end
 from (
-    select e.profile, e.id, e.version, l.place, case l.place {" ".join(cases)} end::smallint as target, e.due_at, a.moment
+    select e.profile, e.id, e.version, a.place, case a.place {" ".join(cases)} end::smallint as target, e.due_at, a.moment
     from agenda a
     join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id
-    cross join lateral (select e.version::bigint * 1000 + e.step) as l (place)
-    where a.due and l.place = any({weave.literal(numbers, "bigint[]")})
+    where a.place = any({weave.literal(numbers, "bigint[]")})
 ) t"""
-    return Statement(sql, weave.params)
+    return Statement(sql, weave.params, frozenset(numbers))
 
 
 def build_branches(book: Rulebook) -> Statement | None:
@@ -69,9 +68,9 @@ insert into move (profile, enrollment, version, target, reached_at, moment, reas
 select t.profile, t.enrollment, t.version, t.target, t.due_at, t.moment, case when t.target is null then 'finished' end
 from (
     select x.profile, x.enrollment, x.version, case x.place {" ".join(cases)} end::smallint as target, x.due_at, x.moment
-    from ({DUE_ROWS} and e.version::bigint * 1000 + e.step = any({weave.literal(numbers, "bigint[]")})) x
+    from ({DUE_ROWS} and a.place = any({weave.literal(numbers, "bigint[]")})) x
 ) t"""
-    return Statement(sql, weave.params)
+    return Statement(sql, weave.params, frozenset(numbers))
 
 
 def index_sql(index: int | None) -> str:

@@ -19,9 +19,9 @@ POSTPONING = ("quiet_hours", "frequency_cap")
 """The reasons that put a message off rather than skip it, as long as it does not expire."""
 
 
-def decide(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:
+def decide(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[int]) -> int:
     """Decide every due send step of the agenda; returns how many decisions were written."""
-    statement = book.statement("decide", build)
+    statement = book.statement_for("decide", places, build)
     if statement is None:
         return 0
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
@@ -49,7 +49,7 @@ with x as materialized (
     select d.*, l.step_id, l.message, l.message_version, l.marketing, l.topic, l.target,
         case d.place {_deadlines(sends)} end as deadline,
         {_consented(weave, book, "d.consents", "l.topic")} as consented
-    from ({DUE_ROWS} and e.version::bigint * 1000 + e.step = any({numbers})) d
+    from ({DUE_ROWS} and a.place = any({numbers})) d
     join (values {known}) as l (place, step_id, message, message_version, marketing, topic, target) on l.place = d.place
 ), judged as materialized (
     select x.*, case
@@ -105,7 +105,7 @@ select %(bucket)s, profile, %(pass)s, 50, message_id, %(workspace)s, moment, 'me
     jsonb_build_object('due', due_at, 'deadline', deadline, 'topic', topic, 'consented', consented,
         'allowed_from', until, 'suppressed', suppressed)
 from settled where outcome <> 'accepted'"""
-    return Statement(sql, weave.params)
+    return Statement(sql, weave.params, frozenset(place.number for place, _ in sends))
 
 
 def _row(weave: Weaver, book: Rulebook, place: Place, step: Send) -> str:

@@ -47,7 +47,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: datetime
     """Merge all ready pairs whose survivor lives in ``bucket``."""
     conn.execute(_SQL["prepare_pairs"])
     conn.execute("delete from pair")
-    conn.execute(_PASSES["clear"])
+    conn.execute(_PASSES["clear_few"])
     params: dict[str, object] = {
         "bucket": bucket,
         "horizon": horizon,
@@ -75,6 +75,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: datetime
     conn.execute(_SQL["freshen"], params)
     hear_known(conn, book, bucket, int(str(params["pass"])))
     conn.execute(_SQL["withdraw"], params)
+    conn.execute(_PASSES["clear_few"])
     return merged
 
 

@@ -2,7 +2,7 @@
 -- The working tables of a session: what the pass under way holds in its hand. Each pass empties them itself: `on commit delete
 -- rows` costs milliseconds a commit whether they were used or not.
 create temp table if not exists agenda (
-    profile uuid, due boolean, moment timestamptz, emitted boolean, ord bigint, kind text, id uuid, origin smallint,
+    profile uuid, due boolean, place bigint, moment timestamptz, emitted boolean, ord bigint, kind text, id uuid, origin smallint,
     name text, occurred_at timestamptz, properties jsonb, context jsonb, facts jsonb
 );
 create temp table if not exists candidate (
@@ -17,10 +17,14 @@ create temp table if not exists assignment (
     profile uuid, enrollment uuid, place bigint, moment timestamptz, patch jsonb
 )
 
--- name: clear
--- Nothing of an earlier pass is left in the hand.
+-- name: clear_few
+-- Nothing of an earlier pass is left in the hand: for a handful of rows.
 with a as (delete from agenda), c as (delete from candidate), f as (delete from fresh), m as (delete from move)
 delete from assignment
+
+-- name: clear_many
+-- The same after a large pass: new files cost less than rows that are dead.
+truncate agenda, candidate, fresh, move, assignment
 
 -- name: hold_lease
 -- Holds the bucket for this transaction, if the fence is still ours, and counts the pass: passes over one bucket never overlap.
@@ -29,44 +33,55 @@ update lease set pass = pass + 1 where bucket = %(bucket)s and fence = %(fence)s
 -- name: pick
 -- At most the earliest item of each profile, by its own time (rule 1): an event as taken in, what is due, what was emitted. A
 -- profile waits while a message of its is being rendered, or while it is about to be merged.
-insert into agenda (profile, due, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts)
-with pending as materialized (
-    select distinct profile from inbox
-    where bucket = %(bucket)s and moment <= %(horizon)s
-    limit %(limit)s
+insert into agenda (profile, due, place, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts)
+with recursive head as (
+    -- The first row of each profile in the order of the key: from one profile straight to the next.
+    (
+        select profile, moment, emitted, ord, id, 1 as n from inbox
+        where bucket = %(bucket)s
+        order by profile, moment, emitted, ord, id
+        limit 1
+    )
+    union all
+    select i.* from head h
+    cross join lateral (
+        select profile, moment, emitted, ord, id, h.n + 1 from inbox
+        where bucket = %(bucket)s and profile > h.profile
+        order by profile, moment, emitted, ord, id
+        limit 1
+    ) i
+    where h.n < %(limit)s
 ), overdue as materialized (
     select profile from enrollment
     where bucket = %(bucket)s and active and work_at <= %(horizon)s and flow <> all(%(paused)s)
     order by work_at, profile
     limit %(limit)s
 ), whose as materialized (
-    select profile from pending union select profile from overdue
+    select profile from head where moment <= %(horizon)s union select profile from overdue
+), candidate as materialized (
+    select w.profile, h.moment, h.emitted, h.ord, h.id, e.id as due, e.work_at, e.place,
+        h.id is not null and (e.id is null or h.moment < e.work_at or (h.moment = e.work_at and not h.emitted)) as taken
+    from whose w
+    left join head h on h.profile = w.profile and h.moment <= %(horizon)s
+    left join lateral (
+        select e.id, e.work_at, e.version::bigint * 1000 + e.step as place from enrollment e
+        where e.bucket = %(bucket)s and e.profile = w.profile and e.active and e.work_at <= %(horizon)s
+            and e.flow <> all(%(paused)s)
+        order by e.work_at, e.priority desc, e.due_at, e.flow, e.key
+        limit 1
+    ) e on true
+    where not exists (
+        select from message m where m.bucket = %(bucket)s and m.profile = w.profile and m.state = 'accepted')
 )
-select w.profile, not taken, case when taken then i.moment
-        when e.work_at < %(late_before)s::timestamptz then %(horizon)s else e.work_at end,
-    taken and i.emitted, i.ord,
-    case when taken then i.kind else 'due' end, case when taken then i.id else e.id end,
+select c.profile, not c.taken, case when c.taken then null else c.place end, case when c.taken then c.moment
+        when c.work_at < %(late_before)s::timestamptz then %(horizon)s else c.work_at end,
+    c.taken and c.emitted, i.ord,
+    case when c.taken then i.kind else 'due' end, case when c.taken then i.id else c.due end,
     i.origin, i.name, i.occurred_at, i.properties, i.context, i.facts
-from whose w
-left join lateral (
-    select i.* from inbox i
-    where i.bucket = %(bucket)s and i.profile = w.profile and i.moment <= %(horizon)s
-    order by i.moment, i.emitted, i.ord, i.id
-    limit 1
-) i on true
-left join lateral (
-    select e.id, e.work_at from enrollment e
-    where e.bucket = %(bucket)s and e.profile = w.profile and e.active and e.work_at <= %(horizon)s
-        and e.flow <> all(%(paused)s)
-    order by e.work_at, e.priority desc, e.due_at, e.flow, e.key
-    limit 1
-) e on true
-cross join lateral (
-    select i.id is not null and (e.id is null or i.moment < e.work_at or (i.moment = e.work_at and not i.emitted))
-) as head (taken)
-where not exists (
-    select from message m where m.bucket = %(bucket)s and m.profile = w.profile and m.state = 'accepted'
-) and not (taken and i.kind = 'merge')
+from candidate c
+left join inbox i on c.taken and i.bucket = %(bucket)s and i.profile = c.profile and i.moment = c.moment
+    and i.emitted = c.emitted and i.ord = c.ord and i.id = c.id
+where i.kind is distinct from 'merge' and (not c.taken or i.id is not null)
 
 -- name: resolve_engagements
 -- What somebody did with "the newest such message sent by then" (a history says no more) becomes what life would have recorded.
@@ -104,9 +119,9 @@ where a.kind = 'engage' and a.profile = f.profile
 select a.profile, a.occurred_at, a.properties ->> 'did', a.properties ->> 'message' from agenda a where a.kind = 'missed'
 
 -- name: survey
--- What the pass has in its hand, by kind: which statements have anything to do.
-select kind, name, count(*)::integer, bool_or(emitted), bool_or(facts ? 'ambient' or facts ? 'source')
-from agenda group by kind, name
+-- What the pass has in its hand, by kind, name and place: which statements have anything to do.
+select kind, name, count(*)::integer, bool_or(emitted), bool_or(facts ? 'ambient' or facts ? 'source'), place
+from agenda group by kind, name, place
 
 -- name: drop_taken
 -- What is on the agenda leaves the inbox in the transaction that acts on it.

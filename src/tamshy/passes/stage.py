@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tamshy.advance import arrive, change, leave
 from tamshy.decide import accepted, decide, settle
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.passes")
+MANY: Final = 500
+"""Rows from which on emptying a working table by new files is cheaper than by deleting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Worked:
 
 def prepare(conn: Connection) -> None:
     """Make the session's working tables; its statements are planned once, not at every run."""
-    conn.execute("set plan_cache_mode = force_generic_plan")
+    for setting in ("temp_buffers = '64MB'", "work_mem = '64MB'", "plan_cache_mode = force_generic_plan"):
+        conn.execute(f"set {setting}".encode())
     conn.execute(_SQL["prepare"])
     conn.commit()
 
@@ -67,8 +70,12 @@ def hold(conn: Connection, bucket: int, fence: int) -> int | None:
     row = conn.execute(_SQL["hold_lease"], {"bucket": bucket, "fence": fence}).fetchone()
     if row is None:
         return None
-    conn.execute(_SQL["clear"])
     return int(row[0])
+
+
+def clear(conn: Connection, rows: int) -> None:
+    """Leave nothing in the hand, after a pass over so many rows; part of its transaction."""
+    conn.execute(_SQL["clear_many" if rows > MANY else "clear_few"])
 
 
 def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Horizon, evaluate: Evaluate) -> Worked:
@@ -96,10 +103,12 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
     if events:
         _take_in(conn, book, bucket, pass_, survey)
     if due:
-        change(conn, book, bucket, pass_, evaluate)
-        leave(conn, book, bucket)
-        decide(conn, book, bucket, pass_)
+        places = {int(str(row[5])) for row in survey if row[0] == "due"}
+        change(conn, book, bucket, pass_, places, evaluate)
+        leave(conn, book, bucket, places)
+        decide(conn, book, bucket, pass_, places)
     arrive(conn, book, bucket, pass_)
+    clear(conn, events + due)
     return Worked(events, due, missed=missed)
 
 
@@ -139,4 +148,5 @@ def settle_rendered(
         return 0
     settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content)
     arrive(conn, book, bucket, pass_)
+    clear(conn, len(rows))
     return len(rows)

@@ -22,6 +22,8 @@ class Statement:
 
     sql: str
     params: dict[str, object] = field(default_factory=dict)
+    places: frozenset[int] = frozenset()
+    """The places it does anything for; empty where it is not about due steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ class Rulebook:
         if name not in self._statements:
             self._statements[name] = build(self)
         return self._statements[name]
+
+    def statement_for(
+        self, name: str, places: set[int], build: Callable[[Rulebook], Statement | None]
+    ) -> Statement | None:
+        """The same, but only where it does anything for one of these places."""
+        statement = self.statement(name, build)
+        return None if statement is None or statement.places.isdisjoint(places) else statement
 
     @property
     def default_topic(self) -> str:

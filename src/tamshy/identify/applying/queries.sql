@@ -4,7 +4,6 @@ update profile p
 set properties = t.properties, stamps = t.stamps, address = t.address
 from (
     select a.profile,
-        a.facts || jsonb_build_object() as facts,
         p.properties || coalesce(said.properties, '{}') || coalesce(ambient.properties, '{}') || source.properties as properties,
         p.stamps || coalesce(said.stamps, '{}') || source.stamps as stamps,
         case when said.properties ? 'email' then a.facts ->> 'address' else p.address end as address
@@ -46,7 +45,7 @@ from (
         select z.zone from zone_span z where z.zone = p.properties ->> 'timezone' limit 1), %(zone)s) as zone
     from agenda a
     join profile p on p.bucket = %(bucket)s and p.id = a.profile
-    where a.kind = 'identify' or a.facts ? 'ambient' or a.kind = 'due'
+    where a.properties ? 'timezone' and a.kind = 'identify' or a.facts -> 'ambient' ? 'timezone'
 ) t
 where p.bucket = %(bucket)s and p.id = t.profile and p.zone <> t.zone
 
