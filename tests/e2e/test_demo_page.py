@@ -236,9 +236,9 @@ def test_the_page_lives_people_move_and_decisions_come_in(shop: Seeded, dsn: str
                 (bucket, id_),
             )
             conn.execute(
-                "insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, outcome, reason,"
-                " message, until) values (%s, %s, 99, 0, %s, 1, %s, 'message', 'abandoned-cart', 1, 'postponed',"
-                " 'quiet_hours', 'cart-story', %s)",
+                "insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, outcome,"
+                " reason, message, until) values (%s, %s, 99, 0, %s, 1, %s, 'message', 'abandoned-cart', 1,"
+                " 'postponed', 'quiet_hours', 'cart-story', %s)",
                 (bucket, id_, id_, NOW, NOW + timedelta(hours=18, minutes=40)),
             )
         moved = page.locator('.flow[data-flow="abandoned-cart"] svg.wide .box[data-step="3"].stands')

@@ -196,13 +196,13 @@ def mails(conn: Connection, shop: Shop, now: datetime, language: str) -> list[Va
     """The newest messages, as an inbox shows them."""
     found = []
     for row in conn.execute(_SQL["mails"], {**shop.span, "limit": _MAILS}):
-        bucket, profile, message, at, flow, _, _, locale, address, subject, preheader, zone, properties, *did = row
+        bucket, profile, message, at, flow, _, _, locale, address, subject, preheader, _, properties, *did = row
         opened, clicked = did
         found.append(
             {
                 "id": message.hex,
                 "href": f"/mails/{bucket}/{profile}/{message}",
-                "at": words.until_words(at, now, zone, language),
+                "at": words.until_words(at, now, shop.settings.timezone, language),
                 "who": words.person_name(properties, address, language),
                 "address": address,
                 "subject": subject,
