@@ -186,6 +186,8 @@ BEFORE_CONSENT = NOON - timedelta(days=2)
         ([("event", "Order Completed", {"moment": NOON + timedelta(seconds=5)})], ("sent", None, 1)),
         ([("merge", "", {})], ("queued", "unread", 0)),
         ([("identify", "", {})], ("sent", None, 1)),
+        ([("event", "Message Sent", {"origin": 1})], ("sent", None, 1)),
+        ([("event", "Message Sent", {"origin": 0})], ("queued", "unread", 0)),
     ],
 )
 def test_the_unread_inbox_is_looked_at(
@@ -567,6 +569,17 @@ def test_the_rate_limit_holds_in_every_second_and_is_used(db: Connection, clock:
     for at, start in enumerate(starts):
         assert sum(1 for s in starts[at:] if s - start < timedelta(seconds=1)) <= 42
     assert (starts[-1] - starts[0]).total_seconds() <= 150 / 40 / 0.95
+
+
+def test_a_process_that_is_to_stop_waits_for_no_rate_limit(db: Connection, clock: Clock) -> None:
+    workspace(db)
+    for at in range(5):
+        sent_message(db, person(db, f"p{at}"), f"m{at}")
+    db.commit()
+    stage = HandOver(
+        Answering(), Options(per_second=1.0), Signer([SECRET]), "https://x.example", clock, lambda _: True, "w1"
+    )
+    assert dict(stage.run(db, [BUCKET], 100).states) == {"sent": 1}
 
 
 def test_deferred_messages_come_back_apart_and_give_up_in_the_end(db: Connection, clock: Clock) -> None:

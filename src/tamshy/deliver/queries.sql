@@ -47,8 +47,9 @@ select d.profile, d.message, d.state, d.attempts, d.fence, d.reason, m.workspace
         when c.message is null then 'no_content'
         when exists (
             select from inbox i
-            where i.bucket = %(bucket)s and i.profile = d.profile and i.kind in ('event', 'merge') and i.moment <=
-            %(now)s
+            where i.bucket = %(bucket)s and i.profile = d.profile and i.kind in ('event', 'merge') and i.moment <= %(now)s
+                -- the engine's word about a message, which ends nothing before its hand-over
+                and not (i.origin = 1 and i.name = 'Message Sent')
         ) then 'unread'
     end
 from due d
@@ -69,8 +70,8 @@ update delivery d
 set state = r.state, reason = r.reason, next_at = r.next_at, owner = r.owner, attempts = r.attempts, fence = r.fence,
     settled_at = r.settled_at
 from json_to_recordset(%(rows)s::json) as r (
-    profile uuid, message uuid, state text, reason text, next_at timestamptz, owner text, attempts integer, fence
-    bigint, settled_at timestamptz
+    profile uuid, message uuid, state text, reason text, next_at timestamptz, owner text, attempts integer,
+    fence bigint, settled_at timestamptz
 )
 where d.bucket = %(bucket)s and d.profile = r.profile and d.message = r.message
 

@@ -72,7 +72,8 @@ class HandOver:
         links: signs the unsubscribe links.
         base_url: where the recipients' pages are served.
         clock: the moment; the axis on which `next_at` and leases lie.
-        pause: waits so many seconds; used while the rate limit is used up and nothing is under way.
+        pause: waits so many of the clock's seconds, while the rate limit is used up and nothing is under way; True
+            where the process is to stop, and then no more is claimed.
         owner: the name of this process in `delivery.owner`.
     """
 
@@ -81,7 +82,7 @@ class HandOver:
     links: Signer
     base_url: str
     clock: Callable[[], datetime]
-    pause: Callable[[float], None]
+    pause: Callable[[float], bool | None]
     owner: str
     _threads: ThreadPoolExecutor = field(init=False)
     _flights: list[_Flight] = field(default_factory=list, init=False)
@@ -148,8 +149,7 @@ class HandOver:
         now = self.clock()
         if self._hold.until is not None and now < self._hold.until:
             return False
-        self.pause((self._pace.next_at(now) - now).total_seconds())
-        return True
+        return self.pause((self._pace.next_at(now) - now).total_seconds()) is not True
 
     def _next_at(self) -> datetime | None:
         return self._hold.until

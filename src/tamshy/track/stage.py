@@ -33,22 +33,23 @@ def _record(conn: Connection, bucket: int, hits: list[Hit]) -> int:
     rows = [_row(hit) for hit in hits]
     conn.execute(_QUERIES["keep"], {"bucket": bucket, "rows": sqlkit.rows_json(rows)})
     meant = [hit for hit in hits if not (hit.machine and hit.did in _ONCE_A_MINUTE)]
-    fresh = _fresh(conn, bucket, meant)
+    # The first of those that count as one; they differ in their moments, so the inbox would take each.
+    first = {hit.event_id: hit for hit in reversed(meant)}
+    fresh = _fresh(conn, bucket, first)
     written = conn.execute(
         _QUERIES["tell"],
-        {"bucket": bucket, "rows": sqlkit.rows_json([row for row in map(_row, meant) if row["event"] in fresh])},
+        {"bucket": bucket, "rows": sqlkit.rows_json([_row(hit) for event, hit in first.items() if event in fresh])},
     )
     return written.rowcount
 
 
-def _fresh(conn: Connection, bucket: int, hits: list[Hit]) -> set[UUID]:
+def _fresh(conn: Connection, bucket: int, hits: dict[UUID, Hit]) -> set[UUID]:
     """Give the events that have not been told yet; of two processes that tell the same one, one is told it is late."""
     if not hits:
         return set()
-    digests = {hit.event_id: hit for hit in hits}
     rows = [
         {"digest": event, "seen_at": hit.arrived_at, "message": hit.message, "profile": hit.profile}
-        for event, hit in digests.items()
+        for event, hit in hits.items()
     ]
     found = conn.execute(_QUERIES["seen"], {"bucket": bucket, "rows": sqlkit.rows_json(rows)})
     return {digest for (digest,) in found}
