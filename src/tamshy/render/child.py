@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _PAGE: Final = resource.getpagesize()
 # Beyond the timer, for one long call into C that no Python signal handler interrupts.
 _BACKSTOP_SECONDS: Final = 2
-_UNLIMITED: Final = resource.RLIM_INFINITY
 
 
 class _OutOfTime(BaseException):
@@ -59,8 +58,8 @@ def _settle() -> None:
         _ = babel_locale(tag).currency_formats
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, _out_of_time)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, 0)
     _limit_memory()
 
 
@@ -70,7 +69,14 @@ def _limit_memory() -> None:
             base = int(statm.read().split()[0]) * _PAGE
     except FileNotFoundError:
         return  # no Linux: the time limit and the limits within Liquid remain
-    resource.setrlimit(resource.RLIMIT_AS, (base + protocol.MEMORY, _UNLIMITED))
+    _limit(resource.RLIMIT_AS, base + protocol.MEMORY)
+
+
+def _limit(kind: int, soft: int) -> None:
+    """Set a soft limit, within the hard one that this process may have been born with."""
+    hard = resource.getrlimit(kind)[1]
+    infinite = resource.RLIM_INFINITY
+    resource.setrlimit(kind, (hard if hard != infinite and (soft == infinite or soft > hard) else soft, hard))
 
 
 def _out_of_time(_number: int, _where: FrameType | None) -> None:
@@ -88,7 +94,7 @@ def _letter(said: Load) -> Letter | str:
 def _within_limits(said: Work, letters: dict[int, Letter | str]) -> Done:
     job = said.job
     try:
-        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + _BACKSTOP_SECONDS, _UNLIMITED))
+        _limit(resource.RLIMIT_CPU, int(time.process_time()) + 1 + _BACKSTOP_SECONDS)
         signal.setitimer(signal.ITIMER_PROF, protocol.CPU_SECONDS)
         try:
             return _rendered(job, letters[job.version])
@@ -97,7 +103,7 @@ def _within_limits(said: Work, letters: dict[int, Letter | str]) -> Done:
     except _OutOfTime:
         return Done(job.id, error=f"takes more than {protocol.CPU_SECONDS:g} s of processor time", spent="time")
     except MemoryError:
-        resource.setrlimit(resource.RLIMIT_AS, (_UNLIMITED, _UNLIMITED))
+        _limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)  # there must be room to say so
         return Done(job.id, error=f"takes more than {protocol.MEMORY >> 20} MiB of memory", spent="memory")
 
 

@@ -60,7 +60,7 @@ def compile_message(message: Message, settings: Settings) -> tuple[Compiled, lis
             compiled["locales"][locale] = done
     if not message.bodies:
         problems.append(Problem(message.position, "no body; write one file LOCALE.mjml, LOCALE.html or LOCALE.md"))
-    return compiled, problems
+    return compiled, list(dict.fromkeys(problems))  # locales may share a subject and what is wrong with it
 
 
 class _Locale:

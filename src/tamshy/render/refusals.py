@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from tamshy.language.model import Problem
 from tamshy.render.marks import MARK
@@ -14,10 +15,22 @@ if TYPE_CHECKING:
     from tamshy.render.marks import Marked
     from tamshy.render.markup import Attribute, Element
 
+# Mail programs drop them; the view in a browser would not.
+_DROPPED: Final = frozenset({"script", "iframe", "frame", "frameset", "object", "embed", "applet", "base"})
+_STYLE: Final = re.compile(r"<(?P<name>(?:mj-)?style)\b[^>]*>(?P<text>.*?)</(?P=name)\s*>", re.IGNORECASE | re.DOTALL)
+
 
 def refused(marked: Marked, *, mjml: bool) -> list[Problem]:
     """Every such place in a marked text, in order."""
-    return [problem for element in elements(marked.text) for problem in _of(marked, element, mjml=mjml)]
+    found = [problem for element in elements(marked.text) for problem in _of(marked, element, mjml=mjml)]
+    for style in _STYLE.finditer(marked.text):
+        for mark in MARK.finditer(style["text"]):
+            if marked.mark(mark[1]).prints:
+                place = marked.position_here(style.start("text") + mark.start())
+                found.append(
+                    Problem(place, "what is printed into a style sheet can break out of it; write plain values")
+                )
+    return found
 
 
 def _of(marked: Marked, element: Element, *, mjml: bool) -> Iterator[Problem]:
@@ -26,8 +39,9 @@ def _of(marked: Marked, element: Element, *, mjml: bool) -> Iterator[Problem]:
             marked.position_here(element.start),
             "Liquid must not make the name of an element; write one element for each case",
         )
-    if element.name == "script" and not element.closing:
-        yield Problem(marked.position_here(element.start), "mail programs run no scripts; take `<script>` out")
+    if element.name in _DROPPED and not element.closing:
+        what = "run no scripts" if element.name == "script" else f"show no `<{element.name}>`"
+        yield Problem(marked.position_here(element.start), f"mail programs {what}; take `<{element.name}>` out")
     for attribute in element.attributes:
         yield from _attribute(marked, attribute, mjml=mjml)
 

@@ -128,6 +128,11 @@ def test_conditions_around_an_attribute_of_html(render: Render) -> None:
             "1:4: put the value of `href` in quotes; Liquid in it would break out without",
         ),
         ("<a {{ profile.x }}>x</a>", "1:4: `{{ profile.x }}` must not stand where an attribute begins"),
+        ("<p>x</p><iframe src='https://x.example/'>", "1:9: mail programs show no `<iframe>`; take `<iframe>` out"),
+        (
+            "<style>\n.a { color: {{ profile.c }} }</style>",
+            "2:13: what is printed into a style sheet can break out of it; write plain values",
+        ),
         ('<img onerror="x()">', "1:6: mail programs run no scripts; take `onerror` out"),
         ("{% tamshy_static 0 %}", "1:4: Liquid: unknown tag 'tamshy_static'"),
         ("{% include 'x' %}", "1:4: Liquid: unknown tag 'include'"),
@@ -149,6 +154,7 @@ def test_all_problems_come_at_once() -> None:
     made, problems = compile_message(Message("m", MessageKind.TRANSACTIONAL, {"en": "{{ x"}, bodies), SHOP)
     assert {problem.position.file for problem in problems} == {"en.html", "ru.html", ""}
     assert sum(problem.position.file == "en.html" for problem in problems) == 2
+    assert sum(problem.position.file == "" for problem in problems) == 1  # the subject that all three share
     assert made["locales"] == {}
 
 
