@@ -185,3 +185,7 @@ select to_regclass('journal') is not null
 -- name: newest_moment
 -- The newest moment at which anything has happened: a clock that goes on must not run behind it.
 select greatest((select max(at) from journal), (select max(received_at) from event), (select max(moment) from inbox))
+
+-- name: with_address
+-- Who has this address.
+select bucket, profile from identifier where workspace = %(workspace)s and kind = 'email' and value = %(address)s

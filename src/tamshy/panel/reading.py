@@ -264,6 +264,13 @@ def people(conn: Connection, shop: Shop, language: str) -> list[Values]:
     ]
 
 
+def person_with(conn: Connection, shop: Shop, address: str) -> str | None:
+    """Where the page of the person with this address is; None: nobody has it."""
+    params = {"workspace": shop.workspace, "address": address.lower()}
+    row = conn.execute(_SQL["with_address"], params).fetchone()
+    return f"/people/{row[0]}/{row[1]}" if row else None
+
+
 def _bucket(shop: Shop, profile: UUID) -> int:
     return shop.first + int(profile.hex[:4], 16) % (shop.last - shop.first + 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tamshy.panel import views
+from tamshy.panel import shop, views
 
 app_name = "panel"
 
@@ -17,4 +17,11 @@ urlpatterns = [
     path("mails/<int:bucket>/<uuid:profile>/<uuid:message>/frame", views.frame, name="frame"),
     path("static/<path:name>", views.static, name="static"),
     path("flows/<slug:flow>/<int:step>", views.standing, name="standing"),
+    path("shop", shop.shelf, name="shelf"),
+    path("shop/join", shop.join, name="join"),
+    path("shop/checkout", shop.checkout, name="basket"),
+    path("shop/checkout/<str:cart>", shop.checkout, name="checkout"),
+    path("shop/pictures/<slug:name>.png", shop.picture, name="picture"),
+    path("shop/<slug:name>", shop.product, name="product"),
+    path("shop/<path:rest>", shop.shelf),
 ]

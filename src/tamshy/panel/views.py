@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from tamshy.panel import reading, story, words
@@ -93,11 +93,15 @@ def state(request: HttpRequest) -> HttpResponse:
 
 @guarded
 def people(request: HttpRequest) -> HttpResponse:
-    """The newest people."""
+    """The newest people; `?find=ADDRESS` leads to the one with that address."""
+    asked = request.GET.get("find", "").strip()[:320]
     with wired().connection() as conn:
         shop = _shop(conn)
+        way = reading.person_with(conn, shop, asked) if asked else None
         found = reading.people(conn, shop, _language(request))
-    return _page(request, "people", {"shop": shop, "people": found})
+    if way is not None:
+        return redirect(way)
+    return _page(request, "people", {"shop": shop, "people": found, "asked": asked})
 
 
 @guarded

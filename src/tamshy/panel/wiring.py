@@ -14,17 +14,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Storefront:
+    """What the demo's storefront acts with: its own address, its pages' write key, and its back end's API key."""
+
+    base_url: str
+    write_key: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
     """How the page reads.
 
     `connection` lends a connection for a `with` block; `now` is the moment it is for the engine; `speed` tells how much
-    faster than life that clock runs (1: life); `demo` is True where the shop and its shoppers are made up.
+    faster than life that clock runs (1: life); `demo` is True where the shop and its shoppers are made up, and then
+    `storefront` may be there for a person to shop in.
     """
 
     connection: Callable[[], AbstractContextManager[Connection]]
     now: Callable[[], datetime]
     speed: float = 1.0
     demo: bool = False
+    storefront: Storefront | None = None
 
 
 _INSTALLED: list[Wiring] = []

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tamshy.deliver import HandOver, Sender
+    from tamshy.panel.wiring import Storefront
     from tamshy.passes.rendering import Links
     from tamshy.render.children import RenderChild
     from tamshy.site.configuration import Configuration
@@ -85,10 +86,24 @@ def wire_web(given: Parts) -> Callable[[], None]:
     public.install(public.Wiring(connection=pool.connection, now=clock.now, signer=given.signer))
     panel.install(
         panel.Wiring(
-            connection=pool.connection, now=clock.now, speed=clock.speed, demo=bool(given.configuration.clock)
+            connection=pool.connection,
+            now=clock.now,
+            speed=clock.speed,
+            demo=bool(given.configuration.clock),
+            storefront=_storefront(given),
         ),
     )
     return pool.close
+
+
+def _storefront(given: Parts) -> Storefront | None:
+    """Give what the demo's storefront acts with; None outside a demo."""
+    from tamshy.panel.wiring import Storefront  # noqa: PLC0415 - only a web process pays for the edge
+
+    set_ = given.configuration
+    if not (set_.clock and set_.bootstrap_write_key and set_.bootstrap_api_key):
+        return None
+    return Storefront(given.base_url, set_.bootstrap_write_key, set_.bootstrap_api_key)
 
 
 class Linking:

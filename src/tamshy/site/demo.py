@@ -81,7 +81,10 @@ def run(options: argparse.Namespace) -> int:
             bootstrap_write_key=kept.write_key,
             bootstrap_api_key=kept.api_key,
         )
-        found(server.dsn, configuration, clock.now())
+        try:
+            found(server.dsn, configuration, clock.now())
+        except sqlkit.MigrationError as exc:
+            raise WrongUse(f"{folder} holds a demo of another version ({exc}); remove it and start again") from exc
         apply_example(server.dsn, base, clock.now())
         processes = threading.Thread(
             target=run_processes,
