@@ -187,6 +187,14 @@ def test_same_takes_several_and_fans_out(db: Connection) -> None:
     ]
     scenes = [scene({}, one, start=start) for one in events]
     assert asked(db, f"{{did: {ORDER}, same: event.products.sku}}", scenes) == [True, False]
+    nothing = [
+        scene(
+            {},
+            did(ORDER, "2026-03-01T11:00", products=[{"sku": None}]),
+            start=did("E", "2026-03-01T10:00", products=[{"sku": None}]),
+        )
+    ]
+    assert asked(db, f"{{did: {ORDER}, same: event.products.sku}}", nothing) == [False]
     assert asked(db, f"{{did: {ORDER}, same: [event.cart_id, event.context.page.path]}}", scenes) == [True, False]
     assert asked(db, f"{{did: {ORDER}, same: event.cart_id}}", [*scenes, scene({}, events[0])]) == [True, True, False]
 

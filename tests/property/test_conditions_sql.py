@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -93,7 +93,7 @@ PATHS: Final = (("a",), ("b",), ("c",), ("a", "b"), ("a", "b", "c"))
 def a_time(chance: random.Random, now: datetime, zone: str) -> datetime:
     """Draw a moment on, just before or just after the edge of a window that conditions ask for."""
     edge = calendar.add(now, -chance.choice(LENGTHS), zone)
-    return edge + timedelta(seconds=chance.choice((-1, 0, 0, 1, -30, 1800)))
+    return edge + timedelta(seconds=chance.choice((-1, 0, 0, 1, -30, -300, 1800)))
 
 
 def a_value(chance: random.Random, now: datetime, zone: str, depth: int = 0) -> Json:
@@ -105,7 +105,9 @@ def a_value(chance: random.Random, now: datetime, zone: str, depth: int = 0) -> 
     if what == 4:
         return None
     if what == 5:
-        return (now + chance.choice((-1, 1)) * (now - a_time(chance, now, zone))).isoformat()
+        moment = now + chance.choice((-1, 1)) * (now - a_time(chance, now, zone))
+        written = moment.astimezone(timezone(timedelta(hours=chance.choice((0, 5, -3)), minutes=30))).isoformat()
+        return written if chance.random() < 0.7 else written[:16]
     if what == 6:
         near = calendar.local(now, zone) + timedelta(days=chance.randrange(-3, 10))
         return f"{chance.choice((1990, 1992, near.year))}-{near:%m-%d}" if chance.random() < 0.7 else f"{near:%m-%d}"

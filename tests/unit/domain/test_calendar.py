@@ -52,7 +52,7 @@ def library(zone: str) -> ZoneInfo:
         ("", False),
     ],
 )
-def test_zones_are_those_of_the_program_s_own_tzdata(name: str, *, known: bool) -> None:
+def test_rule_11_zones_are_those_of_the_program_s_own_tzdata(name: str, *, known: bool) -> None:
     assert calendar.known_zone(name) is known
 
 
@@ -153,7 +153,7 @@ def test_doubled_times_mean_the_first_in_every_zone() -> None:
         (LORD_HOWE, "2026-10-02T15:45", Duration(days=1), "2026-10-03T15:30"),
     ],
 )
-def test_adding(zone: str, moment: str, duration: Duration, expected: str) -> None:
+def test_rule_11_durations_apply_the_calendar_first(zone: str, moment: str, duration: Duration, expected: str) -> None:
     assert calendar.add(utc(moment), duration, zone) == utc(expected)
 
 
@@ -249,6 +249,6 @@ def test_quiet_hours(zone: str, moment: str, start: str, end: str, expected: str
         ("9999-05-17", "2026-05-01", "4029-01-01", False),
     ],
 )
-def test_anniversaries(day: str, first: str, last: str, *, holds: bool) -> None:
+def test_rule_19_anniversaries_are_returns(day: str, first: str, last: str, *, holds: bool) -> None:
     given = [date.fromisoformat(text) for text in (day, first, last)]
     assert calendar.anniversary_between(given[0], given[1], given[2]) is holds

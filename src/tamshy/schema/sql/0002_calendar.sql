@@ -17,9 +17,12 @@ create index zone_span_local on zone_span (zone, local_until, utc_from);
 -- day or hour that does not exist. Digits of a second beyond the sixth are cut off.
 create function iso_reading(written text) returns timestamp
 language plpgsql immutable strict parallel safe as $$
+declare
+    seconds double precision := 0;
 begin
-    if length(written) > 48 or written !~ ('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])'
-        || '([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,20})?)?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?$')
+    if length(written) > 48 or written collate "C" !~ ('^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])'
+        || '(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,20})?)?'
+        || '(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?$')
     then
         return null;
     end if;
@@ -41,12 +44,15 @@ begin
         return make_timestamp(
             left(written, 4)::integer, substr(written, 6, 2)::integer, substr(written, 9, 2)::integer, 0, 0, 0);
     end if;
+    if substr(written, 17, 1) = ':' then
+        seconds := substr(written, 18, 2)::integer;
+        if substr(written, 20, 1) in ('.', ',') then
+            seconds := seconds + rpad(left(substring(substr(written, 21) from '^[0-9]+'), 6), 6, '0')::integer / 1e6;
+        end if;
+    end if;
     return make_timestamp(
         left(written, 4)::integer, substr(written, 6, 2)::integer, substr(written, 9, 2)::integer,
-        substr(written, 12, 2)::integer, substr(written, 15, 2)::integer,
-        coalesce(substring(written from '^.{16}:([0-9]{2})')::integer, 0))
-        + make_interval(secs =>
-            rpad(left(coalesce(substring(written from '[.,]([0-9]+)'), '0'), 6), 6, '0')::integer / 1000000.0);
+        substr(written, 12, 2)::integer, substr(written, 15, 2)::integer, seconds);
 end
 $$;
 
@@ -54,18 +60,20 @@ $$;
 create function iso_offset(written text) returns interval
 language plpgsql immutable strict parallel safe as $$
 declare
-    part text := substring(written from '^.{10}[Tt ][0-9:.,]+([Zz]|[+-][0-9]{2}:?([0-9]{2})?)$');
+    -- After the minutes stands no sign but that of the offset.
+    behind text := substr(written, 17);
+    sign integer := greatest(position('+' in behind), position('-' in behind));
 begin
-    if part is null or length(part) > 6 then
-        return null;
-    end if;
-    if upper(part) = 'Z' then
+    if upper(right(behind, 1)) = 'Z' then
         return interval '0';
     end if;
-    part := replace(part, ':', '');
+    if sign = 0 then
+        return null;
+    end if;
+    behind := replace(substr(behind, sign), ':', '');
     return make_interval(
-        hours => substr(part, 2, 2)::integer,
-        mins => coalesce(nullif(substr(part, 4, 2), '')::integer, 0)) * case when part like '-%' then -1 else 1 end;
+        hours => substr(behind, 2, 2)::integer,
+        mins => coalesce(nullif(substr(behind, 4, 2), '')::integer, 0)) * case when left(behind, 1) = '-' then -1 else 1 end;
 end
 $$;
 
@@ -135,35 +143,56 @@ return to_char(moment at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS')
 create function leaves(document jsonb, path text[]) returns setof jsonb
 language plpgsql immutable parallel safe as $$
 declare
+    length constant integer := cardinality(path);
     value jsonb := document;
     walked integer := 0;
+    element jsonb;
+    depth integer;
+    fanned boolean := false;
+    lists jsonb := '[]';
 begin
-    while walked < cardinality(path) and jsonb_typeof(value) is distinct from 'array' loop
+    while walked < length and jsonb_typeof(value) is distinct from 'array' loop
         walked := walked + 1;
         value := value -> path[walked];
     end loop;
-    if walked = cardinality(path) then
+    if walked = length then
         return next value;
         return;
     end if;
-    -- Level by level instead of by calls of itself: a document may nest deeper than calls can.
-    return query
-        with recursive walk (found, depth) as (
-            select value, walked
-            union all
-            select further.found, further.depth
-            from walk
-            cross join lateral (
-                select element.value, walk.depth
-                from jsonb_array_elements(case when jsonb_typeof(walk.found) = 'array' then walk.found else '[]' end) element
+    for element in select e.value from jsonb_array_elements(value) e loop
+        depth := walked;
+        while depth < length and jsonb_typeof(element) is distinct from 'array' loop
+            depth := depth + 1;
+            element := element -> path[depth];
+        end loop;
+        if depth = length then
+            fanned := true;
+            return next element;
+        else
+            lists := lists || jsonb_build_array(jsonb_build_array(depth, element));
+        end if;
+    end loop;
+    if lists <> '[]' then
+        -- Level by level instead of by calls of itself: a document may nest deeper than calls can.
+        return query
+            with recursive walk (found, depth) as (
+                select l.value -> 1, (l.value ->> 0)::integer from jsonb_array_elements(lists) l
                 union all
-                select walk.found -> path[walk.depth + 1], walk.depth + 1
-                where jsonb_typeof(walk.found) is distinct from 'array'
-            ) further (found, depth)
-            where walk.depth < cardinality(path)
-        )
-        select walk.found from walk where walk.depth = cardinality(path);
-    if not found then
+                select further.found, further.depth
+                from walk
+                cross join lateral (
+                    select e.value, walk.depth
+                    from jsonb_array_elements(case when jsonb_typeof(walk.found) = 'array' then walk.found else '[]' end) e
+                    union all
+                    select walk.found -> path[walk.depth + 1], walk.depth + 1
+                    where jsonb_typeof(walk.found) is distinct from 'array'
+                ) further (found, depth)
+                where walk.depth < length
+            )
+            select walk.found from walk where walk.depth = length;
+        fanned := fanned or found;
+    end if;
+    if not fanned then
         return next null;
     end if;
 end
