@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tamshy.advance.references import steps_referred_to
 from tamshy.language.model import Wait, WaitFor, WaitUntilMoment, WaitUntilTime
-from tamshy.rulebook import Statement
+from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import Tested, Weaver
 from tamshy.sqlkit import queries
 from tamshy.sqlkit.calendar import add_sql, next_time_of_day_sql
@@ -44,20 +44,20 @@ _ROWS = """
 def build(book: Rulebook) -> Statement | None:
     """Compile the due moment of every step into the statement that applies the moves."""
     weave = Weaver(book)
-    dues: list[str] = []
-    mets: list[str] = []
-    steps: list[str] = []
+    dues: list[tuple[int, str]] = []
+    mets: list[tuple[int, str]] = []
+    steps: list[tuple[int, str]] = []
     for place in book.places():
         due = due_sql(weave, place)
         if due is not None:
-            dues.append(f"when {place.number} then {due}")
+            dues.append((place.number, due))
         if isinstance(place.node.step, WaitFor):
-            mets.append(f"when {place.number} then {_met(weave, place.node.step)}")
+            mets.append((place.number, _met(weave, place.node.step)))
         if place.node.step.id in steps_referred_to(place.running.flow):
-            steps.append(f"when {place.number} then {weave.literal(place.node.step.id, 'text')}")
-    due = f"case x.place {' '.join(dues)} else x.reached_at end" if dues else "x.reached_at"
-    met = f"case x.place {' '.join(mets)} end" if mets else "null::timestamptz"
-    step = f"case x.place {' '.join(steps)} end" if steps else "null::text"
+            steps.append((place.number, weave.literal(place.node.step.id, "text")))
+    due = by_number("x.place", dues, "x.reached_at")
+    met = by_number("x.place", mets, "null::timestamptz")
+    step = by_number("x.place", steps, "null::text")
     sql = f"""
 update enrollment e
 set active = t.target is not null, step = coalesce(t.target, e.step), visit = e.visit + 1, version = t.version,

@@ -6,7 +6,7 @@ from datetime import time
 from typing import TYPE_CHECKING
 
 from tamshy.language.model import Send, TopicDefault
-from tamshy.rulebook import Statement
+from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import DUE_ROWS, Weaver
 from tamshy.sqlkit.calendar import add_sql, next_time_of_day_sql, quiet_until_sql
 
@@ -47,7 +47,7 @@ def build(book: Rulebook) -> Statement | None:
     sql = f"""
 with x as materialized (
     select d.*, l.step_id, l.message, l.message_version, l.marketing, l.topic, l.target,
-        case d.place {_deadlines(sends)} end as deadline,
+        {_deadlines(sends)} as deadline,
         {_consented(weave, book, "d.consents", "l.topic")} as consented
     from ({DUE_ROWS} and a.place = any({numbers})) d
     join (values {known}) as l (place, step_id, message, message_version, marketing, topic, target) on l.place = d.place
@@ -119,7 +119,8 @@ def _row(weave: Weaver, book: Rulebook, place: Place, step: Send) -> str:
 
 def _deadlines(sends: list[tuple[Place, Send]]) -> str:
     """When a send becomes too late: its own ``expires`` after it was due."""
-    return " ".join(f"when {place.number} then {add_sql('d.due_at', 'd.zone', step.expires)}" for place, step in sends)
+    deadlines = [(place.number, add_sql("d.due_at", "d.zone", step.expires)) for place, step in sends]
+    return by_number("d.place", deadlines, "d.due_at")
 
 
 def _consented(weave: Weaver, book: Rulebook, consents: str, topic: str) -> str:

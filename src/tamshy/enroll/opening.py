@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tamshy.enroll.listening import KNOWN, match_any
 from tamshy.language.model import Reentry, ReentryKind, WaitFor
-from tamshy.rulebook import Statement
+from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import EVENT_ROWS, Weaver
 from tamshy.sqlkit.calendar import add_sql
 
@@ -58,14 +58,14 @@ def build_opening(book: Rulebook) -> Statement | None:
     if not live:
         return None
     audiences = [
-        f"when {running.version} then not {weave.condition(running.flow.audience)}"
+        (running.version, f"not {weave.condition(running.flow.audience)}")
         for running in live
         if running.flow.audience is not None
     ]
-    objects = f"case x.to_version {' '.join(audiences)} else false end" if audiences else "false"
-    reentries = " ".join(f"when {running.version} then {_reentry(running.flow.reentry)}" for running in live)
-    priorities = " ".join(f"when {running.version} then {running.flow.priority}" for running in live)
-    drawn = " ".join(f"when {running.version} then {_drawn(weave, running)}" for running in live)
+    objects = by_number("x.to_version", audiences, "false")
+    refuses = by_number("x.to_version", [(running.version, _reentry(running.flow.reentry)) for running in live], "false")
+    priority = by_number("j.to_version", [(running.version, str(running.flow.priority)) for running in live], "0")
+    drawn = by_number("j.to_version", [(running.version, _drawn(weave, running)) for running in live], "false")
     everywhere = _share(weave, "", book.settings.holdout)
     seed = weave.literal(str(book.seed), "text")
     sql = f"""
@@ -81,7 +81,7 @@ with x as materialized (
             when exists (
                 select from enrollment e where e.bucket = %(bucket)s and e.profile = x.profile and e.flow = x.to_flow
                     and e.key = x.key and e.active) then 'active'
-            when case x.to_version {reentries} end then 'reentry'
+            when {refuses} then 'reentry'
         end as reason,
         {seed} as seed
     from x
@@ -89,12 +89,12 @@ with x as materialized (
     insert into enrollment (bucket, profile, id, workspace, flow, version, key, trigger_event, active, step, visit, priority,
         held_out, entered_at, reached_at, due_at, work_at)
     select %(bucket)s, j.profile, j.to_id, %(workspace)s, j.to_flow, j.to_version, j.key, j.id, true, -1, 0,
-        case j.to_version {priorities} end,
+        {priority},
         coalesce((
             select e.held_out from enrollment e
             where e.bucket = %(bucket)s and e.profile = j.profile and e.flow = j.to_flow
             order by e.entered_at, e.id limit 1
-        ), {everywhere} or case j.to_version {drawn} end),
+        ), {everywhere} or {drawn}),
         j.ev_at, j.ev_at, j.ev_at, 'infinity'
     from judged j where j.reason is null
     on conflict do nothing
@@ -137,13 +137,13 @@ def build_holdouts(book: Rulebook) -> Statement | None:
         return None
     weave = Weaver(book)
     everywhere = _share(weave, "", book.settings.holdout)
-    drawn = " ".join(f"when {running.version} then {_drawn(weave, running)}" for running in book.flows)
+    drawn = by_number("e.version", [(running.version, _drawn(weave, running)) for running in book.flows], "false")
     sql = f"""
 update enrollment e
 set held_out = coalesce((
     select s.held_out from enrollment s
     where s.bucket = j.survivor_bucket and s.profile = j.survivor and s.flow = e.flow order by s.entered_at, s.id limit 1
-), {everywhere} or coalesce(case e.version {drawn} end, false))
+), {everywhere} or {drawn})
 from (
     select r.*, p.die, {weave.literal(str(book.seed), "text")} as seed
     from pair r join profile p on p.bucket = r.survivor_bucket and p.id = r.survivor

@@ -8,6 +8,7 @@ from tamshy.enroll import hear_known, hold_out_again
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from tamshy.rulebook import Rulebook
@@ -32,10 +33,10 @@ MOVED: Final = (
 """The tables whose rows follow the profile that stays."""
 
 
-def merge_ready(conn: Connection, book: Rulebook, horizon: datetime) -> int:
-    """Do every merge whose turn has come; commits one bucket at a time. Returns how many pairs were merged."""
-    span = {"first": book.first_bucket, "beyond": book.first_bucket + book.buckets, "horizon": horizon}
-    waiting = sorted(row[0] for row in conn.execute(_SQL["waiting"], span))
+def merge_ready(conn: Connection, book: Rulebook, horizon: datetime, buckets: Sequence[int]) -> int:
+    """Do every merge into these buckets whose turn has come; commits one bucket at a time. Returns how many pairs."""
+    params = {"buckets": list(buckets), "horizon": horizon}
+    waiting = sorted(row[0] for row in conn.execute(_SQL["waiting"], params))
     merged = 0
     for bucket in waiting:
         merged += _merge_into(conn, book, bucket, horizon)

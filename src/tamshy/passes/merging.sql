@@ -7,7 +7,8 @@ create temp table if not exists pair (
 -- name: waiting
 -- Whether any merge waits in the workspace's buckets.
 select distinct bucket from inbox
-where kind = 'merge' and bucket >= %(first)s and bucket < %(beyond)s and moment <= %(horizon)s
+where kind = 'merge' and bucket = any(%(buckets)s) and moment <= %(horizon)s
+    and profile = (facts ->> 'survivor')::uuid
 
 -- name: ready
 -- Merges whose turn has come for both profiles: nothing of either is earlier, and no message of either is being rendered.

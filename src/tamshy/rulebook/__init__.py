@@ -13,5 +13,6 @@ from tamshy.rulebook.book import (
     RunningFlow,
     Statement,
 )
+from tamshy.rulebook.cases import by_number
 
-__all__ = ["PLACES_PER_VERSION", "Place", "PublishedMessage", "Rulebook", "RunningFlow", "Statement"]
+__all__ = ["PLACES_PER_VERSION", "Place", "PublishedMessage", "Rulebook", "RunningFlow", "Statement", "by_number"]

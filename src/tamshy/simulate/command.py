@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -16,7 +17,7 @@ from tamshy.publish import Unpublishable
 from tamshy.render.children import RenderChild
 from tamshy.render.compile import compile_message
 from tamshy.simulate.lines import journal_lines, line_text
-from tamshy.simulate.playing import Scene, open_stage, play, set_scene
+from tamshy.simulate.playing import Hand, Scene, Stage, open_stage, play, set_scene
 from tamshy.simulate.stories import Told, tell
 from tamshy.sqlkit import scratch_server
 
@@ -27,17 +28,23 @@ if TYPE_CHECKING:
 
     from tamshy.ingest import History
     from tamshy.language.model import Workspace
-    from tamshy.sqlkit import Connection
 
 _DONE, _NOT_SO, _WRONG = 0, 1, 2
+_FOR_ONE = 5000
+_MOST_HANDS = 4
 
 
 @contextmanager
-def _stage(dsn: str | None) -> Iterator[Connection]:
+def _stage(dsn: str | None) -> Iterator[Stage]:
     """An empty stage: in a schema of its own of the given database, else on a throwaway server."""
     with ExitStack() as stack:
         address = dsn if dsn is not None else stack.enter_context(scratch_server()).dsn
         yield stack.enter_context(open_stage(address, f"tamshy_play_{secrets.token_hex(6)}"))
+
+
+def _hands(history: History) -> int:
+    """How many buckets are worked side by side: a short history is done before a second hand is ready."""
+    return min(_MOST_HANDS, os.cpu_count() or 1) if len(history.calls) > _FOR_ONE else 1
 
 
 def _workspace(folder: Path, err: TextIO) -> tuple[dict[str, str], Workspace] | None:
@@ -68,16 +75,20 @@ def simulate(  # noqa: PLR0913 - the command's own options
         history = calls_from_lines(lines, zone=ZoneInfo(workspace.settings.timezone))
     for problem in history.problems:
         print(f"{events}:{problem.line}: {problem.text}", file=err)
-    with _stage(dsn) as conn, RenderChild(1) as renderer:
+    with ExitStack() as stack:
+        stage = stack.enter_context(_stage(dsn))
+        conn = stage.conn
+        hands = [Hand(stage.another(), stack.enter_context(RenderChild(1))) for _ in range(_hands(history) - 1)]
         try:
             played = play(
                 conn,
                 files,
                 history,
                 compile_message=compile_message,
-                renderer=renderer,
+                renderer=stack.enter_context(RenderChild(1)),
                 until=until,
                 seed=seed,
+                hands=hands,
                 progress=progress,
             )
         except Unpublishable as exc:
@@ -110,7 +121,8 @@ def test(
         print(f"there is no story {', '.join(missing)} in {folder / 'stories'}", file=err)
         return _WRONG
     told: list[Told] = []
-    with _stage(dsn) as conn, RenderChild(1) as renderer:
+    with _stage(dsn) as stage, RenderChild(1) as renderer:
+        conn = stage.conn
         scenes: dict[tuple[str, ...], Scene] = {}
         current: Scene | None = None
         for story in sorted(stories, key=lambda one: one.flows):

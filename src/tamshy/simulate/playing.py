@@ -12,9 +12,10 @@ from tamshy.domain.calendar import known_zone
 from tamshy.domain.call import Call, CallKind
 from tamshy.ingest import WorkspaceRef, store
 from tamshy.language.model import SetProperties, WaitUntilTime
-from tamshy.passes import Horizon, merge_ready, prepare, run, settle_rendered
+from tamshy.passes import prepare
 from tamshy.simulate.lines import journal_lines
-from tamshy.passes.rendering import Links, LiquidValues, Press
+from tamshy.simulate.working import Play, work
+from tamshy.passes.rendering import Links, Press
 from tamshy.publish import create_workspace, load_rulebook, publish
 from tamshy.sqlkit import connect, migrate, quoted
 from tamshy.sqlkit.calendar import fill_zones
@@ -50,38 +51,45 @@ PEOPLE: Final = (
 )
 """The tables that hold people and what became of them; the others hold what is published."""
 _LOAD: Final = 5000
-_RENDER: Final = 2000
 _LONGEST: Final = timedelta(days=366)
 _FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Refused(Exception):
-    """What was asked for cannot be played, and why."""
-
-
 @dataclass(frozen=True, slots=True)
-class Play:
-    """What came of a play: how far it went, what was done, and what a history said that could not be."""
+class Stage:
+    """An empty schema, and the connections to it."""
 
-    until: datetime
-    passes: int
-    items: int
-    missed: tuple[tuple[object, ...], ...] = field(default=())
+    dsn: str
+    schema: str
+    connections: list[Connection]
+
+    @property
+    def conn(self) -> Connection:
+        """The first connection."""
+        return self.connections[0]
+
+    def another(self) -> Connection:
+        """One more connection to the stage, closed with it."""
+        conn = connect(self.dsn, schema=self.schema, application="tamshy simulate")
+        self.connections.append(conn)
+        prepare(conn)
+        return conn
 
 
 @contextmanager
-def open_stage(dsn: str, schema: str) -> Iterator[Connection]:
+def open_stage(dsn: str, schema: str) -> Iterator[Stage]:
     """An empty schema with all tables, for one play or many; gone at the end."""
     with connect(dsn, application="tamshy simulate") as admin:
         migrate(admin, SCHEMA_FILES, schema)
         _lighten(admin, schema)
-    conn = connect(dsn, schema=schema, application="tamshy simulate")
+    stage = Stage(dsn, schema, [])
     try:
-        prepare(conn)
-        yield conn
+        stage.another()
+        yield stage
     finally:
-        conn.close()
+        for conn in stage.connections:
+            conn.close()
         with connect(dsn, autocommit=True, application="tamshy simulate") as admin:
             admin.execute(f"drop schema if exists {quoted(schema)} cascade")
 
@@ -104,19 +112,31 @@ def play(
     renderer: Renderer,
     until: datetime | None = None,
     seed: int = 0,
+    hands: Sequence[Hand] = (),
     progress: Callable[[datetime, int], None] = lambda _moment, _items: None,
 ) -> Play:
     """Play a history through the flows of a folder, on a stage as `open_stage` gives it.
 
-    ``until``: nothing later is decided; None: until nothing waits, at most a year after the last event. ``progress`` is told
+    ``hands``: further connections to the same stage, each with a renderer of its own, that work in parallel. ``until``: nothing later is decided; None: until nothing waits, at most a year after the last event. ``progress`` is told
     how far passes have come. Raises ``publish.Unpublishable`` where the folder has problems.
     """
-    scene = set_scene(conn, files, None, compile_message=compile_message, renderer=renderer, seed=seed)
+    buckets = 1 + len(hands)
+    scene = set_scene(
+        conn, files, None, compile_message=compile_message, renderer=renderer, seed=seed, buckets=buckets
+    )
     fill_zones(conn, zones_of(scene.book, history))
     conn.commit()
     last = load(conn, scene.book, history)
     horizon = until if until is not None else (last + _LONGEST if last is not None else _FOREVER)
-    return _work(conn, scene.book, horizon, scene.press, progress)
+    return work(scene.book, horizon, [(conn, scene.press), *((hand.conn, Press(hand.renderer, _no_links)) for hand in hands)], progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A further connection to a stage, with a renderer of its own."""
+
+    conn: Connection
+    renderer: Renderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +153,7 @@ class Scene:
         fill_zones(self.conn, zones_of(self.book, history))
         last = load(self.conn, self.book, history)
         horizon = last + _LONGEST if last is not None else _FOREVER
-        played = _work(self.conn, self.book, horizon, self.press, lambda _moment, _items: None)
+        played = work(self.book, horizon, [(self.conn, self.press)], lambda _moment, _items: None)
         return list(journal_lines(self.conn, played.until))
 
 
@@ -145,10 +165,11 @@ def set_scene(
     compile_message: CompileMessage,
     renderer: Renderer,
     seed: int = 0,
+    buckets: int = 1,
 ) -> Scene:
     """Publish a folder as a workspace of its own on the stage; ``flows``: only these of it take people (None: all)."""
     name = WORKSPACE if flows is None else f"{WORKSPACE} of {' '.join(flows)}"
-    create_workspace(conn, name, buckets=1)
+    create_workspace(conn, name, buckets=buckets)
     publish(conn, name, files, at=_BEGINNING, compile_message=compile_message)
     book = load_rulebook(conn, name, seed=seed)
     if flows is not None:
@@ -205,41 +226,3 @@ def _engagement(engage: Engage) -> Call:
 
 def _no_links(_bucket: int, _profile: UUID, _message: UUID) -> Links:
     return Links()
-
-
-def _work(
-    conn: Connection,
-    book: Rulebook,
-    until: datetime,
-    press: Press,
-    progress: Callable[[datetime, int], None],
-) -> Play:
-    """Passes until nothing can be worked up to the horizon."""
-    bucket = book.first_bucket
-    evaluate = LiquidValues(book.settings)
-    horizon = Horizon(until, None, 1_000_000)
-    passes = items = 0
-    missed: list[tuple[object, ...]] = []
-
-    def render(rows: Sequence[tuple[object, ...]]) -> Sequence[object]:
-        return press.render(conn, bucket, rows)
-
-    while True:
-        worked = run(conn, book, bucket, 0, horizon, evaluate)
-        conn.commit()
-        rendered = 0
-        while done := settle_rendered(conn, book, bucket, 0, _RENDER, render, keep_content=False):  # type: ignore[arg-type]
-            conn.commit()
-            rendered += done
-        conn.commit()
-        merged = merge_ready(conn, book, until)
-        passes += 1
-        items += worked.items
-        missed.extend(worked.missed)
-        if not (worked.items or rendered or merged):
-            return Play(until, passes, items, tuple(missed))
-        if passes & (passes - 1) == 0 and passes <= 256:  # noqa: PLR2004 - tables grow fast at first, then slowly
-            for table in ("event", "enrollment", "entry", "message", "journal", "inbox"):
-                conn.execute(f"analyze {table}")
-            conn.commit()
-        progress(until, items)

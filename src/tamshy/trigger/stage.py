@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tamshy.rulebook import Statement
+from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import EVENT_ROWS, Weaver
 from tamshy.sqlkit.calendar import add_sql
 
@@ -31,9 +31,9 @@ def build(book: Rulebook) -> Statement | None:
     """Compile all triggers of the workspace into one statement; None where there are none."""
     weave = Weaver(book)
     listeners: list[str] = []
-    where: list[str] = []
-    too_old: list[str] = []
-    keys: list[str] = []
+    where: list[tuple[int, str]] = []
+    too_old: list[tuple[int, str]] = []
+    keys: list[tuple[int, str]] = []
     place = 0
     for running in book.flows:
         if not running.live:
@@ -42,20 +42,20 @@ def build(book: Rulebook) -> Statement | None:
             place += 1
             listeners.append(_listener(weave, running, place, trigger.event))
             if trigger.where is not None:
-                where.append(f"when {place} then {weave.condition(trigger.where)}")
+                where.append((place, weave.condition(trigger.where)))
             oldest = add_sql("x.moment", "x.zone", -trigger.max_age)
-            too_old.append(f"when {place} then x.ev_at < {oldest}")
+            too_old.append((place, f"x.ev_at < {oldest}"))
             if running.flow.per is not None:
-                keys.append(f"when {place} then {weave.key(running.flow.per)}")
+                keys.append((place, weave.key(running.flow.per)))
     if not listeners:
         return None
-    matches = f"case l.place {' '.join(where)} else true end" if where else "true"
-    key = f"case l.place {' '.join(keys)} else '' end" if keys else "''"
+    matches = by_number("l.place", where, "true")
+    key = by_number("l.place", keys, "''")
     sql = f"""
 insert into candidate (profile, place, flow, version, key, too_old, paused)
 select distinct on (t.profile, t.flow) t.profile, t.place, t.flow, t.version, t.key, t.too_old, f.paused
 from (
-    select x.profile, l.place, l.flow, l.version, {key} as key, case l.place {" ".join(too_old)} end as too_old
+    select x.profile, l.place, l.flow, l.version, {key} as key, {by_number("l.place", too_old, "false")} as too_old
     from ({EVENT_ROWS}) x
     join (values {", ".join(listeners)}) as l (place, name, flow, version) on l.name = x.name
     where {matches}

@@ -131,7 +131,9 @@ class Worker:
             if some and self._resting.get(bucket, 0.0) <= self._clock.monotonic():
                 worked += self._guarded(conn, bucket)
         for rules in self._rules.values():
-            worked += merge_ready(conn, rules.book, horizon)
+            book = rules.book
+            ours = [bucket for bucket in buckets if book.first_bucket <= bucket < book.first_bucket + book.buckets]
+            worked += merge_ready(conn, book, horizon, ours)
         self.items += worked
         return worked
 

@@ -207,9 +207,9 @@ create table enrollment (
     exit_reason text,
     primary key (bucket, profile, id)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
--- one active enrollment per flow and key, and never two by the same event: promise, not lock
+-- One active enrollment per flow and key, and never two by the same event (whose hash, with profile and flow, is the id): promised
+-- by keys, not by locks.
 create unique index enrollment_active on enrollment (bucket, profile, flow, key) where active;
-create unique index enrollment_trigger on enrollment (bucket, profile, flow, trigger_event);
 create index enrollment_due on enrollment (bucket, work_at, profile) where active;
 
 -- The event that started an enrollment, kept with it: `event.…` in its conditions and templates.

@@ -1,0 +1,157 @@
+"""Passes until nothing waits: one hand a bucket, side by side, meeting only where profiles of two buckets merge."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Condition
+from typing import TYPE_CHECKING, Final
+
+from tamshy.passes import Horizon, merge_ready, run, settle_rendered
+from tamshy.passes.rendering import LiquidValues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from tamshy.decide import Rendered
+    from tamshy.passes.rendering import Press
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+_RENDER: Final = 2000
+_EVERYBODY: Final = 1_000_000
+_GROWING: Final = ("event", "enrollment", "entry", "message", "journal", "inbox")
+_SETTLED: Final = 256
+"""Passes after which tables grow no more by so much that plans would change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What came of a play: how far it went, what was done, and what a history said that could not be."""
+
+    until: datetime
+    passes: int
+    items: int
+    missed: tuple[tuple[object, ...], ...] = field(default=())
+
+
+class _Meeting:
+    """Where hands wait for one another: all have to be idle at once, for one may give another work by a merge."""
+
+    def __init__(self, hands: int) -> None:
+        self._hands = hands
+        self._idle = 0
+        self._done = 0
+        self._failed = False
+        self._changed = Condition()
+
+    def progress(self) -> int:
+        """Say that something was done; gives the number of what was done so far."""
+        with self._changed:
+            self._done += 1
+            self._changed.notify_all()
+            return self._done
+
+    def seen(self) -> int:
+        """The number of what was done so far, to compare with later."""
+        with self._changed:
+            return self._done
+
+    def idle(self, seen: int) -> bool:
+        """Wait until another has done something since ``seen`` (False: look again) or nobody has anything to do (True)."""
+        with self._changed:
+            self._idle += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._failed or self._idle == self._hands or self._done > seen)
+            if self._failed or self._done <= seen:
+                return True
+            self._idle -= 1
+            return False
+
+    def fail(self) -> None:
+        """Nobody need wait any more."""
+        with self._changed:
+            self._failed = True
+            self._changed.notify_all()
+
+
+def work(
+    book: Rulebook,
+    until: datetime,
+    hands: Sequence[tuple[Connection, Press]],
+    progress: Callable[[datetime, int], None],
+) -> Play:
+    """Work every bucket of the rulebook up to ``until``, a hand each; as many hands as the workspace has buckets."""
+    meeting = _Meeting(len(hands))
+    workers = [
+        _Hand(conn, press, book, book.first_bucket + place, until, meeting) for place, (conn, press) in enumerate(hands)
+    ]
+    if len(workers) == 1:
+        workers[0].work(progress)
+    else:
+        with ThreadPoolExecutor(len(workers)) as pool:
+            for done in [pool.submit(worker.work, progress) for worker in workers]:
+                done.result()
+    return Play(
+        until,
+        sum(worker.passes for worker in workers),
+        sum(worker.items for worker in workers),
+        tuple(sorted((one for worker in workers for one in worker.missed), key=str)),
+    )
+
+
+class _Hand:
+    """One connection working one bucket."""
+
+    def __init__(  # noqa: PLR0913 - all that a hand works with
+        self, conn: Connection, press: Press, book: Rulebook, bucket: int, until: datetime, meeting: _Meeting
+    ) -> None:
+        self._conn = conn
+        self._press = press
+        self._book = book
+        self._bucket = bucket
+        self._horizon = Horizon(until, None, _EVERYBODY)
+        self._meeting = meeting
+        self._values = LiquidValues(book.settings)
+        self.passes = 0
+        self.items = 0
+        self.missed: list[tuple[object, ...]] = []
+
+    def work(self, progress: Callable[[datetime, int], None]) -> None:
+        """Passes until nobody has anything to do."""
+        try:
+            while True:
+                seen = self._meeting.seen()
+                if self._once():
+                    self._meeting.progress()
+                    progress(self._horizon.until, self.items)
+                elif self._meeting.idle(seen):
+                    return
+        except BaseException:
+            self._meeting.fail()
+            raise
+
+    def _once(self) -> bool:
+        """One pass with its rendering and the merges into this bucket; False: nothing was to do."""
+        conn = self._conn
+        worked = run(conn, self._book, self._bucket, 0, self._horizon, self._values)
+        conn.commit()
+        rendered = 0
+        while done := settle_rendered(conn, self._book, self._bucket, 0, _RENDER, self._render, keep_content=False):
+            conn.commit()
+            rendered += done
+        conn.commit()
+        merged = merge_ready(conn, self._book, self._horizon.until, [self._bucket])
+        self.passes += 1
+        self.items += worked.items
+        self.missed += worked.missed
+        # Plans are made for tables of the size they have: these grow fast at first, then slowly.
+        if self.passes & (self.passes - 1) == 0 and self.passes <= _SETTLED:
+            for table in _GROWING:
+                conn.execute(f"analyze {table}".encode())
+            conn.commit()
+        return bool(worked.items or rendered or merged)
+
+    def _render(self, rows: Sequence[tuple[object, ...]]) -> list[Rendered]:
+        return self._press.render(self._conn, self._bucket, rows)
