@@ -253,6 +253,7 @@ def test_the_button_unsubscribes_and_says_so(page: Page) -> None:
     assert answer.status_code == 200
     assert "Ақ бұлт &amp; Co will send you no more “Offers &amp; more” e-mails." in answer.content.decode()
     assert page.consents() == [("offers", False, "link")]
+    assert page.get(paths(page)[Purpose.UNSUBSCRIBE]).content == answer.content
 
 
 def test_unsubscribing_again_after_subscribing_again_counts(page: Page) -> None:

@@ -108,10 +108,11 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             source = "link" if by_page else "one_click"
             track.unsubscribe(conn, found, wired().now(), source, request.headers.get("User-Agent", ""))
         settings = settings_of(conn, found.workspace)
+        said = track.consents_of(conn, found).get(found.topic)
     words = words_for(found.locale)
     if request.method == "POST" and not by_page:
         return pages.private(HttpResponse(words.done_title, content_type="text/plain; charset=utf-8"))
-    return _unsubscribe_page(words, settings, found, subject, done=request.method == "POST")
+    return _unsubscribe_page(words, settings, found, subject, done=said is not None and not said.granted)
 
 
 def _unsubscribe_page(words: Words, settings: Settings, found: Found, subject: Subject, *, done: bool) -> HttpResponse:

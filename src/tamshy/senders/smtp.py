@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _OK: Final = range(200, 300)
 _GO_ON: Final = 354
 _NO_REPLY: Final = -1
+_CLOSING: Final = 421
 
 
 @dataclass(slots=True)
@@ -133,7 +134,8 @@ class SmtpSender:
         try:
             smtp = self._connected()
             # The dot goes out alone, behind the last look at the claim; Nagle's algorithm would hold it back 40 ms.
-            smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if smtp.sock is not None:
+                smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             smtp.ehlo_or_helo_if_needed()
             if wanted.starttls:
                 smtp.starttls(context=self.context)
@@ -207,32 +209,41 @@ class SmtpSender:
             (Command.RCPT, f"RCPT TO:<{envelope.recipient}>\r\n"),
             (Command.DATA, "DATA\r\n"),
         )
-        refusal: Verdict | None = None
-        try:
-            _timeout(link, self.settings.reply_timeout_s)
-            link.send("".join(line for _, line in commands) if session.pipelining else commands[0][1])
-            code, text = link.getreply()
-            if session.used and code == 421:  # noqa: PLR2004 - "closing", said to a connection that was idle for long
-                raise _Stale(_text(text))
-        except (smtplib.SMTPServerDisconnected, OSError) as exc:
-            if session.used:
-                raise _Stale(str(exc)) from exc
-            raise
-        for place, (command, _) in enumerate(commands):
-            if place:
+        _timeout(link, self.settings.reply_timeout_s)
+        said = "".join(line for _, line in commands) if session.pipelining else commands[0][1]
+        refusal = self._first_answer(session, said)
+        for command, line in commands[1:]:
+            if refusal is not None and not session.pipelining:
+                break
+            try:
                 if not session.pipelining:
-                    if refusal is not None:
-                        break
-                    link.send(commands[place][1])
+                    link.send(line)
                 code, text = link.getreply()
-            good = code == _GO_ON if command is Command.DATA else code in _OK
-            if not good and refusal is None:
-                refusal = verdict(command, code, _text(text))
-            elif command is Command.DATA and good and refusal is not None:
+            except (smtplib.SMTPServerDisconnected, OSError):
+                link.close()
+                if refusal is None:
+                    raise
+                break  # it said why before it went
+            if refusal is None:
+                refusal = _refusal(command, code, text)
+            elif code == _GO_ON:
                 # Told everything at once, it now waits for a message that must not be sent. RFC 2920 would end it with
                 # a dot; breaking off cannot leave an empty mail with anybody.
                 link.close()
         return refusal
+
+    def _first_answer(self, session: _Session, said: str) -> Verdict | None:
+        """Say the first words on a connection, and find out whether it still is one."""
+        try:
+            session.link.send(said)
+            code, text = session.link.getreply()
+        except (smtplib.SMTPServerDisconnected, OSError) as exc:
+            if session.used:
+                raise _Stale(str(exc)) from exc
+            raise
+        if session.used and code == _CLOSING:
+            raise _Stale(_text(text))
+        return _refusal(Command.MAIL, code, text)
 
     def _after_refusal(self, session: _Session, refusal: Verdict) -> None:
         """Begin anew on a connection whose message was refused; let go of it where the server is leaving."""
@@ -247,6 +258,11 @@ class SmtpSender:
             self._returned(session)
         else:
             session.link.close()
+
+
+def _refusal(command: Command, code: int, text: bytes) -> Verdict | None:
+    wished = code == _GO_ON if command is Command.DATA else code in _OK
+    return None if wished else verdict(command, code, _text(text))
 
 
 def _stuffed(payload: bytes) -> bytes:
