@@ -35,7 +35,7 @@ def live(conn: Connection, shop: Shop, now: datetime, language: str) -> Values:
         "flows": flows,
         "drops": _drops(conn, shop),
         "left": _left(conn, shop, now),
-        "lines": lines(conn, shop, now, language),
+        "lines": lines(conn, shop, language),
         "mails": mails(conn, shop, now, language),
     }
 
@@ -105,7 +105,8 @@ def _counts(conn: Connection, shop: Shop, flows: dict[str, Values]) -> list[Valu
     for numbers in flows.values():
         for reason, count in numbers["reasons"].items():
             skipped[reason] = skipped.get(reason, 0) + count
-    why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(skipped.items(), key=_most))
+    most = [f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(skipped.items(), key=_most)]
+    why = ", ".join(most[:2]) + (" …" if len(most) > 2 else "")  # noqa: PLR2004 - what a tile has room for
 
     def total(key: str) -> int:
         return int(sum(numbers[key] for numbers in flows.values()))
@@ -157,7 +158,7 @@ def _exit_steps(live: LiveFlow) -> list[tuple[str, int]]:
     return [(box.reason, box.index) for box in live.wide.boxes if box.kind == "exit"]
 
 
-def lines(conn: Connection, shop: Shop, now: datetime, language: str) -> list[Values]:
+def lines(conn: Connection, shop: Shop, language: str) -> list[Values]:
     """The newest decisions, each as a sentence."""
     found = []
     for row in conn.execute(_SQL["lines"], {**shop.span, "limit": _LINES}):
@@ -172,20 +173,20 @@ def lines(conn: Connection, shop: Shop, now: datetime, language: str) -> list[Va
                 "href": f"/people/{bucket}/{profile}",
                 "mark": mark,
                 "tone": tone,
-                "text": _told(shop, now, zone, language, (flow, outcome, reason, message, until, subject, event)),
+                "text": _told(shop, at, zone, language, (flow, outcome, reason, message, until, subject, event)),
                 "flow": shop.title(flow),
             }
         )
     return found
 
 
-def _told(shop: Shop, now: datetime, zone: str, language: str, line: tuple[Any, ...]) -> str:
+def _told(shop: Shop, at: datetime, zone: str, language: str, line: tuple[Any, ...]) -> str:
     flow, outcome, reason, message, until, subject, event = line
     blanks = {
         "flow": shop.title(flow),
         "message": message or "",
         "subject": subject or message or "",
-        "until": words.until_words(until, now, zone, language) if until is not None else "",
+        "until": words.until_words(until, at, zone, language) if until is not None else "",
     }
     if outcome == "exited" and reason == "exit_on" and event:
         return words.told("exited", None, {**blanks, "reason": event}, language)

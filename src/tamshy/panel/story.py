@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 _SQL = sqlkit.queries("tamshy.panel")
 _MOST: Final = 200
+_MARKS: Final = {
+    "Subscribed": "consent",
+    "Unsubscribed": "consent",
+    "Message Opened": "mail",
+    "Message Clicked": "mail",
+    "Message Bounced": "mail",
+    "Message Complained": "mail",
+}
+"""The engine's own events, by what they are about; what a flow emits is an event."""
 _SHOWN: Final = ("name", "title", "product_id", "value", "price", "order_id", "cart_id", "topic", "message", "url")
 """Properties worth a place beside an event, in this order."""
 
@@ -29,7 +38,7 @@ def person(conn: Connection, shop: Shop, place: tuple[int, UUID], now: datetime,
     if row is None:
         return None
     _, created, properties, address, zone, consents, suppressed, merged = row
-    entries = [*_events(conn, params), *_decisions(conn, shop, params, place, now, zone, language)]
+    entries = [*_events(conn, params), *_decisions(conn, shop, params, place, zone, language)]
     entries.sort(key=lambda entry: (entry["moment"], entry["rank"]), reverse=True)
     return {
         "who": words.person_name(properties, address, language),
@@ -52,7 +61,7 @@ def _events(conn: Connection, params: Values) -> list[Values]:
         {
             "moment": at,
             "rank": 0,
-            "mark": "mail" if origin else "did",
+            "mark": _MARKS.get(name, "event") if origin else "did",
             "tone": "sky",
             "text": name,
             "more": _particulars(properties),
@@ -72,7 +81,7 @@ def _plain(value: object) -> bool:
 
 
 def _decisions(
-    conn: Connection, shop: Shop, params: Values, place: tuple[int, UUID], now: datetime, zone: str, language: str
+    conn: Connection, shop: Shop, params: Values, place: tuple[int, UUID], zone: str, language: str
 ) -> list[Values]:
     mails = {(at, name): id_ for id_, at, name in conn.execute(_SQL["person_mails"], params)}
     found = []
@@ -84,7 +93,7 @@ def _decisions(
             "flow": shop.title(flow),
             "message": message or "",
             "subject": subject or message or "",
-            "until": words.until_words(until, now, zone, language) if until is not None else "",
+            "until": words.until_words(until, at, zone, language) if until is not None else "",
         }
         mail = mails.get((at, message)) if outcome == "sent" else None
         found.append(
