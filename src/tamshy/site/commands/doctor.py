@@ -1,0 +1,148 @@
+"""`doctor`: checks what Tamshy needs, and says what to do about what it does not find."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from tamshy import __version__, sqlkit
+from tamshy.site.clock import Clock
+from tamshy.site.commands.saying import data, out
+from tamshy.site.commands.surroundings import configured
+from tamshy.site.composition import SCHEMA_FILES
+from tamshy.site.configuration import BadSetting, secret_key
+from tamshy.site.database import database
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from tamshy.site.configuration import Configuration
+
+_Q: Final = sqlkit.queries(__package__)
+_DONE: Final = 0
+_NOT_SO: Final = 1
+_OLDEST_SERVER: Final = 15
+_LEAST_DISK: Final = 1 << 30
+_MOST_SKEW_S: Final = 2.0
+_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: whether it is as it should be, what was found, and the mend where it is not."""
+
+    about: str
+    good: bool
+    found: str
+    mend: str = ""
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Look at everything and print what was found."""
+    findings = list(_findings(configured(options)))
+    for finding in findings:
+        if options.json:
+            data(asdict(finding))
+        else:
+            mend = f"\n      mend: {finding.mend}" if finding.mend and not finding.good else ""
+            out(f"{'ok  ' if finding.good else 'BAD '}  {finding.about}: {finding.found}{mend}")
+    return _DONE if all(finding.good for finding in findings) else _NOT_SO
+
+
+def _findings(configuration: Configuration) -> Iterator[Finding]:
+    version = sys.version_info
+    yield Finding("versions", version >= (3, 11), f"Tamshy {__version__}, Python {version.major}.{version.minor}")
+    yield _secret(configuration)
+    yield _disk(configuration)
+    yield from _database(configuration)
+    yield _mail(configuration)
+    if not configuration.base_url:
+        mend = "set TAMSHY_BASE_URL to the address by which recipients reach this server"
+        yield Finding("base url", good=False, found="not set: links in mails lead to this machine alone", mend=mend)
+    else:
+        secure = configuration.base_url.startswith("https://")
+        mend = "mail programs want https for one-click unsubscribing"
+        yield Finding("base url", good=secure, found=configuration.base_url, mend=mend)
+
+
+def _nothing_yet(configuration: Configuration) -> bool:
+    """Whether looking would make what it looks for."""
+    return not configuration.database_url and not configuration.data_folder.exists()
+
+
+def _secret(configuration: Configuration) -> Finding:
+    if _nothing_yet(configuration):
+        return Finding("secret key", good=True, found="none yet: `tamshy serve` makes one")
+    try:
+        secret_key(configuration)
+    except BadSetting as exc:
+        return Finding("secret key", good=False, found=str(exc), mend="set TAMSHY_SECRET_KEY")
+    where = "TAMSHY_SECRET_KEY" if configuration.secret_key else str(configuration.data_folder)
+    return Finding("secret key", good=True, found=f"from {where}")
+
+
+def _disk(configuration: Configuration) -> Finding:
+    folder = configuration.data_folder
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    mend = f"free at least {_LEAST_DISK >> 30} GiB, or name another folder by --data"
+    return Finding("disk", free >= _LEAST_DISK, f"{free >> 20} MiB free at {os.fspath(folder.resolve())}", mend)
+
+
+def _database(configuration: Configuration) -> Iterator[Finding]:
+    if _nothing_yet(configuration):
+        yield Finding("database", good=True, found="none yet: `tamshy serve` makes one, unless DATABASE_URL is set")
+        return
+    try:
+        with database(configuration) as dsn, sqlkit.connect(dsn) as conn:
+            yield from _server(conn)
+    except sqlkit.DatabaseError as exc:
+        yield Finding("database", good=False, found=str(exc), mend="start it, or mend DATABASE_URL")
+
+
+def _server(conn: sqlkit.Connection) -> Iterator[Finding]:
+    row = conn.execute(_Q["server"]).fetchone()
+    if row is None:
+        return
+    number, now, fsync, commit, encoding = row
+    good = number // 10_000 >= _OLDEST_SERVER
+    yield Finding("database", good, f"PostgreSQL {number // 10_000}", f"PostgreSQL {_OLDEST_SERVER} or newer is needed")
+    durable = fsync == "on" and commit != "off"
+    mend = "an accepted call may be lost with the machine: set fsync and synchronous_commit on"
+    yield Finding("durability", durable, f"fsync {fsync}, synchronous_commit {commit}", mend)
+    yield Finding("encoding", encoding == "UTF8", encoding, "make the database with encoding UTF8")
+    skew = abs((Clock().real() - now).total_seconds())
+    mend = "have both machines set their clocks by NTP"
+    yield Finding("clock", skew <= _MOST_SKEW_S, f"{skew:.1f} s apart from the database's", mend)
+    wanted = sqlkit.schema_files(SCHEMA_FILES)[-1].name
+    there = conn.execute("select to_regclass('schema_version')").fetchone() != (None,)
+    newest = conn.execute(_Q["newest_schema"]).fetchone() if there else None
+    found = newest[0] if newest else None
+    yield Finding("tables", found == wanted, f"at {found or 'nothing'}", f"run `tamshy migrate`: {wanted} is wanted")
+
+
+def _mail(configuration: Configuration) -> Finding:
+    """Say whether the mail server takes connections; nothing is sent."""
+    from tamshy.senders import BadSmtpUrl, SmtpSettings  # noqa: PLC0415 - no other check needs it
+
+    if not configuration.smtp_url:
+        return Finding("mail", good=True, found="no server set: mail stays in the inbox of the page")
+    try:
+        smtp = SmtpSettings.from_url(configuration.smtp_url)
+    except BadSmtpUrl as exc:
+        return Finding("mail", good=False, found=str(exc), mend="mend TAMSHY_SMTP_URL")
+    where = f"{smtp.host}, port {smtp.port}"
+    try:
+        with socket.create_connection((smtp.host, smtp.port), timeout=_TIMEOUT_S) as link:
+            link.settimeout(_TIMEOUT_S)
+            said = "TLS" if smtp.tls else link.recv(100).decode("ascii", "replace").split("\r")[0]
+    except OSError as exc:
+        return Finding("mail", good=False, found=f"{where}: {exc}", mend="is it the right host, and let through?")
+    greeted = smtp.tls or said.startswith("220")
+    return Finding("mail", good=greeted, found=f"{where}: {said}", mend="this does not greet like a mail server")
