@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tamshy.ingest import calls_from_lines
-from tamshy.language.folders import read_folder
-from tamshy.language.workspace import read_workspace
+from tamshy.language import read_folder, read_workspace
 from tamshy.render.compile import compile_message
 from tamshy.simulate import journal_lines, play
 from tamshy.render.children import InProcess

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.advance")
-_EMAIL = ("email",)
+EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Failure:
 
 
 class Evaluate(Protocol):
-    """Works out values with Liquid in them, for many profiles at once; each gives its values or a failure."""
+    """Works out values with Liquid in them, for many profiles at once; each value comes out, or why it does not."""
 
-    def __call__(self, evaluations: Sequence[Evaluation]) -> list[tuple[object, ...] | Failure]:
-        """Work out the values, in order."""
+    def __call__(self, evaluations: Sequence[Evaluation]) -> list[tuple[object, ...]]:
+        """Work out the values, in order; a value that fails is a `Failure`."""
 
 
 def change(
@@ -130,33 +130,61 @@ def _templated(value: object) -> bool:
     return isinstance(value, Template)
 
 
-def _changing(book: Rulebook, *, templated: bool) -> list[Place]:
+def _constant(place: Place) -> bool:
+    """Whether the step writes the same for everybody: no Liquid, and no path into what a profile already holds."""
+    step = place.node.step
+    deep = isinstance(step, SetProperties) and any(len(path) > 1 for path, _ in step.assignments)
+    return not deep and not _templated(list(_values(place)))
+
+
+def _changing(book: Rulebook, *, constant: bool) -> list[Place]:
     return [
         place
         for place in book.places()
-        if isinstance(place.node.step, SetProperties | Track) and _templated(list(_values(place))) is templated
+        if isinstance(place.node.step, SetProperties | Track) and _constant(place) is constant
     ]
 
 
-def _patch(place: Place, values: tuple[object, ...]) -> dict[str, object]:
-    """What is written down for a step: its values in order, and the valid address where it sets one."""
+def _patch(place: Place, values: tuple[object, ...], properties: dict[str, object]) -> dict[str, object] | None:
+    """What a step writes: the event's properties, or the profile's top-level properties anew; None: nothing.
+
+    A value that failed leaves its property as it was; an event with one is not emitted.
+    """
     step = place.node.step
-    patch: dict[str, object] = {"values": list(values)}
-    if isinstance(step, SetProperties):
-        for (path, _), value in zip(step.assignments, values, strict=True):
-            if path == _EMAIL:
-                patch["address"] = valid_address(value) if isinstance(value, str) else None
-    return patch
+    if isinstance(step, Track):
+        return None if isinstance(values[0], Failure) else {"track": values[0]}
+    if not isinstance(step, SetProperties):
+        return None
+    written: dict[str, object] = {}
+    for (path, _), value in zip(step.assignments, values, strict=True):
+        if not isinstance(value, Failure):
+            base = written.get(path[0], properties.get(path[0]))
+            written[path[0]] = _deep(base, path[1:], value)
+    patch: dict[str, object] = {"set": written}
+    if EMAIL in written:
+        email = written[EMAIL]
+        patch["address"] = valid_address(email) if isinstance(email, str) else None
+    return patch if written else None
+
+
+def _deep(base: object, path: tuple[str, ...], value: object) -> object:
+    """``base`` with ``value`` at ``path``; what is in the way and no object gives way to one."""
+    if not path:
+        return value
+    found = dict(base) if isinstance(base, dict) else {}
+    found[path[0]] = _deep(found.get(path[0]), path[1:], value)
+    return found
 
 
 def build_constants(book: Rulebook) -> Statement | None:
     """Fills ``assignment`` for the steps whose values are the same for everybody."""
     weave = Weaver(book)
-    places = _changing(book, templated=False)
+    places = _changing(book, constant=True)
     if not places:
         return None
     rows = ", ".join(
-        f"({place.number}, {weave.literal(rows_json([_patch(place, _values(place))]), 'jsonb')} -> 0)" for place in places
+        f"({place.number}, {weave.literal(rows_json([_patch(place, _values(place), {})]), 'jsonb')} -> 0)"
+        for place in places
     )
     sql = f"""
 insert into assignment (profile, enrollment, place, moment, patch)
@@ -170,7 +198,7 @@ join (values {rows}) as l (place, patch) on l.place = a.place"""
 def build_templates(book: Rulebook) -> Statement | None:
     """Reads what Liquid in the values of due steps may ask for."""
     weave = Weaver(book)
-    places = _changing(book, templated=True)
+    places = _changing(book, constant=False)
     if not places:
         return None
     numbers = weave.literal([place.number for place in places], "bigint[]")
@@ -202,15 +230,25 @@ def _assign_evaluated(
     ]
     done: list[dict[str, object]] = []
     failed: list[dict[str, object]] = []
-    for row, result in zip(rows, evaluate(evaluations), strict=True):
-        profile, enrollment, number, moment = row[:4]
-        if isinstance(result, Failure):
-            step = places[number].node.step.id
-            failed.append(
-                {"p": profile, "e": enrollment, "m": moment, "s": step, "f": row[9], "v": row[10], "x": result.error}
-            )
-        else:
-            patch = _patch(places[number], result)
+    for row, values in zip(rows, evaluate(evaluations), strict=True):
+        profile, enrollment, number, moment, properties = row[:5]
+        place = places[number]
+        failed += [
+            {
+                "i": place_among,
+                "p": profile,
+                "e": enrollment,
+                "m": moment,
+                "s": place.node.step.id,
+                "f": row[9],
+                "v": row[10],
+                "x": value.error,
+            }
+            for place_among, value in enumerate(values)
+            if isinstance(value, Failure)
+        ]
+        patch = _patch(place, values, properties)
+        if patch is not None:
             done.append({"p": profile, "e": enrollment, "n": number, "m": moment, "patch": patch})
     if done:
         conn.execute(_SQL["assign"], {"rows": rows_json(done)})
@@ -221,44 +259,23 @@ def _assign_evaluated(
 
 def build_set(book: Rulebook) -> Statement | None:
     """Writes the properties that ``set`` steps assign, stamped with the moment of the step."""
-    weave = Weaver(book)
-    documents: list[str] = []
-    stamps: list[str] = []
-    numbers: list[int] = []
-    for place in book.places():
-        step = place.node.step
-        if not isinstance(step, SetProperties):
-            continue
-        numbers.append(place.number)
-        document = "p.properties"
-        for index, (path, _) in enumerate(step.assignments):
-            document = _deep(weave, document, path, f"(s.patch -> 'values' -> {index})")
-        keys = sorted({path[0] for path, _ in step.assignments})
-        pairs = ", ".join(f"{weave.literal(key, 'text')}, own.at" for key in keys)
-        documents.append(f"when {place.number} then {document}")
-        stamps.append(f"when {place.number} then jsonb_build_object({pairs})")
+    numbers = _places(book, SetProperties)
     if not numbers:
         return None
-    sql = f"""
+    sql = """
 update profile p
-set properties = t.properties, stamps = t.stamps, address = t.address
+set properties = p.properties || t.written, stamps = p.stamps || t.stamps,
+    address = case when t.patch ? 'address' then t.patch ->> 'address' else p.address end
 from (
-    select p.id, case s.place {" ".join(documents)} end as properties, p.stamps || case s.place {" ".join(stamps)} end as stamps,
-        case when s.patch ? 'address' then s.patch ->> 'address' else p.address end as address
+    select s.profile, s.patch, s.patch -> 'set' as written, (
+        select jsonb_object_agg(k.key, (extract(epoch from s.moment) * 1000000)::bigint)
+        from jsonb_object_keys(s.patch -> 'set') k (key)
+    ) as stamps
     from assignment s
-    join profile p on p.bucket = %(bucket)s and p.id = s.profile
-    cross join lateral (select (extract(epoch from s.moment) * 1000000)::bigint) as own (at)
-    where s.place = any({weave.literal(numbers, "bigint[]")})
+    where s.patch ? 'set'
 ) t
-where p.bucket = %(bucket)s and p.id = t.id"""
-    return Statement(sql, weave.params, frozenset(numbers))
-
-
-def _deep(weave: Weaver, base: str, path: tuple[str, ...], value: str) -> str:
-    """``base`` with ``value`` at ``path``; what is in the way and no object gives way to one."""
-    key = weave.literal(path[0], "text")
-    inner = value if len(path) == 1 else _deep(weave, f"(({base}) -> {key})", path[1:], value)
-    return f"(case when jsonb_typeof({base}) = 'object' then {base} else '{{}}'::jsonb end || jsonb_build_object({key}, {inner}))"
+where p.bucket = %(bucket)s and p.id = t.profile"""
+    return Statement(sql, {}, numbers)
 
 
 def build_track(book: Rulebook) -> Statement | None:
@@ -274,7 +291,7 @@ def build_track(book: Rulebook) -> Statement | None:
     sql = f"""
 insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, name, occurred_at, properties, context)
 select %(bucket)s, s.profile, s.moment, true, %(pass)s, md5(concat_ws('|', s.enrollment, s.place, e.visit))::uuid, %(workspace)s,
-    'event', 0, l.name, s.moment, s.patch -> 'values' -> 0, jsonb_build_object('flow', e.flow)
+    'event', 0, l.name, s.moment, s.patch -> 'track', jsonb_build_object('flow', e.flow)
 from assignment s
 join enrollment e on e.bucket = %(bucket)s and e.profile = s.profile and e.id = s.enrollment
 join (values {", ".join(rows)}) as l (place, name) on l.place = s.place"""

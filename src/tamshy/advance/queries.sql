@@ -16,9 +16,9 @@ from json_to_recordset(%(rows)s::json) as r (p uuid, e uuid, n bigint, m timesta
 -- name: note_failures
 -- A value whose template fails for this profile is not written; the step is left all the same, and the failure is recorded.
 insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, step, facts)
-select %(bucket)s, p, %(pass)s, 45, e, %(workspace)s, m, 'problem', f, v, e, 'render_error', 'not_changed', s,
+select %(bucket)s, p, %(pass)s, 45, md5(concat_ws('|', e, s, i))::uuid, %(workspace)s, m, 'problem', f, v, e, 'render_error', 'not_changed', s,
     jsonb_build_object('error', x)
-from json_to_recordset(%(rows)s::json) as r (p uuid, e uuid, m timestamptz, s text, f text, v integer, x text)
+from json_to_recordset(%(rows)s::json) as r (i integer, p uuid, e uuid, m timestamptz, s text, f text, v integer, x text)
 
 -- name: refresh_zones
 -- A zone that a step has set is lived in from then on.

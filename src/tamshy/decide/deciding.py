@@ -71,7 +71,7 @@ with x as materialized (
     end as reason
     from x
 ), timed as materialized (
-    select x.*, greatest(x.moment + interval '1 second',
+    select x.*, greatest(x.moment + interval '1 microsecond',
         case x.reason when 'quiet_hours' then {_quiet(book)} when 'frequency_cap' then {_over_cap(book)} end) as next
     from judged x
 ), settled as materialized (

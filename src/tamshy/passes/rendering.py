@@ -126,11 +126,11 @@ class LiquidValues:
             "locale": settings.locale,
         }
 
-    def __call__(self, evaluations: Sequence[Evaluation]) -> list[tuple[object, ...] | Failure]:
-        """Work out the values, each profile's alone."""
+    def __call__(self, evaluations: Sequence[Evaluation]) -> list[tuple[object, ...]]:
+        """Work out the values, each alone; one that fails is a `Failure`."""
         return [self._one(evaluation) for evaluation in evaluations]
 
-    def _one(self, evaluation: Evaluation) -> tuple[object, ...] | Failure:
+    def _one(self, evaluation: Evaluation) -> tuple[object, ...]:
         context = evaluation.context
         profile = context["profile"]
         own = profile.get("locale") if isinstance(profile, dict) else None
@@ -138,10 +138,14 @@ class LiquidValues:
         now = context["now"]
         manner = Manner(locale, self._settings.timezone, self._settings.currency, now.isoformat())  # type: ignore[attr-defined]
         scope = {**context, "now": manner.now, "shop": self._shop, "locale": locale}
-        try:
-            return tuple(_worked_out(value, scope, manner) for value in evaluation.values)
-        except RenderError as exc:
-            return Failure(str(exc))
+        return tuple(_value(value, scope, manner) for value in evaluation.values)
+
+
+def _value(value: object, scope: Mapping[str, object], manner: Manner) -> object:
+    try:
+        return _worked_out(value, scope, manner)
+    except RenderError as exc:
+        return Failure(str(exc))
 
 
 def _worked_out(value: object, scope: Mapping[str, object], manner: Manner) -> object:

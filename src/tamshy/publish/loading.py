@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tamshy.language.workspace import read_workspace
+from tamshy.language import read_workspace
 from tamshy.language.model import MessageKind
 from tamshy.language.program import program
 from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow

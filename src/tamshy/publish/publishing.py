@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tamshy.advance import arrive
-from tamshy.language.workspace import read_workspace
+from tamshy.language import kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight
 from tamshy.language.program import program
 from tamshy.publish.loading import load_rulebook
@@ -156,15 +156,14 @@ def _move_people(
 
 
 def _follow(conn: Connection, book: Rulebook, old_id: int, old: Flow, new_id: int, new: Flow, at: datetime) -> int:
-    from tamshy.language import step_mapping
-
     mapping = step_mapping(old, new)
+    kept = kept_steps(old, new)
     places = {node.step.id: node.index for node in program(new).nodes}
     rows: list[dict[str, object]] = []
     for node in program(old).nodes:
         to = mapping[node.step.id]
-        kept = to == node.step.id or (to is not None and node.step.id not in places)
-        rows.append({"step": node.index, "target": None if to is None else places[to], "same": kept})
+        row = {"step": node.index, "target": None if to is None else places[to], "same": node.step.id in kept}
+        rows.append(row)
     moved = 0
     for bucket in _buckets(conn, book, old.name):
         conn.execute(

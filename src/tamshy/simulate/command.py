@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from tamshy.ingest import calls_from_lines
-from tamshy.language.folders import read_folder
-from tamshy.language.workspace import read_workspace
+from tamshy.language import read_folder, read_workspace
 from tamshy.publish import Unpublishable
 from tamshy.render.children import RenderChild
 from tamshy.render.compile import compile_message
