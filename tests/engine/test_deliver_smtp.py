@@ -211,6 +211,26 @@ def test_an_answer_that_does_not_come_in_time_is_unknown_behind_the_end_and_defe
     gate.set()
 
 
+def test_closing_cuts_what_waits_for_an_answer() -> None:
+    waiting, gate, found = threading.Event(), threading.Event(), []
+
+    def script(command: str, line: str) -> str | None:  # noqa: ARG001
+        if command == "end":
+            waiting.set()
+            gate.wait(20)
+        return None
+
+    with scripted(script) as server:
+        sender = sender_to(server.port)
+        thread = threading.Thread(target=lambda: found.append(sender.hand_over(mail(), holds)))
+        thread.start()
+        assert waiting.wait(20)
+        sender.close()
+        thread.join(20)
+        gate.set()
+    assert [(v.outcome, v.reason) for v in found] == [(UNKNOWN, Reason.ANSWER_LOST)]
+
+
 def test_nobody_listening_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -571,6 +571,33 @@ def test_the_rate_limit_holds_in_every_second_and_is_used(db: Connection, clock:
     assert (starts[-1] - starts[0]).total_seconds() <= 150 / 40 / 0.95
 
 
+class Interrupted(Exception):
+    pass
+
+
+def test_a_process_that_ends_waits_for_what_is_under_way_but_not_for_ever(
+    db: Connection, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace(db)
+    sent_message(db, person(db, "aia"))
+    db.commit()
+    slow = Stalled()
+    stage = handing(slow, clock, "slow", options=Options(watch_s=0.02))
+
+    def interrupted(*_: object, **__: object) -> object:
+        raise Interrupted
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stage_module, "wait", interrupted)
+        with pytest.raises(Interrupted):
+            stage.run(db, [BUCKET], 10)
+    assert dict(stage.drain(db, patience_s=0.1).states) == {}
+    assert deliveries(db) == [("handing_over", None, 1)]
+    db.commit()
+    slow.go_on.set()
+    assert dict(stage.drain(db).states) == {"sent": 1}
+
+
 def test_a_process_that_is_to_stop_waits_for_no_rate_limit(db: Connection, clock: Clock) -> None:
     workspace(db)
     for at in range(5):

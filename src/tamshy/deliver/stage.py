@@ -124,9 +124,25 @@ class HandOver:
             self._await()
         return Result(outcomes.states, outcomes.lost, self._next_at())
 
-    def drain(self, conn: Connection) -> Result:
-        """Claim nothing more, and record what is under way as it comes in: the orderly end of a process."""
-        return self.run(conn, (), 0)
+    def drain(self, conn: Connection, patience_s: float = 20.0) -> Result:
+        """Claim nothing more, and record what is under way as it comes in: the orderly end of a process.
+
+        Args:
+            conn: a connection that is in no transaction.
+            patience_s: real seconds to wait without anything coming in. What is under way after it becomes uncertain
+                when its lease ends.
+        """
+        outcomes = Outcomes()
+        looks = max(1, round(patience_s / self.options.watch_s))
+        while self._flights and looks > 0:
+            under_way = len(self._flights)
+            self._await()
+            self._record(conn, outcomes)
+            self._extend(conn)
+            if len(self._flights) == under_way:
+                looks -= 1
+        self._record(conn, outcomes)
+        return Result(outcomes.states, outcomes.lost, self._next_at())
 
     def close(self) -> None:
         """Let go of threads and connections; messages still under way become uncertain when their lease ends."""

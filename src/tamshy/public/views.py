@@ -125,7 +125,8 @@ def _unsubscribe_page(words: Words, settings: Settings, found: Found, subject: S
         text=with_names(text, shop=settings.name, topic=titles.get(found.topic, found.topic)),
         shop=settings.name,
         shop_url=pages.web_address(settings.url) if done else None,
-        preferences_url=f"/prefs/{wired().signer.token(Purpose.PREFERENCES, subject)}",
+        # relative, so that the pages may lie below a path of the shop's own host
+        preferences_url=f"../prefs/{wired().signer.token(Purpose.PREFERENCES, subject)}",
     )
 
 

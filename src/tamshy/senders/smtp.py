@@ -11,7 +11,9 @@ import queue
 import smtplib
 import socket
 import ssl
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -66,6 +68,8 @@ class SmtpSender:
     helo: str
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     _kept: queue.LifoQueue[_Session] = field(default_factory=queue.LifoQueue, init=False)
+    _open: set[smtplib.SMTP] = field(default_factory=set, init=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def slots(self) -> int:
@@ -88,23 +92,31 @@ class SmtpSender:
                 return self._said(session, envelope, lease_holds)
             except _Stale:
                 # Nothing was handed over on it, so a fresh connection may begin anew.
-                session.link.close()
+                self._dropped(session.link)
         opened = self._opened()
         if isinstance(opened, Verdict):
             return opened
         try:
             return self._said(opened, envelope, lease_holds)
         except _Stale as exc:
-            opened.link.close()
+            self._dropped(opened.link)
             return lost(Command.MAIL, str(exc))
 
     def close(self) -> None:
-        """Say good-bye on every kept connection."""
+        """Say good-bye on every kept connection, and cut those on which something is still being said."""
         while (session := self._borrowed()) is not None:
             try:
                 session.link.quit()
             except (smtplib.SMTPException, OSError):
                 session.link.close()
+            self._forget(session.link)
+        with self._guard:
+            busy = list(self._open)
+        for link in busy:
+            # A thread that waits for a server wakes up with a lost link; closing alone would leave it waiting.
+            if link.sock is not None:
+                with suppress(OSError):
+                    link.sock.shutdown(socket.SHUT_RDWR)
 
     # -- connections -------------------------------------------------------------------------------------------------
 
@@ -117,7 +129,7 @@ class SmtpSender:
                 return None
             if time.monotonic() - session.idle_since <= self.settings.idle_s:
                 return session
-            session.link.close()
+            self._dropped(session.link)
 
     def _returned(self, session: _Session) -> None:
         session.used += 1
@@ -125,7 +137,7 @@ class SmtpSender:
         if session.used < self.settings.per_connection:
             self._kept.put(session)
         else:
-            session.link.close()
+            self._dropped(session.link)
 
     def _opened(self) -> _Session | Verdict:
         """Open a connection up to the point where a message can be said; or the verdict that it cannot."""
@@ -143,11 +155,15 @@ class SmtpSender:
             if wanted.user is not None and wanted.password is not None:
                 smtp.login(wanted.user, wanted.password)
         except smtplib.SMTPResponseException as exc:
-            _closed(smtp)
+            if smtp is not None:
+                smtp.close()
             return verdict(Command.CONNECT, exc.smtp_code, _text(exc.smtp_error))
         except (smtplib.SMTPException, OSError) as exc:
-            _closed(smtp)
+            if smtp is not None:
+                smtp.close()
             return lost(Command.CONNECT, f"{wanted.host}:{wanted.port}: {exc}")
+        with self._guard:
+            self._open.add(smtp)
         return _Session(smtp, smtp.has_extn("pipelining"), smtp.has_extn("size"))
 
     def _connected(self) -> smtplib.SMTP:
@@ -162,6 +178,14 @@ class SmtpSender:
             )
         return smtplib.SMTP(wanted.host, wanted.port, self.helo, wanted.connect_timeout_s)
 
+    def _dropped(self, link: smtplib.SMTP) -> None:
+        link.close()
+        self._forget(link)
+
+    def _forget(self, link: smtplib.SMTP) -> None:
+        with self._guard:
+            self._open.discard(link)
+
     # -- one message -------------------------------------------------------------------------------------------------
 
     def _said(self, session: _Session, envelope: _Envelope, lease_holds: Callable[[], bool]) -> Verdict:
@@ -173,21 +197,21 @@ class SmtpSender:
                 _timeout(link, self.settings.reply_timeout_s)
                 link.send(envelope.payload)
         except (smtplib.SMTPServerDisconnected, OSError) as exc:
-            link.close()
+            self._dropped(link)
             return lost(Command.DATA, str(exc))
         if refusal is not None:
             self._after_refusal(session, refusal)
             return refusal
         if not lease_holds():
             # Without the dot the server throws away what it has; another process owns this message now.
-            link.close()
+            self._dropped(link)
             return Verdict(Outcome.HELD, Reason.LEASE_LOST)
         try:
             _timeout(link, self.settings.end_timeout_s)
             link.send(b".\r\n")
             code, text = link.getreply()
         except (smtplib.SMTPException, OSError) as exc:
-            link.close()
+            self._dropped(link)
             return lost(Command.END, str(exc))
         if code in _OK:
             self._returned(session)
@@ -220,7 +244,7 @@ class SmtpSender:
                     link.send(line)
                 code, text = link.getreply()
             except (smtplib.SMTPServerDisconnected, OSError):
-                link.close()
+                self._dropped(link)
                 if refusal is None:
                     raise
                 break  # it said why before it went
@@ -229,7 +253,7 @@ class SmtpSender:
             elif code == _GO_ON:
                 # Told everything at once, it now waits for a message that must not be sent. RFC 2920 would end it with
                 # a dot; breaking off cannot leave an empty mail with anybody.
-                link.close()
+                self._dropped(link)
         return refusal
 
     def _first_answer(self, session: _Session, said: str) -> Verdict | None:
@@ -248,7 +272,7 @@ class SmtpSender:
     def _after_refusal(self, session: _Session, refusal: Verdict) -> None:
         """Begin anew on a connection whose message was refused; let go of it where the server is leaving."""
         if refusal.outcome in {Outcome.UNREACHABLE, Outcome.UNKNOWN} or refusal.reason is Reason.LINK_LOST:
-            session.link.close()
+            self._dropped(session.link)
             return
         try:
             code, _ = session.link.docmd("RSET")
@@ -257,7 +281,7 @@ class SmtpSender:
         if code in _OK:
             self._returned(session)
         else:
-            session.link.close()
+            self._dropped(session.link)
 
 
 def _refusal(command: Command, code: int, text: bytes) -> Verdict | None:
@@ -269,11 +293,6 @@ def _stuffed(payload: bytes) -> bytes:
     """Double the dots at the beginnings of lines, so that none of them ends the message."""
     payload = payload.replace(b"\r\n.", b"\r\n..")
     return payload if payload.endswith(b"\r\n") else payload + b"\r\n"
-
-
-def _closed(link: smtplib.SMTP | None) -> None:
-    if link is not None:
-        link.close()
 
 
 def _timeout(link: smtplib.SMTP, seconds: float) -> None:
