@@ -110,14 +110,16 @@ class _Writer:
         )
         return id_
 
-    def stand(self, user: str, flow: str, step: str, ago: timedelta, work_in: timedelta) -> None:
+    def stand(self, user: str, flow: str, step: str, ago: timedelta, work_in: timedelta | None) -> None:
         version, program = self.versions[flow]
         self.conn.execute(
             "insert into enrollment (bucket, profile, id, workspace, flow, version, key, trigger_event, active, step,"
             " visit, priority, held_out, entered_at, reached_at, due_at, work_at)"
             " values (%s, %s, %s, 1, %s, %s, '', %s, true, %s, 1, 0, false, %s, %s, %s, %s)",
             (*self.people[user], named(user, flow), flow, version, named(user, flow, "event"), program.node(step).index,
-             self.now - ago, self.now - ago, self.now + work_in, self.now + work_in),
+             self.now - ago, self.now - ago, self.now + (work_in or -ago),
+             # Whoever waits for a mail to be rendered has no moment of their own: the engine writes infinity.
+             "infinity" if work_in is None else self.now + work_in),
         )  # fmt: skip
 
     def mail(self, user: str, ago: timedelta, flow: str, message: str, subject: str, *, clicked: bool = False) -> None:
@@ -174,6 +176,7 @@ def _story(write: _Writer) -> None:
     write.stand("anna", "browse-reminder", "browse-reminder", 5 * hour, 10 * hour)
     write.journal("dewi", 4 * hour, "thank-you", "entered")
     write.stand("dewi", "thank-you", "wait-for-1", 4 * hour, 200 * hour)
+    write.stand("dewi", "browse-reminder", "browse-reminder", 4 * hour, None)
     order = write.event("dewi", 2 * minute, "Order Completed", order_id="Q-1", value=12900)
     write.journal("dewi", 9 * hour, "abandoned-cart", "entered")
     write.journal("dewi", 2 * minute, "abandoned-cart", "exited", "exit_on", facts={"event": str(order)})

@@ -69,7 +69,7 @@ def test_counts_say_what_was_decided(shop: Seeded) -> None:
     counts = {count["key"]: (count["value"], count["more"]) for count in state(Client())["counts"]}
     assert counts == {
         "people": (5, "known to the shop"),
-        "entered": (6, "4 inside now"),
+        "entered": (6, "5 inside now"),
         "sent": (2, "1 held back first"),
         "skipped": (1, "1 no consent"),
         "opened": (1, "50 % of sent"),
@@ -84,7 +84,7 @@ def test_each_flow_says_who_stands_where_and_what_each_step_has_sent(shop: Seede
     assert flows["abandoned-cart"]["standing"] == {"2": 1}
     assert flows["abandoned-cart"]["sent"] == {"cart-reminder": 1}
     assert flows["abandoned-cart"]["exits"] == {"exit_on": 1}
-    assert flows["browse-reminder"]["standing"] == {"1": 1}
+    assert flows["browse-reminder"]["standing"] == {"1": 2}
     assert flows["welcome"]["reasons"] == {"no_consent": 1}
     assert flows["welcome"]["clicked"] == 1
 
@@ -118,6 +118,16 @@ def test_a_person_s_story_is_told_in_their_own_zone(shop: Seeded) -> None:
     assert "browse-reminder held back until 20:20 their time: quiet hours." in text
     assert "Reminders and offers: yes" in text
     assert "News from the workshops: no" in text
+
+
+def test_somebody_whose_mail_is_just_being_rendered_goes_on_now(shop: Seeded) -> None:
+    assert (
+        "<b>Browse reminder</b>: sends browse-reminder, goes on now."
+        in Client().get(person(shop, "dewi")).content.decode()
+    )
+    rows = Client().get("/flows/browse-reminder/1").content.decode()
+    assert "2 here now" in rows
+    assert "<td>now</td>" in rows
 
 
 def test_a_mail_is_shown_in_a_frame_that_can_run_nothing_and_counts_nothing(shop: Seeded) -> None:

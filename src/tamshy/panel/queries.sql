@@ -29,8 +29,8 @@ where bucket between %(first)s and %(last)s and not held_out
 group by flow
 
 -- name: standing
--- Who is inside a flow and where, the newest first; `held` where a message waits for its moment.
-select e.bucket, e.id, e.flow, e.version, e.step, e.work_at
+-- Who is inside a flow and where, the newest first.
+select e.id, e.flow, e.version, e.step
 from enrollment e
 where e.bucket between %(first)s and %(last)s and e.active
 order by e.entered_at desc
@@ -123,8 +123,8 @@ where j.bucket = %(bucket)s and j.profile = %(profile)s
 order by j.at desc, j.pass desc, j.ord desc, j.id limit %(limit)s
 
 -- name: person_inside
--- Where one person stands, and when it goes on.
-select flow, version, step, entered_at, work_at from enrollment
+-- Where one person stands, and when it goes on; null: as soon as a mail is rendered.
+select flow, version, step, entered_at, nullif(work_at, 'infinity') from enrollment
 where bucket = %(bucket)s and profile = %(profile)s and active
 order by work_at, flow
 
@@ -141,8 +141,8 @@ where bucket between %(first)s and %(last)s and merged_into is null and address 
 order by created_at desc, id limit %(limit)s
 
 -- name: at_step
--- Who stands at one step, the next to move on first.
-select e.profile, p.properties, p.address, p.zone, e.entered_at, e.work_at
+-- Who stands at one step, the next to move on first; null: as soon as a mail is rendered.
+select e.profile, p.properties, p.address, p.zone, e.entered_at, nullif(e.work_at, 'infinity')
 from enrollment e
 join profile p on p.bucket = e.bucket and p.id = e.profile
 where e.bucket between %(first)s and %(last)s and e.active and e.flow = %(flow)s and e.version = %(version)s and e.step = %(step)s

@@ -139,7 +139,7 @@ def _drops(conn: Connection, shop: Shop) -> list[list[object]]:
     versions = {live.version for live in shop.flows}
     return [
         [enrollment.hex[:12], flow, step]
-        for _, enrollment, flow, version, step, _ in conn.execute(_SQL["standing"], {**shop.span, "limit": _DROPS})
+        for enrollment, flow, version, step in conn.execute(_SQL["standing"], {**shop.span, "limit": _DROPS})
         if version in versions
     ]
 
@@ -284,7 +284,7 @@ def at_step(conn: Connection, shop: Shop, live: LiveFlow, step: int, language: s
             "href": f"/people/{_bucket(shop, profile)}/{profile}",
             "who": words.person_name(properties, address, language),
             "since": words.day_and_time(entered, zone),
-            "until": words.day_and_time(until, zone),
+            "until": words.day_and_time(until, zone) if until else "now",
             "zone": zone,
         }
         for profile, properties, address, zone, entered, until in conn.execute(_SQL["at_step"], params)

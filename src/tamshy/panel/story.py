@@ -128,7 +128,7 @@ def _inside(conn: Connection, shop: Shop, params: Values, now: datetime, zone: s
                 "flow": shop.title(flow),
                 "since": words.day_and_time(entered, zone),
                 "where": box.told if box else f"step {step}",
-                "until": words.until_words(until, now, zone, language),
+                "until": words.until_words(until, now, zone, language) if until else "now",
             }
         )
     return found
