@@ -85,7 +85,7 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 		|| { echo "Tamshy needs Python 3.11 or newer; name one: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
 	@echo "installing Python packages into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --require-hashes --only-binary :all: --no-binary dkimpy -r requirements-dev.lock
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
