@@ -24,7 +24,7 @@ SHOP = WorkspaceRef(id=1, name="shop", buckets=64, zone="UTC", merge_on=frozense
 MET = ("40001", "40P01")
 
 
-TABLES = "workspace, profile, identifier, inbox, seen_message"
+TABLES = "workspace, profile, identifier, naming, inbox, seen_message"
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +169,58 @@ def test_rule_36_a_user_that_was_known_before_takes_a_shared_device_too(people: 
     assert people.whose()["e3"] == profile("user_id:u2")
 
 
+def test_rule_36_what_arrives_late_belongs_to_the_user_named_last_before_it_by_own_times(people: Shop) -> None:
+    def late(minute: float, name: str, **ids: Any) -> Call:  # noqa: ANN401
+        own = NOW + timedelta(minutes=minute)
+        return Call(CallKind.TRACK, own, NOW + timedelta(hours=1, minutes=minute), name=name, ord=100, **ids)
+
+    people.take(
+        at(0, anonymous_id="a1"),
+        at(2, user_id="u1", anonymous_id="a1"),
+        at(4, user_id="u2", anonymous_id="a1"),
+        at(6, user_id="u1", anonymous_id="a1"),
+    )
+    people.take(
+        late(1, "before any name", anonymous_id="a1"),
+        late(3, "after the first", anonymous_id="a1"),
+        late(4, "at the second", anonymous_id="a1"),
+        late(5, "after the second", anonymous_id="a1"),
+        late(7, "at the end", anonymous_id="a1"),
+    )
+    people.take(late(5.5, "", user_id="u3", anonymous_id="a1"), late(5.7, "after the late one", anonymous_id="a1"))
+    people.take(late(6.5, "after it was named again", anonymous_id="a1"))
+    first, second, third = profile("anonymous_id:a1"), profile("user_id:u2"), profile("user_id:u3")
+    whose = people.whose()
+    assert {name: whose[name] for name in whose if " " in name} == {
+        "before any name": first,
+        "after the first": first,
+        "at the second": second,
+        "after the second": second,
+        "at the end": first,
+        "after the late one": third,
+        "after it was named again": first,
+    }
+    assert people.holders()["user_id:u1"] == first
+
+
+def test_rule_36_a_user_that_was_merged_is_named_by_its_survivor(people: Shop) -> None:
+    people.take(
+        at(0, user_id="u1", anonymous_id="a1"),
+        at(1, user_id="old"),
+        at(2, user_id="u2", anonymous_id="a1"),
+        alias(3, "u2", "old"),
+        at(4, anonymous_id="a1"),
+    )
+    assert people.merges() == [("user_id:old", "user_id:u2")]
+    assert people.whose()["e4"] == profile("user_id:old")
+
+
+def test_rule_36_of_two_users_named_at_one_moment_the_one_taken_in_last_has_the_device(people: Shop) -> None:
+    both = [at(0, user_id=user, anonymous_id="a1") for user in ("u1", "u2")]
+    people.take(*both, at(1, anonymous_id="a1"))
+    assert people.whose()["e1"] == profile("user_id:u2")
+
+
 @pytest.mark.parametrize("kind", [CallKind.TRACK, CallKind.PAGE, CallKind.SCREEN, CallKind.GROUP, CallKind.IDENTIFY])
 def test_every_call_that_carries_both_ids_links_them(people: Shop, kind: CallKind) -> None:
     people.take(at(0, kind=kind, user_id="u1", anonymous_id="a1"))
@@ -192,13 +245,17 @@ def test_rule_30_the_profile_with_the_older_user_id_stays_not_the_older_profile(
     assert people.merges() == [("user_id:u1", "anonymous_id:a1")]
 
 
-def test_of_two_users_known_since_the_same_moment_the_one_that_the_alias_names_stays(people: Shop) -> None:
-    people.take(
-        at(0, "a", user_id="u1"),
-        Call(CallKind.TRACK, NOW, NOW, ord=1, name="b", user_id="u2"),
-        alias(2, "u1", "u2"),
-    )
-    assert people.merges() == [("user_id:u2", "user_id:u1")]
+def test_of_two_users_that_arrived_together_the_one_taken_in_first_is_the_older(shop: sqlkit.Connection) -> None:
+    people = Shop(shop, together=True)
+    one, other = at(0, "a", user_id="u1"), Call(CallKind.TRACK, NOW, NOW, ord=1, name="b", user_id="u2")
+    people.take(one, other, alias(2, "u1", "u2"))
+    assert people.merges() == [("user_id:u1", "user_id:u2")]
+
+
+def test_the_older_user_id_is_the_one_that_arrived_first_whatever_its_own_time(people: Shop) -> None:
+    late = at(1, user_id="late")
+    people.take(at(0, user_id="first"), replace(late, occurred_at=NOW - timedelta(days=1)), alias(2, "first", "late"))
+    assert people.merges() == [("user_id:first", "user_id:late")]
 
 
 def test_an_alias_of_a_visitor_gives_it_to_the_user(people: Shop) -> None:
@@ -216,8 +273,9 @@ def test_an_alias_of_a_visitor_to_a_new_user_names_the_visitor(people: Shop) -> 
 
 def test_an_alias_of_somebodys_device_makes_no_two_users_one(people: Shop) -> None:
     people.take(at(0, user_id="u1", anonymous_id="a1"), at(1, user_id="u2"), alias(2, "a1", "u2"))
+    people.take(at(3, anonymous_id="a1"))
     assert people.merges() == []
-    assert people.holders()["anonymous_id:a1"] == profile("user_id:u2")
+    assert people.whose()["e3"] == profile("user_id:u2")
 
 
 def test_an_alias_of_an_unknown_id_ties_it_for_later(people: Shop) -> None:
@@ -311,6 +369,6 @@ def test_a_deed_without_anybody_makes_nobody(people: Shop) -> None:
     assert rows == [(profile("user_id:u1"), deed)]
 
 
-def test_the_first_naming_is_kept_as_since(people: Shop) -> None:
-    people.take(at(3, user_id="u1"), at(1, user_id="u1"), at(5, user_id="u1"))
+def test_an_identifier_is_known_since_the_first_call_with_it_arrived(people: Shop) -> None:
+    people.take(at(3, user_id="u1"), at(4, user_id="u1"), at(5, user_id="u1"))
     assert people.conn.execute("select since from identifier").fetchall() == [(NOW + timedelta(minutes=3),)]

@@ -9,7 +9,7 @@ import pytest
 
 from tamshy.domain.call import Call, CallKind
 from tamshy.domain.ids import bucket_of, event_id, profile_id
-from tamshy.ingest import Stored, WorkspaceRef, store
+from tamshy.ingest import Stored, WorkspaceRef, prune, store
 
 if TYPE_CHECKING:
     from tamshy import sqlkit
@@ -44,7 +44,7 @@ def test_a_newcomer_leaves_a_profile_an_identifier_and_an_inbox_row(shop: sqlkit
         (bucket, profile, "user_id:u1", early, {"created_at": "2026-03-02T08:00:00Z"}, "Asia/Almaty", None)
     ]
     assert shop.execute("select kind, value, bucket, profile, since from identifier").fetchall() == [
-        ("user_id", "u1", bucket, profile, early)
+        ("user_id", "u1", bucket, profile, NOW)
     ]
     assert inbox(shop, "bucket, profile, moment, emitted, id, kind, origin, name, occurred_at, properties") == [
         (
@@ -178,3 +178,18 @@ def test_a_suppression_keeps_its_reason_beside_its_properties(shop: sqlkit.Conne
 def test_rows_of_one_arrival_keep_the_order_of_the_calls(shop: sqlkit.Connection) -> None:
     store(shop, SHOP, [call(name=f"e{n}", ord=n, anonymous_id="a1") for n in range(20)])
     assert [name for _, name, _, _ in inbox(shop)] == [f"e{n}" for n in range(20)]
+
+
+def test_rule_15_what_nothing_can_hit_any_more_is_pruned(shop: sqlkit.Connection) -> None:
+    def days(number: float) -> datetime:
+        return NOW + timedelta(days=number)
+
+    for number, user in ((0, "u1"), (1, "u2"), (2, "u1"), (40, "u2")):
+        at = days(number)
+        store(shop, SHOP, [call(user_id=user, anonymous_id="a1", key=f"s|{number}", occurred_at=at, received_at=at)])
+    assert prune(shop, days(32)) == 3
+    assert prune(shop, days(32)) == 0
+    left = shop.execute("select at, user_id from naming order by at").fetchall()
+    assert left == [(days(1), "u2"), (days(2), "u1"), (days(40), "u2")]
+    assert shop.execute("select count(*) from seen_message").fetchall() == [(2,)]
+    assert store(shop, SHOP, [call(key="s|2", received_at=days(32))]) == Stored(0, 1)

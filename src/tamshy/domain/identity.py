@@ -2,11 +2,17 @@
 
 Pure: it is told the identifiers that are known, decides call by call in their order, and keeps what came of it to be
 written down. Where it would have to know more about a profile it says so in `wanted`, and is asked again with that.
+
+A device belongs for good to the first profile seen with it. Which user was *named* with it, and when, is kept beside
+that: what comes from it without a user is the user's who was named last before, by own times (rule 36).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from bisect import insort
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tamshy.domain.address import valid_address
@@ -15,7 +21,6 @@ from tamshy.domain.ids import profile_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from datetime import datetime
     from uuid import UUID
 
     from tamshy.domain.call import Call
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 USER: Final = "user_id"
 ANONYMOUS: Final = "anonymous_id"
 EMAIL: Final = "email"
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Identifier(NamedTuple):
@@ -34,10 +40,21 @@ class Identifier(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Whose an identifier is, and since when (own time of the call that tied it)."""
+    """Whose an identifier is, and since when it is known: the arrival of the call that tied it.
+
+    `place` tells apart what was tied by calls that arrived together, the earlier first.
+    """
 
     profile: UUID
     since: datetime
+    place: int = 0
+
+
+class Naming(NamedTuple):
+    """A user was named with a device at this own time."""
+
+    at: datetime
+    user: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +107,22 @@ class Register:
         by_email: whether e-mail addresses tie profiles together (`identities.merge_on`).
         known: the identifiers looked up, as they were.
         complete: profiles of which `known` holds every identifier; others are asked for in `wanted` where it matters.
+        namings: by device, who was named with it, in order of own times: for each call without a user at least the
+            last naming before it; `known` holds those users.
     """
 
     workspace: str
     by_email: bool
     known: Mapping[Identifier, Holding]
     complete: Collection[UUID] = ()
+    namings: dict[str, list[Naming]] = field(default_factory=dict)
     newcomers: dict[UUID, Newcomer] = field(default_factory=dict)
     wanted: set[UUID] = field(default_factory=set)
     """Profiles whose identifiers must all be known before the outcome can be trusted."""
     contested: set[UUID] = field(default_factory=set)
     """Profiles known before that gained or lost an identifier: such decisions are taken one at a time."""
+    named: dict[tuple[str, datetime], str] = field(default_factory=dict)
+    """The namings to be written down: (device, own time) → user."""
     _holdings: dict[Identifier, Holding] = field(init=False)
     _members: dict[UUID, set[Identifier]] = field(init=False)
 
@@ -142,47 +164,57 @@ class Register:
         if call.user_id is not None:
             held = self._holdings.get(Identifier(USER, call.user_id))
         elif call.anonymous_id is not None:
-            held = self._holdings.get(Identifier(ANONYMOUS, call.anonymous_id))
+            held = self._owner(call.anonymous_id, call.occurred_at)
         return None if held is None else Placement(held.profile)
 
     def _named(self, call: Call, merges: list[Merge]) -> UUID | None:
         if call.user_id is not None:
-            return self._user(call.user_id, call.anonymous_id, call.occurred_at, merges)
+            return self._user(call.user_id, call.anonymous_id, call, merges)
         if call.anonymous_id is not None:
-            return self._held_or_new(Identifier(ANONYMOUS, call.anonymous_id), call.occurred_at)
+            held = self._owner(call.anonymous_id, call.occurred_at)
+            return (
+                held.profile if held is not None else self._held_or_new(Identifier(ANONYMOUS, call.anonymous_id), call)
+            )
         if call.kind is CallKind.IDENTIFY:
             address = valid_address(call.properties.get("email"))
-            return None if address is None else self._held_or_new(Identifier(EMAIL, address), call.occurred_at)
+            return None if address is None else self._held_or_new(Identifier(EMAIL, address), call)
         return None
 
-    def _user(self, user: str, device: str | None, own: datetime, merges: list[Merge]) -> UUID:
+    def _owner(self, device: str, at: datetime) -> Holding | None:
+        """Find whose a device is at a moment: the user's who was named last before, else the first profile's."""
+        for naming in reversed(self.namings.get(device, ())):
+            if naming.at <= at:
+                return self._holdings.get(Identifier(USER, naming.user))
+        return self._holdings.get(Identifier(ANONYMOUS, device))
+
+    def _user(self, user: str, device: str | None, call: Call, merges: list[Merge]) -> UUID:
         """Find the user's profile and tie the device to it; one that nobody was named with becomes the user's."""
         name = Identifier(USER, user)
-        held = self._holdings.get(name)
         if device is None:
-            return held.profile if held is not None else self._held_or_new(name, own)
+            return self._held_or_new(name, call)
+        self._name(device, call.occurred_at, user)
         at_device = Identifier(ANONYMOUS, device)
         before = self._holdings.get(at_device)
+        held = self._holdings.get(name)
         if before is None:
-            profile = held.profile if held is not None else self._held_or_new(name, own)
-            self._tie(at_device, profile, own)
+            profile = self._held_or_new(name, call)
+            self._tie(at_device, profile, call)
             return profile
         if held is not None and held.profile == before.profile:
             return held.profile
-        shared = self._has_user(before.profile)
+        # Two users at one device are two people (rule 36): only a visitor without a name becomes somebody's.
+        if self._has_user(before.profile):
+            return self._held_or_new(name, call)
         if held is None:
-            if not shared:
-                self._tie(name, before.profile, own)
-                return before.profile
-            profile = self._held_or_new(name, own)
-        else:
-            profile = held.profile
-        if shared:
-            # Two users at one device (rule 36): it goes over to the one named now; nobody is merged.
-            self._tie(at_device, profile, own)
-        else:
-            self._merge(profile, before.profile, merges)
-        return profile
+            self._tie(name, before.profile, call)
+            return before.profile
+        self._merge(held.profile, before.profile, merges)
+        return held.profile
+
+    def _name(self, device: str, at: datetime, user: str) -> None:
+        """Note who was named with a device; of two at one moment the one taken in last."""
+        insort(self.namings.setdefault(device, []), Naming(at, user), key=attrgetter("at"))
+        self.named[device, at] = user
 
     def _aliased(self, profile: UUID, call: Call, previous: str, merges: list[Merge]) -> UUID:
         """Tie the previous id: a user's makes two users one; a device's does what naming the user with it does."""
@@ -191,7 +223,7 @@ class Register:
             return self._join(profile, held.profile, merges)
         if call.user_id is None:
             return profile
-        return self._user(call.user_id, previous, call.occurred_at, merges)
+        return self._user(call.user_id, previous, call, merges)
 
     def _addressed(self, profile: UUID, call: Call, merges: list[Merge]) -> UUID:
         address = valid_address(call.properties.get("email"))
@@ -200,7 +232,7 @@ class Register:
         name = Identifier(EMAIL, address)
         held = self._holdings.get(name)
         if held is None:
-            self._tie(name, profile, call.occurred_at)
+            self._tie(name, profile, call)
             return profile
         return self._join(profile, held.profile, merges)
 
@@ -215,38 +247,40 @@ class Register:
         self._merge(survivor, loser, merges)
         return survivor
 
-    def _age(self, profile: UUID) -> tuple[bool, float]:
+    def _age(self, profile: UUID) -> tuple[bool, float, int]:
         names = self._members.get(profile, set())
-        users = [self._holdings[name].since for name in names if name.kind == USER]
-        since = users or [self._holdings[name].since for name in names]
-        return not users, min(since).timestamp() if since else 0.0
+        users = [name for name in names if name.kind == USER]
+        held = [self._holdings[name] for name in users or names]
+        since, place = min(((one.since, one.place) for one in held), default=(_NEVER, 0))
+        return not users, since.timestamp(), place
 
     def _merge(self, survivor: UUID, loser: UUID, merges: list[Merge]) -> None:
         self._need(loser)
         self._contest(survivor)
         self._contest(loser)
         for name in list(self._members.get(loser, ())):
-            self._tie(name, survivor, self._holdings[name].since)
+            self._members[loser].discard(name)
+            self._hold(name, replace(self._holdings[name], profile=survivor))
         merges.append(Merge(survivor, loser))
 
-    def _held_or_new(self, name: Identifier, own: datetime) -> UUID:
+    def _held_or_new(self, name: Identifier, call: Call) -> UUID:
         held = self._holdings.get(name)
         if held is not None:
             return held.profile
         die = f"{name.kind}:{name.value}"
         profile = profile_id(self.workspace, die)
-        self.newcomers.setdefault(profile, Newcomer(profile, die, own))
-        self._tie(name, profile, own)
+        self.newcomers.setdefault(profile, Newcomer(profile, die, call.occurred_at))
+        self._tie(name, profile, call)
         return profile
 
-    def _tie(self, name: Identifier, profile: UUID, since: datetime) -> None:
-        before = self._holdings.get(name)
-        if before is not None:
-            self._contest(before.profile)
-            self._members[before.profile].discard(name)
+    def _tie(self, name: Identifier, profile: UUID, call: Call) -> None:
+        """Give a profile an identifier that nobody had."""
         self._contest(profile)
-        self._holdings[name] = Holding(profile, since)
-        self._members.setdefault(profile, set()).add(name)
+        self._hold(name, Holding(profile, call.received_at, len(self._holdings)))
+
+    def _hold(self, name: Identifier, holding: Holding) -> None:
+        self._holdings[name] = holding
+        self._members.setdefault(holding.profile, set()).add(name)
 
     def _has_user(self, profile: UUID) -> bool:
         if any(name.kind == USER for name in self._members.get(profile, ())):

@@ -1,7 +1,8 @@
 """Takes raw calls in every accepted dialect, validates, de-duplicates, and stores them durably.
 
 Reads the bytes of a request, or the lines of a history, and the identifiers known so far. Leaves `seen_message`,
-`identifier`, `profile` (newcomers) and `inbox` rows; nothing else is written here, and nothing decided about flows.
+`identifier`, `naming`, `profile` (newcomers) and `inbox` rows; nothing else is written here, and nothing is decided
+about flows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from tamshy.ingest.moments import moment
 from tamshy.ingest.poison import cleaned
 from tamshy.ingest.reading import Reading, read_calls
 from tamshy.ingest.refusal import BodyReason, BodyRefused, Refusal, RefusalReason, Refused
-from tamshy.ingest.store import Contended, Stored, store
+from tamshy.ingest.store import Contended, Stored, prune, store
 from tamshy.ingest.workspace import WorkspaceRef
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "cleaned",
     "moment",
     "parse_body",
+    "prune",
     "read_calls",
     "store",
 ]

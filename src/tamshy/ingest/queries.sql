@@ -20,6 +20,52 @@ cross join lateral (
     offset 0
 ) as i;
 
+-- name: namings
+-- For devices at moments: who was named with them last before, by own times.
+select distinct k.device, n.at, n.user_id
+from json_to_recordset(%(devices)s::json) as k (device text, at timestamptz)
+cross join lateral (
+    select n.at, n.user_id
+    from naming as n
+    where n.workspace = %(workspace)s and n.device = k.device and n.at <= k.at
+    order by n.at desc
+    limit 1
+) as n
+order by n.at;
+
+-- name: name_devices
+-- Writes down who was named with a device; of two at one moment the one taken in last.
+insert into naming as n (workspace, device, at, user_id)
+select %(workspace)s, r.device, r.at, r.user_id
+from json_to_recordset(%(rows)s::json) as r (device text, at timestamptz, user_id text)
+order by r.device, r.at
+on conflict (workspace, device, at) do update set user_id = excluded.user_id
+where n.user_id <> excluded.user_id;
+
+-- name: forget_messages
+-- Drops message ids that no repetition can hit any more (rule 15), some at a time.
+delete from seen_message as s
+where (s.workspace, s.digest) in (
+    select o.workspace, o.digest from seen_message as o where o.seen_at < %(before)s limit %(limit)s
+);
+
+-- name: forget_namings
+-- Drops namings that are older than anything still to arrive, but for each device's last one before then, some at a time.
+delete from naming as n
+where (n.workspace, n.device, n.at) in (
+    select o.workspace, o.device, o.at
+    from naming as o
+    where
+        o.at < %(before)s
+        and exists (
+            select from naming as later
+            where
+                later.workspace = o.workspace and later.device = o.device and later.at > o.at
+                and later.at < %(before)s
+        )
+    limit %(limit)s
+);
+
 -- name: families
 -- All identifiers of the given profiles.
 select i.kind, i.value, i.profile, i.since

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from tamshy import sqlkit
-from tamshy.domain.identity import Holding, Identifier, Register, mentioned
+from tamshy.domain.identity import USER, Holding, Identifier, Naming, Register, mentioned
 from tamshy.domain.ids import named
 from tamshy.ingest.row import rows_of
 
@@ -87,6 +87,16 @@ def store(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call
     return Stored(len(accepted), len(calls) - len(accepted))
 
 
+def prune(conn: sqlkit.Connection, now: datetime, limit: int = 10_000) -> int:
+    """Drop what no call can hit any more: message ids and namings of devices over 30 days old; the caller commits.
+
+    Returns:
+        How many rows went, at most twice `limit`; call again while it is not 0.
+    """
+    given = {"before": now - _REPEAT_WITHIN, "limit": limit}
+    return sum(conn.execute(_Q[name], given).rowcount for name in ("forget_messages", "forget_namings"))
+
+
 def _accept(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> list[_Accepted]:
     """Leave out what was accepted before, here or in an earlier batch."""
     candidates = _once_each(calls)
@@ -146,14 +156,17 @@ def _made_id(call: Call) -> UUID:
 
 def _resolve(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> list[Placement | None]:
     """Tie calls to profiles and write down what that changes."""
+    namings = _namings(conn, workspace, calls)
     names = {name for call in calls for name in mentioned(call, by_email=workspace.by_email)}
+    names |= {Identifier(USER, naming.user) for found in namings.values() for naming in found}
     asked = [{"kind": name.kind, "value": name.value} for name in names]
     held: set[UUID] = set()
     for _ in range(_TRIES):
         known = _holdings(_run(conn, "holders", workspace, names=asked))
         if held:
             known |= _holdings(_run(conn, "families", workspace, profiles=_profiles(workspace, held)))
-        register = Register(workspace.name, workspace.by_email, known, held)
+        before = {device: list(found) for device, found in namings.items()}
+        register = Register(workspace.name, workspace.by_email, known, held, before)
         placements = [register.place(call) for call in calls]
         uncertain = (register.wanted | register.contested) - held
         if uncertain:
@@ -165,8 +178,27 @@ def _resolve(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[C
             _write(conn, workspace, register)
         except _Outdated:
             continue
+        if register.named:
+            rows = [{"device": device, "at": at, "user_id": user} for (device, at), user in register.named.items()]
+            _run(conn, "name_devices", workspace, rows=rows)
         return placements
     raise Contended("the same people are being changed by others at this moment; try again in a second")
+
+
+def _namings(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> dict[str, list[Naming]]:
+    """Look up who was named before with the devices of calls that name no user."""
+    asked = {
+        (call.anonymous_id, call.occurred_at)
+        for call in calls
+        if call.user_id is None and call.anonymous_id is not None
+    }
+    if not asked:
+        return {}
+    found: dict[str, list[Naming]] = {}
+    devices = [{"device": device, "at": at} for device, at in asked]
+    for device, at, user in _run(conn, "namings", workspace, devices=devices):
+        found.setdefault(device, []).append(Naming(at, user))
+    return found
 
 
 def _write(conn: sqlkit.Connection, workspace: WorkspaceRef, register: Register) -> None:

@@ -35,6 +35,7 @@ WORKSPACE: Final = "simulation"
 PEOPLE: Final = (
     "profile",
     "identifier",
+    "naming",
     "consent",
     "suppression",
     "seen_message",

@@ -73,6 +73,7 @@ def web(options: argparse.Namespace) -> int:
     from granian import Granian  # noqa: PLC0415 - no other command pays for it
     from granian.constants import Interfaces  # noqa: PLC0415
     from granian.http import HTTP1Settings  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
 
     _needs_database(configured(options), "web")
     parts(configured(options))
@@ -92,7 +93,7 @@ def web(options: argparse.Namespace) -> int:
         respawn_failed_workers=True,
         workers_kill_timeout=25,
         log_access=False,
-        log_level="warning",  # type: ignore[arg-type]  # the constant's own text
+        log_level=LogLevels.error,
     ).serve()
     return _DONE
 
