@@ -103,6 +103,8 @@ def test_the_demo_lives_ends_at_ctrl_c_and_goes_on(here: Path, port: int) -> Non
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     with socket.socket() as probe:
+        # As servers bind: addresses of connections just closed do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
     # A second start goes on with the same people, mails and clock.
     with demo(here, port) as process:

@@ -118,6 +118,7 @@ _TASTE: Final = (30, 18, 9, 20, 14, 9)
 
 _CHEAP: Final = 20000
 """Below this price people take two of a thing, in tenge."""
+_CONSENTS: Final = (("offers", 0.85), ("news", 0.8))
 _BUSY: Final = ((8, 0.06), (17, 0.55), (23, 1.0), (24, 0.4))
 """Until which hour of the day, and how likely somebody is out shopping."""
 
@@ -140,7 +141,7 @@ def visit(who: Shopper, hands: Hands, dice: Random, *, first: bool = False) -> I
     hands.page(who, "Home", "/")
     yield dice.uniform(10, 60)
     if first or (not who.signed_up and _by_chance(dice, 0.25)):
-        yield from sign_up(who, hands, dice)
+        yield from sign_up(who, hands, dice, to_all=first)
     favourite = _pick(dice)
     for seen in range(dice.choice((1, 2, 2, 3, 4))):
         # Who likes a thing comes back to it between looks at others.
@@ -156,9 +157,9 @@ def visit(who: Shopper, hands: Hands, dice: Random, *, first: bool = False) -> I
             yield from buy(who, hands, dice)
 
 
-def sign_up(who: Shopper, hands: Hands, dice: Random) -> Iterator[float]:
-    """Give name, address and consent; now and then no consent at all."""
-    topics = [topic for topic, likely in (("offers", 0.85), ("news", 0.8)) if dice.random() < likely]
+def sign_up(who: Shopper, hands: Hands, dice: Random, *, to_all: bool = False) -> Iterator[float]:
+    """Give name, address and consent `to_all` topics or to some; now and then to none."""
+    topics = [topic for topic, likely in _CONSENTS if to_all or _by_chance(dice, likely)]
     traits: dict[str, object] = {"email": who.email, "locale": who.locale, "timezone": who.zone, "city": who.city}
     if who.first_name:
         traits["first_name"] = who.first_name
