@@ -86,7 +86,7 @@ with x as materialized (
         message_version, kind, topic, trigger_event, state, reason, address, due_at, decided_at, facts)
     select %(bucket)s, profile, message_id, %(workspace)s, enrollment, flow, version, step, step_id, visit, message,
         message_version, case when marketing then 'marketing' else 'transactional' end, topic, trigger_event, outcome, reason,
-        address, due_at, moment, jsonb_build_object('due', due_at, 'until', until)
+        address, due_at, moment, jsonb_build_object('due', due_at, 'until', until, 'expires_at', deadline)
     from settled where outcome <> 'postponed'
 ), waits as (
     update enrollment e

@@ -48,8 +48,12 @@ class MakeLinks(Protocol):
 class Press:
     """Renders what a pass has accepted, with each published version read once."""
 
-    def __init__(self, renderer: Renderer, links: MakeLinks) -> None:
-        """Keep the renderer and what signs links; nothing is read before it is needed."""
+    def __init__(self, renderer: Renderer, links: MakeLinks, *, brief: bool = False) -> None:
+        """Keep the renderer and what signs links; nothing is read before it is needed.
+
+        ``brief``: mails are rendered whole, but only their locale and subject are kept.
+        """
+        self._brief = brief
         self._renderer = renderer
         self._links = links
         self._compiled: dict[int, Compiled] = {}
@@ -87,6 +91,7 @@ class Press:
             unsubscribe_url=links.unsubscribe_url,
             preferences_url=links.preferences_url,
             view_url=links.view_url,
+            brief=self._brief,
         )
 
     def _result(self, row: tuple[object, ...], outcome: Outcome) -> Rendered:

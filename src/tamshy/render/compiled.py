@@ -60,6 +60,7 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
         vars: the enrollment's variables, or JSON text.
         base: address of what recipients touch, without a slash at the end; with ``token`` empty, links stay untracked.
         token: the message's signed token.
+        brief: render all of it, but give back locale and subject alone (a simulation keeps no mails).
     """
 
     id: str
@@ -75,6 +76,7 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
     unsubscribe_url: str = ""
     preferences_url: str = ""
     view_url: str = ""
+    brief: bool = False
 
 
 class Rendered(msgspec.Struct, kw_only=True, frozen=True):

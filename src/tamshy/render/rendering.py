@@ -110,6 +110,8 @@ class Letter:
         html = self._finished(html, body, job, given)
         plain = self._with_footer(plain, body, job, given)
         _weigh(subject, preheader, html, plain, *tracking.links)
+        if job.brief:
+            return Rendered(locale=body.locale, subject=subject, preheader="", html="", plain="", links=[])
         return Rendered(
             locale=body.locale, subject=subject, preheader=preheader, html=html, plain=plain, links=tracking.links
         )

@@ -129,7 +129,7 @@ def play(
     conn.commit()
     last = load(conn, scene.book, history)
     horizon = until if until is not None else (last + _LONGEST if last is not None else _FOREVER)
-    return work(scene.book, horizon, [(conn, scene.press), *((hand.conn, Press(hand.renderer, _no_links)) for hand in hands)], progress)
+    return work(scene.book, horizon, [(conn, scene.press), *((hand.conn, Press(hand.renderer, _no_links, brief=True)) for hand in hands)], progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def set_scene(
     if flows is not None:
         book = replace(book, flows=tuple(running for running in book.flows if running.name in flows), name=WORKSPACE)
     conn.commit()
-    return Scene(conn, book, Press(renderer, _no_links))
+    return Scene(conn, book, Press(renderer, _no_links, brief=True))
 
 
 def zones_of(book: Rulebook, history: History) -> list[str] | None:
