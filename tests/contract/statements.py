@@ -1,0 +1,165 @@
+"""Every statement of the product, where it stands: named in `*.sql`, woven of rulebooks, small ones in Python."""
+
+from __future__ import annotations
+
+import ast
+import atexit
+import importlib
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.oracle.shop import write_workspace
+
+from tamshy.language import read_folder, read_workspace
+from tamshy.language.model import MessageKind
+from tamshy.language.program import program
+from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow
+from tamshy.sqlkit.named import named_queries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tamshy.rulebook import Statement
+
+ROOT: Final = Path(__file__).parents[2]
+PACKAGE: Final = ROOT / "src/tamshy"
+SCHEMA: Final = PACKAGE / "schema/sql"
+
+EDGE: Final = frozenset({"site", "api", "panel", "public", "accounts", "senders"})
+"""The packages that may read a clock; all others are the engine."""
+
+STAGES: Final = ("trigger", "enroll", "advance", "decide")
+"""The packages that compile statements of a rulebook."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A statement with its package (`passes`), its name, its text and the values it is compiled with."""
+
+    package: str
+    name: str
+    sql: str
+    params: dict[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Tell where it stands."""
+        return f"{self.package}: {self.name}"
+
+    @property
+    def plain(self) -> str:
+        """The text without comments."""
+        return without_comments(self.sql)
+
+
+def without_comments(sql: str) -> str:
+    """Take `--` comments out."""
+    return re.sub(r"--[^\n]*", "", sql)
+
+
+@cache
+def named() -> tuple[Said, ...]:
+    """Every named query of every package."""
+    found = []
+    for file in sorted(PACKAGE.rglob("*.sql")):
+        if file.parent == SCHEMA:
+            continue
+        folder = file.parent.relative_to(PACKAGE)
+        dotted = ".".join(("tamshy", *folder.parts))
+        found += [Said(folder.parts[0], f"{file.stem}.{q.name}", q.sql) for q in named_queries(dotted, file.name)]
+    return tuple(found)
+
+
+@cache
+def compiled() -> tuple[Said, ...]:
+    """What the stages weave of the example's rulebook and of the oracle's, which holds every form."""
+    found = []
+    for origin, book in (("shop", rulebook(ROOT / "examples/shop")), ("oracle", rulebook(oracle_folder()))):
+        for build in builders():
+            statement = build(book)
+            if statement is not None:
+                _, package, module = build.__module__.split(".")
+                name = f"{module}.{build.__name__} of {origin}"
+                found.append(Said(package, name, statement.sql, dict(statement.params)))
+    return tuple(found)
+
+
+@cache
+def builders() -> tuple[Callable[[Rulebook], Statement | None], ...]:
+    """Every function of a stage that compiles a statement of a rulebook, known by what it gives."""
+    found: list[Callable[[Rulebook], Statement | None]] = []
+    for stage in STAGES:
+        for file in sorted((PACKAGE / stage).glob("*.py")):
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            module = importlib.import_module(f"tamshy.{stage}.{file.stem}")
+            found += [
+                getattr(module, node.name)
+                for node in tree.body
+                if isinstance(node, ast.FunctionDef)
+                and node.returns
+                and ast.unparse(node.returns) == "Statement | None"
+            ]
+    return tuple(found)
+
+
+@cache
+def oracle_folder() -> Path:
+    """Write the oracle's workspace to a folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_workspace(folder)
+    return folder
+
+
+def rulebook(folder: Path) -> Rulebook:
+    """Number a folder as publishing would, without a database."""
+    workspace, problems = read_workspace(read_folder(folder))
+    assert problems == []
+    flows = tuple(
+        RunningFlow(version, flow, program(flow), live=True)
+        for version, flow in enumerate((workspace.flows[name] for name in sorted(workspace.flows)), start=1)
+    )
+    messages = {
+        name: PublishedMessage(number, name, message.kind is MessageKind.MARKETING, message.topic or "news")
+        for number, (name, message) in enumerate(sorted(workspace.messages.items()), start=1)
+    }
+    return Rulebook(1, "default", 0, 64, workspace.settings, flows, messages)
+
+
+@cache
+def written() -> tuple[Said, ...]:
+    """Every text of a Python module that is (or begins, or goes on) a statement; `{}` stands for what is put in."""
+    found = []
+    for module in sorted(PACKAGE.rglob("*.py")):
+        package = module.relative_to(PACKAGE).parts[0]
+        for number, text in texts(ast.parse(module.read_text(encoding="utf-8"))):
+            if _STATEMENT.search(text):
+                found.append(Said(package, f"{module.name}:{number}", text))
+    return tuple(found)
+
+
+_STATEMENT: Final = re.compile(
+    r"\b(select\b.+\bfrom|insert into|delete from|update \w+|truncate|create |alter |analyze)\b", re.DOTALL
+)
+
+
+def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every text constant of a module that is no docstring, with its line; of an f-string its fixed parts."""
+    inside = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = [str(v.value) if isinstance(v, ast.Constant) else "{}" for v in node.values]
+            inside.update(id(value) for value in node.values)
+            yield node.lineno, "".join(parts)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
+            yield node.lineno, node.value
