@@ -33,6 +33,7 @@ SCHEMA: Final = PACKAGE / "schema/sql"
 EDGE: Final = frozenset({"site", "api", "panel", "public", "accounts", "senders"})
 """The packages that may read a clock; all others are the engine."""
 
+_COMPILES: Final = "Statement | None"
 STAGES: Final = ("trigger", "enroll", "advance", "decide")
 """The packages that compile statements of a rulebook."""
 

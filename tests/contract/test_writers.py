@@ -1,0 +1,122 @@
+"""Every table has its declared writers and no others: who may insert, update and delete, by package."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from tests.contract.statements import SCHEMA, compiled, named, without_comments, written
+
+from tamshy.passes.merging import MOVED
+from tamshy.simulate.playing import PEOPLE
+
+WRITERS: dict[str, dict[str, str]] = {
+    # definitions
+    "workspace": {"publish": "insert"},
+    "definition": {"publish": "insert update delete"},
+    "publication": {"publish": "insert"},
+    "flow": {"publish": "insert update"},
+    "flow_version": {"publish": "insert"},
+    "message_version": {"publish": "insert"},
+    "api_key": {"accounts": "insert update"},
+    "zone_span": {"sqlkit": "insert update delete"},
+    # people: ingest makes them, identify and steps change them
+    "profile": {"ingest": "insert", "identify": "update", "advance": "update"},
+    "identifier": {"ingest": "insert update"},
+    "naming": {"ingest": "insert update delete"},
+    "consent": {"identify": "insert", "advance": "insert"},
+    "suppression": {"identify": "insert"},
+    # what happened
+    "seen_message": {"ingest": "insert update delete", "track": "insert"},
+    "inbox": {
+        "ingest": "insert",
+        "track": "insert delete",
+        "deliver": "insert",
+        "advance": "insert",
+        "decide": "insert",
+        "passes": "update delete",
+    },
+    "event": {"passes": "insert"},
+    # passage
+    "enrollment": {"enroll": "insert update", "advance": "update", "decide": "update"},
+    "entry": {"enroll": "insert"},
+    "conversion": {"enroll": "insert"},
+    "message": {"decide": "insert update"},
+    "content": {"decide": "insert"},
+    "delivery": {"decide": "insert", "deliver": "update", "enroll": "update"},
+    "engagement": {"track": "insert update"},
+    "journal": dict.fromkeys(("advance", "decide", "enroll", "identify"), "insert"),
+    "lease": {"publish": "insert", "worker": "update", "passes": "update"},
+    "worker": {"worker": "insert update delete"},
+}
+"""Table -> package -> what it may do there. Merging (below) and simulations stand beside this."""
+
+MERGING = {
+    "profile": "update",
+    "enrollment": "update",
+    "delivery": "update",
+    "journal": "insert",
+    "inbox": "update delete",
+    "lease": "update",
+}
+"""What merging (`passes/merging.*`) changes by name, beside the rows that it moves from one profile to the other."""
+
+_WRITES = re.compile(
+    r"\b(insert into|delete from|truncate|(?<!for )(?<!key )(?<!do )update)\s+(?:only )?([\w{}]+)", re.IGNORECASE
+)
+_VERBS = {"insert into": "insert", "delete from": "delete", "update": "update", "truncate": "truncate"}
+_UPSERT = re.compile(r"insert into (\w+)(?:(?!insert into).)*?\bdo update\b", re.IGNORECASE | re.DOTALL)
+
+
+def tables() -> set[str]:
+    texts = "".join(without_comments(file.read_text(encoding="utf-8")) for file in SCHEMA.glob("*.sql"))
+    return set(re.findall(r"create table (\w+)", texts))
+
+
+def found() -> dict[str, dict[str, set[str]]]:
+    """Table -> package -> verbs, of every statement of the product but those of merging."""
+    writes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for said in [*named(), *compiled(), *written()]:
+        if said.name.startswith("merging."):
+            continue
+        for verb, table in _WRITES.findall(said.plain):
+            writes[table][said.package].add(_VERBS[verb.lower()])
+        for table in _UPSERT.findall(said.plain):
+            writes[table][said.package].add("update")
+    return writes
+
+
+def test_every_table_has_its_declared_writers_and_no_others() -> None:
+    all_tables = tables()
+    real = {
+        table: {package: " ".join(sorted(verbs)) for package, verbs in packages.items()}
+        for table, packages in found().items()
+        if table in all_tables
+    }
+    declared = {
+        table: {package: " ".join(sorted(verbs.split())) for package, verbs in packages.items()}
+        for table, packages in WRITERS.items()
+    }
+    assert real == declared
+
+
+def test_every_table_is_declared() -> None:
+    assert tables() == WRITERS.keys()
+
+
+def test_merging_changes_what_it_says_and_moves_what_it_names() -> None:
+    real: dict[str, set[str]] = defaultdict(set)
+    for said in [*named(), *written()]:
+        if said.name.startswith("merging."):
+            for verb, table in _WRITES.findall(said.plain):
+                if table in tables():
+                    real[table].add(_VERBS[verb.lower()])
+    assert real == {table: set(verbs.split()) for table, verbs in MERGING.items()}
+    assert set(MOVED) <= tables()
+
+
+def test_what_is_written_by_a_name_put_in_is_told_apart() -> None:
+    """Statements whose table is put in: merging's moves, a stage that is emptied, and sqlkit's own books."""
+    loose = {package for table, packages in found().items() if "{" in table for package in packages}
+    assert loose == {"simulate", "sqlkit"}
+    assert set(PEOPLE) <= tables()
