@@ -33,6 +33,7 @@ class Links:
 
     base: str = ""
     token: str = ""
+    open_url: str = ""
     unsubscribe_url: str = ""
     preferences_url: str = ""
     view_url: str = ""
@@ -88,6 +89,7 @@ class Press:
             vars=str(vars_),
             base=links.base,
             token=links.token,
+            open_url=links.open_url,
             unsubscribe_url=links.unsubscribe_url,
             preferences_url=links.preferences_url,
             view_url=links.view_url,

@@ -59,7 +59,8 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
         event: the trigger's properties with ``occurred_at`` and ``context``, or JSON text.
         vars: the enrollment's variables, or JSON text.
         base: address of what recipients touch, without a slash at the end; with ``token`` empty, links stay untracked.
-        token: the message's signed token.
+        token: the message's signed token for clicks.
+        open_url: the signed address of the pixel; empty: none.
         brief: render all of it, but give back locale and subject alone (a simulation keeps no mails).
     """
 
@@ -73,6 +74,7 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
     vars: dict[str, object] | str = {}
     base: str = ""
     token: str = ""
+    open_url: str = ""
     unsubscribe_url: str = ""
     preferences_url: str = ""
     view_url: str = ""

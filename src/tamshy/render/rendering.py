@@ -152,8 +152,8 @@ class Letter:
         end = ""
         if self._marketing and job.unsubscribe_url and str(escape(job.unsubscribe_url)) not in html:
             end = _run(body, "footer", body.footer_html, given)
-        if job.token:
-            address = escape(f"{job.base}/o/{job.token}.gif")
+        if job.open_url:
+            address = escape(job.open_url)
             look = "display:block;width:1px;height:1px;border:0"
             end += f'<img src="{address}" width="1" height="1" alt="" style="{look}">'
         before, tag, after = html.rpartition("</body>")

@@ -124,6 +124,7 @@ class Linking:
         return Links(
             base=given.base_url,
             token=given.signer.token(Purpose.CLICK, subject),
+            open_url=made.open_url,
             unsubscribe_url=made.unsubscribe_url,
             preferences_url=made.preferences_url,
             view_url=made.view_url,

@@ -67,6 +67,7 @@ def job(**given: object) -> Job:
         "now": NOW,
         "base": "https://mail.example",
         "token": "TOKEN",
+        "open_url": "https://mail.example/o/TOKEN.gif",
         "unsubscribe_url": "https://mail.example/u/TOKEN",
         "preferences_url": "https://mail.example/prefs/TOKEN",
         "view_url": "https://mail.example/m/TOKEN",

@@ -160,7 +160,7 @@ def test_all_problems_come_at_once() -> None:
 
 def test_without_a_token_links_stay_as_they_are(render: Render) -> None:
     text = _link("https://qumyra.example/a") + _link("{{ profile.u }}")
-    mail = render(text, job=job(profile={"u": "https://x.example/"}, token=""))
+    mail = render(text, job=job(profile={"u": "https://x.example/"}, token="", open_url=""))
     assert mail.links == []
     assert 'href="https://qumyra.example/a"' in mail.html
     assert 'href="https://x.example/"' in mail.html
