@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +45,9 @@ def serve(options: argparse.Namespace) -> int:
             from tamshy.site.commands.folders import publish_folder  # noqa: PLC0415 - only where a folder is given
 
             publish_folder(dsn, options.workspace, Path(options.dir), given.clock.now())
+        remark(f"Tamshy answers at {configuration.base_url}/ as soon as it is up; Ctrl-C ends it")
+        if not _is_here(options.host):
+            remark("the page at / has no sign-in: let only those reach it who may see every shopper")
         run_processes(configuration, dsn, options.host, options.port, options.workers, stop)
     return _DONE
 
@@ -137,6 +141,14 @@ def _tell_keys(founded: Founded, configuration: Configuration) -> None:
 def _needs_database(configuration: Configuration, command: str) -> None:
     if not configuration.database_url:
         raise WrongUse(f"`tamshy {command}` needs DATABASE_URL; `tamshy serve` brings a database of its own")
+
+
+def _is_here(host: str) -> bool:
+    """Tell whether only this machine reaches what listens on `host`."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _reachable(host: str) -> str:
