@@ -12,8 +12,9 @@ from tamshy.sqlkit import connect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tamshy.sqlkit import Connection
     from tests.conftest import Databases
+
+    from tamshy.sqlkit import Connection
 
 KEPT = ("schema_version", "zone_span")
 

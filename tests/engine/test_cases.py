@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.oracle.table import Case, differences, load
 
 from tamshy.ingest import calls_from_lines
 from tamshy.language import read_folder, read_workspace
+from tamshy.render.children import InProcess
 from tamshy.render.compile import compile_message
 from tamshy.simulate import journal_lines, play
-from tamshy.render.children import InProcess
-from tests.oracle.table import Case, differences, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,4 +49,4 @@ def test_case(case: Case, stage: Connection, tmp_path: Path) -> None:
 
 def parse(text: str) -> datetime:
     """A moment of a case's arguments."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)

@@ -224,10 +224,8 @@ def comes_round(born: date, first: date, last: date) -> bool:
     """Does the date's month and day return within the days given, both ends in (rule 19)?"""
     for year in range(first.year, last.year + 1):
         leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-        if (born.month, born.day) == (2, 29) and not leap:
-            returns = date(year, 2, 28)
-        else:
-            returns = date(year, born.month, born.day)
+        on_leap_day = (born.month, born.day) == (2, 29)
+        returns = date(year, 2, 28) if on_leap_day and not leap else date(year, born.month, born.day)
         if first <= returns <= last and returns > born:
             return True
     return False

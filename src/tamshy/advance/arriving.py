@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.advance.references import steps_referred_to
+from tamshy.conditions import Tested
 from tamshy.language.model import Wait, WaitFor, WaitUntilMoment, WaitUntilTime
 from tamshy.rulebook import Statement, by_number
-from tamshy.rulebook.weaver import Tested, Weaver
+from tamshy.rulebook.weaver import Weaver
 from tamshy.sqlkit import queries
 from tamshy.sqlkit.calendar import add_sql, next_time_of_day_sql
 

@@ -43,11 +43,9 @@ class Evaluate(Protocol):
         """Work out the values, in order; a value that fails is a `Failure`."""
 
 
-def change(
-    conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[int], evaluate: Evaluate
-) -> None:
+def change(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[int], evaluate: Evaluate) -> None:
     """Do what the due ``set``, ``track``, ``subscribe`` and ``unsubscribe`` steps say, before they are left."""
-    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
+    params: dict[str, object] = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
     consents = book.statement_for("change_consents", places, build_consents)
     if consents is not None:
         conn.execute(consents.sql, consents.params | params)

@@ -40,7 +40,9 @@ def build(book: Rulebook) -> Statement | None:
         return None
     known = ", ".join(_row(weave, book, place, step) for place, step in sends)
     conditions = " ".join(
-        f"when {place.number} then not {weave.condition(step.condition)}" for place, step in sends if step.condition is not None
+        f"when {place.number} then not {weave.condition(step.condition)}"
+        for place, step in sends
+        if step.condition is not None
     )
     fails = f"case x.place {conditions} else false end" if conditions else "false"
     numbers = weave.literal([place.number for place, _ in sends], "bigint[]")
@@ -114,7 +116,9 @@ def _row(weave: Weaver, book: Rulebook, place: Place, step: Send) -> str:
     target = "null::smallint" if place.node.next is None else f"{place.node.next}::smallint"
     step_id, name = weave.literal(step.id, "text"), weave.literal(message.name, "text")
     marketing = str(message.marketing).lower()
-    return f"({place.number}, {step_id}, {name}, {message.version}, {marketing}, {weave.literal(topic, 'text')}, {target})"
+    return (
+        f"({place.number}, {step_id}, {name}, {message.version}, {marketing}, {weave.literal(topic, 'text')}, {target})"
+    )
 
 
 def _deadlines(sends: list[tuple[Place, Send]]) -> str:
@@ -154,7 +158,7 @@ def _one_cap(messages: int, per: Duration) -> str:
     """
     nth = f"""(
             select m.decided_at from message m
-            where m.bucket = x.bucket and m.profile = x.profile and m.state in ('sent', 'accepted') and m.kind = 'marketing'
+            where m.bucket = %(bucket)s and m.profile = x.profile and m.state in ('sent', 'accepted') and m.kind = 'marketing'
                 and m.decided_at > {add_sql("x.moment", "x.zone", -per)} and m.decided_at <= x.moment
             order by m.decided_at desc offset {messages - 1} limit 1)"""
     freed = add_sql("n.at", "x.zone", per)

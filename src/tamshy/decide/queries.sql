@@ -5,9 +5,9 @@ select m.profile, m.id, m.message_version, p.properties ->> 'locale', p.zone, m.
 from (
     select * from message where bucket = %(bucket)s and state = 'accepted' limit %(limit)s
 ) m
-join profile p on p.bucket = m.bucket and p.id = m.profile
-join enrollment e on e.bucket = m.bucket and e.profile = m.profile and e.id = m.enrollment
-join entry n on n.bucket = m.bucket and n.profile = m.profile and n.enrollment = m.enrollment
+join profile p on p.bucket = %(bucket)s and p.id = m.profile
+join enrollment e on e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment
+join entry n on n.bucket = %(bucket)s and n.profile = m.profile and n.enrollment = m.enrollment
 
 -- name: keep_content
 -- What a sent message says is kept: for its hand-over, and so that a repeat is the same to the byte.

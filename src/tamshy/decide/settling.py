@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
-from uuid import UUID
 
+from tamshy.language.model import Send
 from tamshy.rulebook import Statement
 from tamshy.rulebook.weaver import Weaver
-from tamshy.language.model import Send
 from tamshy.sqlkit import queries, rows_json
 
 if TYPE_CHECKING:
+    from uuid import UUID
     from collections.abc import Sequence
 
     from tamshy.rulebook import Rulebook

@@ -1,4 +1,4 @@
-"""Opens enrollments under audience, key and re-entry rules, or refuses with a reason; applies exits, conversions and awaited events.
+"""Opens enrollments under audience, key and re-entry rules, or refuses with a reason; hears exits, conversions, awaited events.
 
 Reads ``agenda``, ``candidate``, ``event`` and ``enrollment``; leaves enrollments (with a ``move`` to their first step), refusals
 and exits in ``journal``, ``conversion``, and withdrawn deliveries.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tamshy.conditions import Tested
 from tamshy.language.model import Conversion, WaitFor
 from tamshy.rulebook import Statement
-from tamshy.rulebook.weaver import TESTED, Tested, Weaver
+from tamshy.rulebook.weaver import TESTED, Weaver
 from tamshy.sqlkit import queries
 from tamshy.sqlkit.calendar import add_sql
 
@@ -120,11 +121,24 @@ def build_conversions(book: Rulebook) -> Statement | None:
     sql = f"""
 insert into conversion (bucket, profile, enrollment, flow, version, event, occurred_at, value, held_out)
 select x.bucket, x.profile, x.enrollment, x.flow, x.version, x.t_id, x.t_at,
-    case x.version {" ".join(values)} end, x.held_out
+    case r.version {" ".join(values)} end, x.held_out
 from ({_HEARING} and a.occurred_at > e.entered_at) x
-where case x.version {" ".join(cases)} else false end
+cross join lateral (select {ruling_version(weave, book)}) as r (version)
+where case r.version {" ".join(cases)} else false end
 on conflict do nothing"""
     return Statement(sql, weave.params)
+
+
+def ruling_version(weave: Weaver, book: Rulebook) -> str:
+    """The version whose conversion counts for ``x``: its own while it is known, else that of its flow that is live.
+
+    Versions that nobody is inside any more are not in the rulebook; those who have left them may still be converted.
+    """
+    known = weave.literal([running.version for running in book.flows], "integer[]")
+    live = " ".join(
+        f"when {weave.literal(running.name, 'text')} then {running.version}" for running in book.flows if running.live
+    )
+    return f"case when x.version = any({known}) then x.version else case x.flow {live} end end" if live else "x.version"
 
 
 def _in_time(conversion: Conversion, at: str) -> str:

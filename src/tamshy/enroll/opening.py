@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tamshy.enroll.listening import KNOWN, match_any
+from tamshy.enroll.listening import KNOWN, match_any, ruling_version
 from tamshy.language.model import Reentry, ReentryKind, WaitFor
 from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import EVENT_ROWS, Weaver
@@ -27,7 +27,7 @@ _FRESH = """
     join entry n on n.bucket = %(bucket)s and n.profile = f.profile and n.enrollment = f.enrollment"""
 
 # An event taken in before, under test against `x`.
-_KNOWN_EVENTS = "event v where v.bucket = x.bucket and v.profile = x.profile"
+_KNOWN_EVENTS = "event v where v.bucket = %(bucket)s and v.profile = x.profile"
 
 
 def open_enrollments(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> None:
@@ -63,7 +63,9 @@ def build_opening(book: Rulebook) -> Statement | None:
         if running.flow.audience is not None
     ]
     objects = by_number("x.to_version", audiences, "false")
-    refuses = by_number("x.to_version", [(running.version, _reentry(running.flow.reentry)) for running in live], "false")
+    refuses = by_number(
+        "x.to_version", [(running.version, _reentry(running.flow.reentry)) for running in live], "false"
+    )
     priority = by_number("j.to_version", [(running.version, str(running.flow.priority)) for running in live], "0")
     drawn = by_number("j.to_version", [(running.version, _drawn(weave, running)) for running in live], "false")
     everywhere = _share(weave, "", book.settings.holdout)
@@ -152,7 +154,9 @@ where e.bucket = j.loser_bucket and e.profile = j.loser"""
     return Statement(sql, weave.params)
 
 
-_ENTRIES = "from enrollment e where e.bucket = %(bucket)s and e.profile = x.profile and e.flow = x.to_flow and e.key = x.key"
+_ENTRIES = (
+    "from enrollment e where e.bucket = %(bucket)s and e.profile = x.profile and e.flow = x.to_flow and e.key = x.key"
+)
 
 
 def _reentry(reentry: Reentry) -> str:
@@ -235,10 +239,11 @@ def build_known_conversions(book: Rulebook) -> Statement | None:
 insert into conversion (bucket, profile, enrollment, flow, version, event, occurred_at, value, held_out)
 select x.bucket, x.profile, x.enrollment, x.flow, x.version, k.id, k.occurred_at, k.value, x.held_out
 from ({_FRESH}) x
+cross join lateral (select {ruling_version(weave, book)}) as r (version)
 cross join lateral (
-    select v.id, v.occurred_at, case x.version {" ".join(values)} end as value
+    select v.id, v.occurred_at, case r.version {" ".join(values)} end as value
     from {_KNOWN_EVENTS} and v.name = any({weave.literal(sorted(names), "text[]")}) and v.occurred_at > x.entered_at
-        and case x.version {" ".join(cases)} else false end
+        and case r.version {" ".join(cases)} else false end
     order by v.occurred_at, v.id limit 1
 ) k
 on conflict do nothing"""

@@ -42,7 +42,7 @@ class Links:
 class MakeLinks(Protocol):
     """Signs the addresses of a message, so that a recipient can touch it and nobody can guess it."""
 
-    def __call__(self, bucket: int, profile: UUID, message: UUID) -> Links:
+    def __call__(self, bucket: int, profile: UUID, message: UUID, /) -> Links:
         """The addresses of one message."""
 
 

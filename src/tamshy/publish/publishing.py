@@ -27,7 +27,7 @@ _SQL = queries("tamshy.publish")
 class CompileMessage(Protocol):
     """Compiles a message into what rendering works from (JSON), with the problems that forbid it."""
 
-    def __call__(self, message: Message, settings: Settings) -> tuple[dict[str, object], list[Problem]]:
+    def __call__(self, message: Message, settings: Settings, /) -> tuple[Mapping[str, object], list[Problem]]:
         """Compile one message."""
 
 
@@ -70,7 +70,7 @@ def publish(
     Raises Unpublishable (nothing is changed) where the texts have problems.
     """
     workspace, problems = read_workspace(files)
-    compiled: dict[str, dict[str, object]] = {}
+    compiled: dict[str, Mapping[str, object]] = {}
     if not problems:
         for message in workspace.messages.values():
             compiled[message.name], found = compile_message(message, workspace.settings)
@@ -102,7 +102,7 @@ def _write_texts(conn: Connection, id_: int, workspace: Workspace, at: datetime)
     return number
 
 
-def _write_messages(conn: Connection, id_: int, compiled: dict[str, dict[str, object]], at: datetime) -> list[str]:
+def _write_messages(conn: Connection, id_: int, compiled: dict[str, Mapping[str, object]], at: datetime) -> list[str]:
     """A version for each message that compiles to something else than before."""
     before = {row[0]: row[2] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
     changed: list[str] = []
@@ -162,7 +162,11 @@ def _follow(conn: Connection, book: Rulebook, old_id: int, old: Flow, new_id: in
     rows: list[dict[str, object]] = []
     for node in program(old).nodes:
         to = mapping[node.step.id]
-        row = {"step": node.index, "target": None if to is None else places[to], "same": node.step.id in kept}
+        row: dict[str, object] = {
+            "step": node.index,
+            "target": None if to is None else places[to],
+            "same": node.step.id in kept,
+        }
         rows.append(row)
     moved = 0
     for bucket in _buckets(conn, book, old.name):
@@ -178,9 +182,7 @@ def _follow(conn: Connection, book: Rulebook, old_id: int, old: Flow, new_id: in
 def _empty(conn: Connection, book: Rulebook, flow: str, at: datetime) -> int:
     moved = 0
     for bucket in _buckets(conn, book, flow):
-        conn.execute(
-            _SQL["leave_archived"], {"bucket": bucket, "flow": flow, "workspace": book.workspace, "at": at}
-        )
+        conn.execute(_SQL["leave_archived"], {"bucket": bucket, "flow": flow, "workspace": book.workspace, "at": at})
         moved += arrive(conn, book, bucket, 0)
         conn.execute("delete from move")
     return moved
@@ -189,4 +191,3 @@ def _empty(conn: Connection, book: Rulebook, flow: str, at: datetime) -> int:
 def _buckets(conn: Connection, book: Rulebook, flow: str) -> list[int]:
     span = {"first": book.first_bucket, "beyond": book.first_bucket + book.buckets, "flow": flow}
     return [row[0] for row in conn.execute(_SQL["buckets_inside"], span)]
-

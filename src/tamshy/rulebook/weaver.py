@@ -94,4 +94,6 @@ class Weaver:
     def _environment(self) -> Environment:
         settings = self._book.settings
         topics = {topic.name: topic.default for topic in settings.topics}
-        return Environment(topics=topics, zone=settings.timezone, prefix=f"c{self._next()}_", bucket="%(bucket)s::smallint")
+        return Environment(
+            topics=topics, zone=settings.timezone, prefix=f"c{self._next()}_", bucket="%(bucket)s::smallint"
+        )

@@ -6,6 +6,7 @@ Reads a workspace folder and a history; leaves the journal of what would have ha
 from __future__ import annotations
 
 from tamshy.simulate.lines import journal_lines, moment_text
-from tamshy.simulate.playing import Play, open_stage, play
+from tamshy.simulate.playing import open_stage, play
+from tamshy.simulate.working import Play
 
 __all__ = ["Play", "journal_lines", "moment_text", "open_stage", "play"]

@@ -54,7 +54,7 @@ def _workspace(folder: Path, err: TextIO) -> tuple[dict[str, str], Workspace] | 
     return None if problems else (files, workspace)
 
 
-def simulate(  # noqa: PLR0913 - the command's own options
+def simulate(
     folder: Path,
     events: Path,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -13,10 +13,10 @@ from tamshy.domain.call import Call, CallKind
 from tamshy.ingest import WorkspaceRef, store
 from tamshy.language.model import SetProperties, WaitUntilTime
 from tamshy.passes import prepare
-from tamshy.simulate.lines import journal_lines
-from tamshy.simulate.working import Play, work
 from tamshy.passes.rendering import Links, Press
 from tamshy.publish import create_workspace, load_rulebook, publish
+from tamshy.simulate.lines import journal_lines
+from tamshy.simulate.working import Play, work
 from tamshy.sqlkit import connect, migrate, quoted
 from tamshy.sqlkit.calendar import fill_zones
 
@@ -104,7 +104,7 @@ def _lighten(conn: Connection, schema: str) -> None:
     conn.commit()
 
 
-def play(
+def play(  # noqa: PLR0913 - the command's own options
     conn: Connection,
     files: Mapping[str, str],
     history: History,
@@ -118,18 +118,22 @@ def play(
 ) -> Play:
     """Play a history through the flows of a folder, on a stage as `open_stage` gives it.
 
-    ``hands``: further connections to the same stage, each with a renderer of its own, that work in parallel. ``until``: nothing later is decided; None: until nothing waits, at most a year after the last event. ``progress`` is told
-    how far passes have come. Raises ``publish.Unpublishable`` where the folder has problems.
+    ``hands``: further connections to the same stage, each with a renderer of its own, that work in parallel. ``until``:
+    nothing later is decided; None: until nothing waits, at most a year after the last event. ``progress`` is told how far
+    passes have come. Raises ``publish.Unpublishable`` where the folder has problems.
     """
     buckets = 1 + len(hands)
-    scene = set_scene(
-        conn, files, None, compile_message=compile_message, renderer=renderer, seed=seed, buckets=buckets
-    )
+    scene = set_scene(conn, files, None, compile_message=compile_message, renderer=renderer, seed=seed, buckets=buckets)
     fill_zones(conn, zones_of(scene.book, history))
     conn.commit()
     last = load(conn, scene.book, history)
     horizon = until if until is not None else (last + _LONGEST if last is not None else _FOREVER)
-    return work(scene.book, horizon, [(conn, scene.press), *((hand.conn, Press(hand.renderer, _no_links, brief=True)) for hand in hands)], progress)
+    return work(
+        scene.book,
+        horizon,
+        [(conn, scene.press), *((hand.conn, Press(hand.renderer, _no_links, brief=True)) for hand in hands)],
+        progress,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,13 @@ def load(conn: Connection, book: Rulebook, history: History) -> datetime | None:
     """Put a history into the inbox, tied to its profiles in the order of arrival; returns when the last of it arrives."""
     settings = book.settings
     ref = WorkspaceRef(
-        book.workspace, book.name, book.buckets, settings.timezone, settings.merge_on, book.default_topic, book.first_bucket
+        book.workspace,
+        book.name,
+        book.buckets,
+        settings.timezone,
+        settings.merge_on,
+        book.default_topic,
+        book.first_bucket,
     )
     calls = [*history.calls, *(_engagement(engage) for engage in history.engages)]
     calls.sort(key=attrgetter("ord"))

@@ -11,7 +11,6 @@ from tamshy.domain.calendar import add, known_zone
 from tamshy.domain.call import Call, CallKind
 from tamshy.domain.duration import Duration
 from tamshy.ingest import Engage, History
-from tamshy.simulate.lines import journal_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,7 +106,13 @@ def _calls(story: Story, settings: Settings, zone: str) -> list[Call]:
         at = event.at.astimezone(UTC) if isinstance(event.at, datetime) else add(start, event.at, zone)
         calls.append(
             Call(
-                CallKind.TRACK, at, at, user_id=user, anonymous_id=anonymous, name=event.event, properties=event.properties
+                CallKind.TRACK,
+                at,
+                at,
+                user_id=user,
+                anonymous_id=anonymous,
+                name=event.event,
+                properties=event.properties,
             )
         )
     del settings
@@ -147,7 +152,9 @@ def _compare(story: Story, lines: Sequence[dict[str, object]], zone: str) -> lis
         if found:
             taken.add(found[0])
         else:
-            wrong.append(f"{expectation.position}: {_said(expectation, at, zone)} did not come{_nearest(expectation, lines, zone)}")
+            wrong.append(
+                f"{expectation.position}: {_said(expectation, at, zone)} did not come{_nearest(expectation, lines, zone)}"
+            )
     if story.expect_nothing_else:
         wrong += [
             f"{story.position}: {line['message']} was sent at {_local(str(line['at']), zone)}, and nothing of the story expects it"
@@ -209,4 +216,4 @@ def _local(text: str, zone: str) -> str:
 
 
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)
