@@ -9,8 +9,8 @@ from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
+    from tamshy.passes.stage import Horizon
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
 
@@ -33,9 +33,13 @@ MOVED: Final = (
 """The tables whose rows follow the profile that stays."""
 
 
-def merge_ready(conn: Connection, book: Rulebook, horizon: datetime, buckets: Sequence[int]) -> int:
-    """Do every merge into these buckets whose turn has come; commits one bucket at a time. Returns how many pairs."""
-    params = {"buckets": list(buckets), "horizon": horizon}
+def merge_ready(conn: Connection, book: Rulebook, horizon: Horizon, buckets: Sequence[int]) -> int:
+    """Do every merge into these buckets whose turn has come; commits one bucket at a time. Returns how many pairs.
+
+    What is due before a merge is worked before it, unless it is so late that it is worked at the horizon anyway, or its
+    flow stands still.
+    """
+    params = {"buckets": list(buckets), "horizon": horizon.until}
     waiting = sorted(row[0] for row in conn.execute(_SQL["waiting"], params))
     merged = 0
     for bucket in waiting:
@@ -44,14 +48,16 @@ def merge_ready(conn: Connection, book: Rulebook, horizon: datetime, buckets: Se
     return merged
 
 
-def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: datetime) -> int:
+def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> int:
     """Merge all ready pairs whose survivor lives in ``bucket``."""
     conn.execute(_SQL["prepare_pairs"])
     conn.execute("delete from pair")
     conn.execute(_PASSES["clear_few"])
     params: dict[str, object] = {
         "bucket": bucket,
-        "horizon": horizon,
+        "horizon": horizon.until,
+        "late_before": horizon.late_before,
+        "paused": sorted(book.paused),
         "workspace": book.workspace,
         "zone": book.settings.timezone,
     }
@@ -64,7 +70,9 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: datetime
     merged = conn.execute(_SQL["ready"], params).rowcount
     if not merged:
         return 0
-    counted = conn.execute("update lease set pass = pass + 1 where bucket = %(bucket)s returning pass", params).fetchone()
+    counted = conn.execute(
+        "update lease set pass = pass + 1 where bucket = %(bucket)s returning pass", params
+    ).fetchone()
     params["pass"] = counted[0] if counted else 0
     conn.execute(_SQL["drop_merges"], params)
     conn.execute(_SQL["end_doubles"], params)
@@ -72,6 +80,8 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: datetime
     hold_out_again(conn, book, bucket)
     for table in MOVED:
         conn.execute(_moving(conn, table))
+    if conn.execute(_SQL["rename_merges"]).rowcount:
+        conn.execute(_SQL["drop_empty_merges"])
     conn.execute(_SQL["bury"], params)
     conn.execute(_SQL["freshen"], params)
     hear_known(conn, book, bucket, int(str(params["pass"])))
@@ -91,4 +101,4 @@ with gone as (
 )
 insert into {table} (bucket, profile, {columns})
 select survivor_bucket, survivor, {columns} from gone
-on conflict do nothing"""  # noqa: S608 - names of our own tables
+on conflict do nothing"""

@@ -11,7 +11,8 @@ where kind = 'merge' and bucket = any(%(buckets)s) and moment <= %(horizon)s
     and profile = (facts ->> 'survivor')::uuid
 
 -- name: ready
--- Merges whose turn has come for both profiles: nothing of either is earlier, and no message of either is being rendered.
+-- Merges whose turn has come for both profiles: nothing of either is earlier, and no message of either is being rendered or handed
+-- over. What stands still, and what is so late that it is worked at the horizon, is not waited for.
 insert into pair (merge, moment, survivor, survivor_bucket, loser, loser_bucket)
 select i.id, i.moment, (i.facts ->> 'survivor')::uuid, i.bucket, (i.facts ->> 'loser')::uuid,
     (i.facts ->> 'loser_bucket')::smallint
@@ -19,6 +20,7 @@ from inbox i
 join inbox o on o.kind = 'merge' and o.bucket = (i.facts ->> 'loser_bucket')::smallint and o.id = i.id
     and o.profile = (i.facts ->> 'loser')::uuid
 where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 'survivor')::uuid and i.moment <= %(horizon)s
+    and o.profile <> i.profile
     and not exists (
         select from inbox e where e.bucket = i.bucket and e.profile = i.profile
             and (e.moment, e.emitted, e.ord, e.id) < (i.moment, i.emitted, i.ord, i.id))
@@ -26,11 +28,15 @@ where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 's
         select from inbox e where e.bucket = o.bucket and e.profile = o.profile
             and (e.moment, e.emitted, e.ord, e.id) < (o.moment, o.emitted, o.ord, o.id))
     and not exists (
-        select from enrollment e where e.bucket = i.bucket and e.profile = i.profile and e.active and e.work_at < i.moment)
-    and not exists (
-        select from enrollment e where e.bucket = o.bucket and e.profile = o.profile and e.active and e.work_at < o.moment)
-    and not exists (select from message m where m.bucket = i.bucket and m.profile = i.profile and m.state = 'accepted')
-    and not exists (select from message m where m.bucket = o.bucket and m.profile = o.profile and m.state = 'accepted')
+        select from (values (i.bucket, i.profile), (o.bucket, o.profile)) s (bucket, profile)
+        where exists (
+                select from enrollment e
+                where e.bucket = s.bucket and e.profile = s.profile and e.active and e.work_at < i.moment
+                    and e.work_at >= coalesce(%(late_before)s::timestamptz, '-infinity') and e.flow <> all(%(paused)s))
+            or exists (
+                select from message m where m.bucket = s.bucket and m.profile = s.profile and m.state = 'accepted')
+            or exists (
+                select from delivery d where d.bucket = s.bucket and d.profile = s.profile and d.state = 'handing_over'))
 
 -- name: hold_both
 -- Holds the buckets of both sides, in order, against passes over them.
@@ -97,6 +103,31 @@ from (
 ) t
 where s.bucket = t.survivor_bucket and s.id = t.survivor
 
+-- name: rename_merges
+-- Merges that still wait, and name the profile that has gone, name the one that stays instead: on both their sides.
+with waiting as materialized (
+    select m.id, r.loser, r.survivor, r.survivor_bucket, b.bucket
+    from pair r
+    join inbox m on m.bucket = r.survivor_bucket and m.profile = r.survivor and m.kind = 'merge'
+    cross join lateral (values (m.bucket), ((m.facts ->> 'survivor_bucket')::smallint), ((m.facts ->> 'loser_bucket')::smallint))
+        as b (bucket)
+    where r.loser in ((m.facts ->> 'survivor')::uuid, (m.facts ->> 'loser')::uuid)
+)
+update inbox i
+set facts = i.facts
+    || case when (i.facts ->> 'survivor')::uuid = w.loser
+        then jsonb_build_object('survivor', w.survivor, 'survivor_bucket', w.survivor_bucket) else '{}' end
+    || case when (i.facts ->> 'loser')::uuid = w.loser
+        then jsonb_build_object('loser', w.survivor, 'loser_bucket', w.survivor_bucket) else '{}' end
+from waiting w
+where i.kind = 'merge' and i.bucket = w.bucket and i.id = w.id
+
+-- name: drop_empty_merges
+-- Of the profile that stays with itself there is nothing to merge.
+delete from inbox i using pair r
+where i.kind = 'merge' and i.bucket = r.survivor_bucket and i.profile = r.survivor
+    and i.facts ->> 'survivor' = i.facts ->> 'loser'
+
 -- name: bury
 -- The profile that went leaves a sign where it went to, for the links in its mails.
 update profile l
@@ -105,11 +136,11 @@ from pair r
 where l.bucket = r.loser_bucket and l.id = r.loser
 
 -- name: freshen
--- Everybody enrolled in the merged profile hears what is known of it.
+-- Every enrollment of the merged profile hears what is known of it; those that have ended may still be converted (rule 28).
 insert into fresh (profile, enrollment, moment)
 select e.profile, e.id, r.moment
 from pair r
-join enrollment e on e.bucket = r.survivor_bucket and e.profile = r.survivor and e.active
+join enrollment e on e.bucket = r.survivor_bucket and e.profile = r.survivor
 
 -- name: withdraw
 -- What is decided and not yet handed over when its enrollment ends is withdrawn.

@@ -56,25 +56,41 @@ with recursive head as (
     where bucket = %(bucket)s and active and work_at <= %(horizon)s and flow <> all(%(paused)s)
     order by work_at, profile
     limit %(limit)s
+), known as materialized (
+    -- With more in the inbox than a pass takes, what waits there for somebody overdue is looked up: it may be earlier.
+    select profile, moment, emitted, ord, id from head
+    union all
+    select i.* from overdue o
+    cross join lateral (
+        select profile, moment, emitted, ord, id from inbox
+        where bucket = %(bucket)s and profile = o.profile
+        order by profile, moment, emitted, ord, id
+        limit 1
+    ) i
+    where (select count(*) from head) >= %(limit)s and not exists (select from head h where h.profile = o.profile)
 ), whose as materialized (
     select profile from head where moment <= %(horizon)s union select profile from overdue
 ), candidate as materialized (
-    select w.profile, h.moment, h.emitted, h.ord, h.id, e.id as due, e.work_at, e.place,
-        h.id is not null and (e.id is null or h.moment < e.work_at or (h.moment = e.work_at and not h.emitted)) as taken
+    select w.profile, h.moment, h.emitted, h.ord, h.id, e.id as due, e.at, e.place,
+        h.id is not null and (e.id is null or h.moment < e.at or (h.moment = e.at and not h.emitted)) as taken
     from whose w
-    left join head h on h.profile = w.profile and h.moment <= %(horizon)s
+    left join known h on h.profile = w.profile and h.moment <= %(horizon)s
     left join lateral (
-        select e.id, e.work_at, e.version::bigint * 1000 + e.step as place from enrollment e
+        -- What is late is worked at the horizon: after all that has arrived, an order in an outage stops its reminder.
+        select e.id, l.at, e.version::bigint * 1000 + e.step as place
+        from enrollment e
+        cross join lateral (
+            select case when e.work_at < %(late_before)s::timestamptz then %(horizon)s else e.work_at end
+        ) as l (at)
         where e.bucket = %(bucket)s and e.profile = w.profile and e.active and e.work_at <= %(horizon)s
             and e.flow <> all(%(paused)s)
-        order by e.work_at, e.priority desc, e.due_at, e.flow, e.key
+        order by l.at, e.priority desc, e.due_at, e.flow, e.key
         limit 1
     ) e on true
     where not exists (
         select from message m where m.bucket = %(bucket)s and m.profile = w.profile and m.state = 'accepted')
 )
-select c.profile, not c.taken, case when c.taken then null else c.place end, case when c.taken then c.moment
-        when c.work_at < %(late_before)s::timestamptz then %(horizon)s else c.work_at end,
+select c.profile, not c.taken, case when c.taken then null else c.place end, case when c.taken then c.moment else c.at end,
     c.taken and c.emitted, i.ord,
     case when c.taken then i.kind else 'due' end, case when c.taken then i.id else c.due end,
     i.origin, i.name, i.occurred_at, i.properties, i.context, i.facts
@@ -122,6 +138,23 @@ select a.profile, a.occurred_at, a.properties ->> 'did', a.properties ->> 'messa
 -- What the pass has in its hand, by kind, name and place: which statements have anything to do.
 select kind, name, count(*)::integer, bool_or(emitted), bool_or(facts ? 'ambient' or facts ? 'source'), place
 from agenda group by kind, name, place
+
+-- name: forward
+-- What somebody stored for a profile while it was being merged follows to the profile that stays.
+with strays as materialized (
+    select a.profile, a.moment, a.emitted, a.ord, a.id, p.merged_into
+    from agenda a
+    join profile p on p.bucket = %(bucket)s and p.id = a.profile
+    where not a.due and p.merged_into is not null
+), gone as (
+    delete from agenda a using strays s where a.profile = s.profile
+)
+update inbox i
+set profile = s.merged_into,
+    bucket = %(first_bucket)s + ('x' || left(s.merged_into::text, 4))::bit(16)::integer %% %(buckets)s
+from strays s
+where i.bucket = %(bucket)s and i.profile = s.profile and i.moment = s.moment and i.emitted = s.emitted and i.ord = s.ord
+    and i.id = s.id
 
 -- name: drop_taken
 -- What is on the agenda leaves the inbox in the transaction that acts on it.

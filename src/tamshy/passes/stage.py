@@ -42,8 +42,9 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What a pass did: items taken, of which events and due steps; ``lost``: the bucket is another worker's by now;
-    ``missed``: what a history says was done with messages that were not sent (profile, time, deed, message).
+    """What a pass did: how many events it took in and how many due steps it worked.
+
+    ``lost``: the bucket is another worker's by now, and nothing was done. ``missed``: what a history says was done with messages that were not sent (profile, time, deed, message).
     """
 
     events: int = 0
@@ -92,6 +93,10 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
     }
     if not conn.execute(_SQL["pick"], params).rowcount:
         return Worked()
+    forwarded = 0
+    if horizon.late_before is not None:  # in life: a simulation has stored everything before it begins
+        span = {"bucket": bucket, "first_bucket": book.first_bucket, "buckets": book.buckets}
+        forwarded = conn.execute(_SQL["forward"], span).rowcount
     survey = conn.execute(_SQL["survey"]).fetchall()
     missed: tuple[tuple[object, ...], ...] = ()
     if any(row[0] == "engage" for row in survey):
@@ -109,7 +114,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         decide(conn, book, bucket, pass_, places)
     arrive(conn, book, bucket, pass_)
     clear(conn, events + due)
-    return Worked(events, due, missed=missed)
+    return Worked(events + forwarded, due, missed=missed)
 
 
 def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: Sequence[tuple[object, ...]]) -> None:

@@ -104,7 +104,7 @@ def work(
 class _Hand:
     """One connection working one bucket."""
 
-    def __init__(  # noqa: PLR0913 - all that a hand works with
+    def __init__(
         self, conn: Connection, press: Press, book: Rulebook, bucket: int, until: datetime, meeting: _Meeting
     ) -> None:
         self._conn = conn
@@ -142,7 +142,7 @@ class _Hand:
             conn.commit()
             rendered += done
         conn.commit()
-        merged = merge_ready(conn, self._book, self._horizon.until, [self._bucket])
+        merged = merge_ready(conn, self._book, self._horizon, [self._bucket])
         self.passes += 1
         self.items += worked.items
         self.missed += worked.missed

@@ -1,4 +1,8 @@
-"""Leases on buckets: several workers share them out by themselves; a stale owner's fence no longer fits."""
+"""Leases on buckets: several workers share them out by themselves; a stale owner's fence no longer fits.
+
+Every worker says that it lives, whether it holds a bucket or not: one that has just come is counted by the others, which give
+back what is beyond their share.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,7 @@ class Leases:
 
     def share_out(self, conn: Connection, now: datetime) -> None:
         """Renew what is held, give back what is beyond our share, take what is free; commits. ``now`` is real time."""
+        conn.execute(_SQL["live"], {"owner": self.owner, "until": now + LEASE, "now": now})
         self.held = dict(conn.execute(_SQL["renew"], {"owner": self.owner, "until": now + LEASE}).fetchall())
         others = self._number(conn, "others", now)
         total = self._number(conn, "total", now)
@@ -41,7 +46,8 @@ class Leases:
 
     def give_back(self, conn: Connection) -> None:
         """Give everything back, so that others need not wait for it to run out; commits."""
-        conn.execute(_SQL["give_back"], {"owner": self.owner, "buckets": sorted(self.held)})
+        conn.execute(_SQL["leave"], {"owner": self.owner})
+        conn.execute(_SQL["give_back"], {"owner": self.owner, "buckets": None})
         conn.commit()
         self.held = {}
 

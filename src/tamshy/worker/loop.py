@@ -30,6 +30,8 @@ REST: Final = 0.1
 """Seconds of rest when nothing was to do."""
 AGAIN: Final = 5.0
 """Seconds that a bucket rests after an unexpected error."""
+STUCK: Final = 120.0
+"""Seconds without a word of ours in an open transaction after which the server ends it; rendering takes its time within one."""
 RENDER_LIMIT: Final = 500
 BEHIND: Final = 60.0
 """Real seconds behind which the engine counts as away: then the horizon takes the moment's place."""
@@ -62,7 +64,7 @@ class _Rules:
 class Worker:
     """One worker process: passes over the buckets it holds, until it is told to stop."""
 
-    def __init__(  # noqa: PLR0913 - the composition root hands in everything a worker may not fetch itself
+    def __init__(
         self,
         dsn: str,
         owner: str,
@@ -106,6 +108,9 @@ class Worker:
 
     def _serve(self, conn: Connection) -> None:
         prepare(conn)
+        # A worker that is stopped in its tracks must not keep its bucket for ever: the server ends its transaction.
+        conn.execute(f"set idle_in_transaction_session_timeout = {STUCK * 1000:.0f}".encode())
+        conn.commit()
         shared = -SHARING
         while True:
             now = self._clock.monotonic()
@@ -130,10 +135,6 @@ class Worker:
         for bucket, some in found:
             if some and self._resting.get(bucket, 0.0) <= self._clock.monotonic():
                 worked += self._guarded(conn, bucket)
-        for rules in self._rules.values():
-            book = rules.book
-            ours = [bucket for bucket in buckets if book.first_bucket <= bucket < book.first_bucket + book.buckets]
-            worked += merge_ready(conn, book, horizon, ours)
         self.items += worked
         return worked
 
@@ -150,26 +151,32 @@ class Worker:
             return 0
 
     def _turn(self, conn: Connection, bucket: int) -> int:
-        """Passes over one bucket while they find something, each with its rendering."""
+        """Passes over one bucket while they find something, each with its rendering; then the merges into it."""
         rules = self._rules_of(bucket)
         fence = self._leases.held.get(bucket)
         if rules is None or fence is None:
             return 0
         total = 0
+        horizon = self._horizon()
         for _ in range(20):  # then the other buckets have their turn
-            now = self._clock.now()
-            late = now - timedelta(seconds=BEHIND * self._clock.speed)
-            worked = run(conn, rules.book, bucket, fence, Horizon(now, late), rules.values)
+            worked = run(conn, rules.book, bucket, fence, horizon, rules.values)
             conn.commit()
             if worked.lost:
+                # Another has taken it, or the rules have changed: it is asked for anew, and the rules are read after that.
                 self._leases.held.pop(bucket, None)
-                break
+                return total
             rendered = self._render(conn, rules.book, bucket, fence)
             self.passes += 1
             total += worked.items + rendered
             if not (worked.items or rendered):
                 break
-        return total
+            horizon = self._horizon()
+        return total + merge_ready(conn, rules.book, horizon, [bucket])
+
+    def _horizon(self) -> Horizon:
+        """What is due by now; what is overdue by long is worked now, not at its own moment."""
+        now = self._clock.now()
+        return Horizon(now, now - timedelta(seconds=BEHIND * self._clock.speed))
 
     def _render(self, conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
         def render(rows: Sequence[tuple[object, ...]]) -> Sequence[Rendered]:

@@ -1,10 +1,27 @@
+-- name: live
+-- We are there; those that have said so too long ago are not.
+with gone as (
+    delete from worker where owner <> %(owner)s and owner in (
+        select owner from worker where until <= %(now)s for update skip locked)
+)
+insert into worker (owner, until) values (%(owner)s, %(until)s)
+on conflict (owner) do update set until = excluded.until
+
+-- name: leave
+-- We are not there any more.
+delete from worker where owner = %(owner)s
+
 -- name: renew
--- Our leases last a while longer; those that another has taken are not ours any more.
-update lease set until = %(until)s where owner = %(owner)s returning bucket, fence
+-- Our leases last a while longer; those that another has taken are not ours any more. Locked in the order of buckets, as merges
+-- and publishing do, so that nobody waits for each other.
+update lease l set until = %(until)s
+from (select bucket from lease where owner = %(owner)s order by bucket for update) ours
+where l.bucket = ours.bucket and l.owner = %(owner)s
+returning l.bucket, l.fence
 
 -- name: others
--- How many other workers hold a lease that has not run out.
-select count(distinct owner)::integer from lease where owner <> %(owner)s and until > %(now)s
+-- How many other workers live, with leases or without.
+select count(*)::integer from worker where owner <> %(owner)s and until > %(now)s
 
 -- name: total
 -- All buckets there are.
@@ -22,7 +39,8 @@ returning l.bucket, l.fence
 
 -- name: give_back
 -- Buckets beyond our share, or all of them at the end.
-update lease set owner = null, until = null where owner = %(owner)s and bucket = any(%(buckets)s)
+update lease set owner = null, until = null
+where owner = %(owner)s and (%(buckets)s::smallint[] is null or bucket = any(%(buckets)s::smallint[]))
 
 -- name: discover
 -- Which of our buckets have anything to work up to the horizon.
