@@ -102,7 +102,7 @@ def _met(weave: Weaver, step: WaitFor) -> str:
         more = weave.match(match, _KNOWN)
         cases.append(f"({named} and {more})" if more else f"({named})")
     return f"""(
-        select min(v.occurred_at) from event v where v.bucket = x.bucket and v.profile = x.profile
+        select min(v.occurred_at) from event v where v.bucket = %(bucket)s and v.profile = x.profile
             and v.occurred_at > x.reached_at and v.occurred_at <= x.due and ({" or ".join(cases)}))"""
 
 
