@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("tamshy.api")
 _METHODS: Final = "POST, OPTIONS"
 _DONE: Final = b'{"success":true}'
-_TOO_LARGE: Final = (BodyReason.TOO_LARGE, BodyReason.TOO_MANY_ITEMS)
+_TOO_LARGE: Final = (BodyReason.TOO_LARGE, BodyReason.TOO_MANY_ITEMS, BodyReason.TOO_COMPLEX)
 _TRIES: Final = 4
 # Two that met over the same people, and one had to go back: run again from the start it goes through.
 _MET: Final = ("40001", "40P01")

@@ -36,6 +36,7 @@ class BodyReason(StrEnum):
     NOT_AN_OBJECT = "not_an_object"
     NO_BATCH = "no_batch"
     TOO_MANY_ITEMS = "too_many_items"
+    TOO_COMPLEX = "too_complex"
 
 
 class Refused(Exception):
