@@ -19,6 +19,7 @@ from tamshy.sqlkit.template import copy_template
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+
 @dataclass(frozen=True, slots=True)
 class ScratchServer:
     """A running throwaway server: its address, process id and major version."""
