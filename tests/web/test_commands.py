@@ -177,7 +177,7 @@ def test_migrate_makes_the_first_workspace_and_shows_its_keys_once(
 
 
 def test_keys_are_made_listed_and_revoked(migrated: Any) -> None:  # noqa: ANN401
-    made = json.loads(migrated("key", "--json", "add", "write", "--name", "page")[1])
+    made = json.loads(migrated("key", "add", "write", "--name", "page", "--json")[1])
     assert made["key"].startswith("tamshy_write_")
     listed = [json.loads(line) for line in migrated("key", "--json", "list")[1].splitlines()]
     (mine,) = (one for one in listed if one["id"] == made["id"])

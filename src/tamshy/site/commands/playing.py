@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tamshy.language import parse_moment, read_folder, read_workspace
 from tamshy.simulate import command
+from tamshy.site.commands.saying import remark
 from tamshy.site.commands.surroundings import WrongUse, configured
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def simulate(options: argparse.Namespace) -> int:
     until = _moment(options.until, folder) if options.until else None
     with ExitStack() as stack:
         out = stack.enter_context(Path(options.out).open("w", encoding="utf-8")) if options.out else sys.stdout
-        return command.simulate(
+        code = command.simulate(
             folder,
             events,
             out=out,
@@ -35,6 +36,9 @@ def simulate(options: argparse.Namespace) -> int:
             seed=options.seed,
             progress=_progress(),
         )
+    if sys.stderr.isatty():
+        remark("")
+    return code
 
 
 def test(options: argparse.Namespace) -> int:

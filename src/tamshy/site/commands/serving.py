@@ -95,7 +95,8 @@ def web(options: argparse.Namespace) -> int:
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         websockets=False,
         respawn_failed_workers=True,
-        workers_kill_timeout=25,
+        # Requests take milliseconds; what is still open then are kept connections that nobody uses.
+        workers_kill_timeout=3,
         log_access=False,
         log_level=LogLevels.error,
     ).serve()
