@@ -44,6 +44,7 @@ VALUES: dict[str, object] = {
 OTHERWISE: dict[str, dict[str, object]] = {
     "ingest: queries.holders": {"names": "[]"},
     "publish: queries.create_workspace": {"buckets": 64},
+    "passes: queries.forward": {"buckets": 64, "first_bucket": 0},
 }
 """Where a statement means something else by one of these names."""
 

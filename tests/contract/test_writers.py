@@ -34,7 +34,7 @@ WRITERS: dict[str, dict[str, str]] = {
         "deliver": "insert",
         "advance": "insert",
         "decide": "insert",
-        "passes": "update delete",
+        "passes": "insert update delete",
     },
     "event": {"passes": "insert"},
     # passage

@@ -148,13 +148,18 @@ with strays as materialized (
     where not a.due and p.merged_into is not null
 ), gone as (
     delete from agenda a using strays s where a.profile = s.profile
+), taken as (
+    delete from inbox i using strays s
+    where i.bucket = %(bucket)s and i.profile = s.profile and i.moment = s.moment and i.emitted = s.emitted and i.ord = s.ord
+        and i.id = s.id
+    returning s.merged_into, i.*
 )
-update inbox i
-set profile = s.merged_into,
-    bucket = %(first_bucket)s + ('x' || left(s.merged_into::text, 4))::bit(16)::integer %% %(buckets)s
-from strays s
-where i.bucket = %(bucket)s and i.profile = s.profile and i.moment = s.moment and i.emitted = s.emitted and i.ord = s.ord
-    and i.id = s.id
+insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, name, occurred_at, properties, context,
+    facts)
+select %(first_bucket)s + ('x' || left(merged_into::text, 4))::bit(16)::integer %% %(buckets)s, merged_into, moment, emitted,
+    ord, id, workspace, kind, origin, name, occurred_at, properties, context, facts
+from taken
+on conflict do nothing
 
 -- name: drop_taken
 -- What is on the agenda leaves the inbox in the transaction that acts on it.

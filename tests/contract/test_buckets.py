@@ -1,0 +1,150 @@
+"""A hot statement names one bucket: on the same tables partitioned by it, its plan touches one partition of each."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+from tests.contract.statements import EDGE, Said, compiled, named
+from tests.contract.test_keys import PER_PROFILE
+from tests.contract.test_statements import OTHERWISE, VALUES
+
+from tamshy.passes import prepare
+from tamshy.sqlkit import connect, queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Databases
+
+    from tamshy.sqlkit import Connection
+
+PARTITIONS = 4
+ACROSS = {
+    "worker: queries.discover": "one look at the indexes for each of a worker's buckets",
+    "publish: queries.running_versions": "which versions still have people, when rules are read anew",
+    "publish: queries.inside": "whom publishing would move, for `plan`",
+    "publish: queries.buckets_inside": "which buckets publishing has to go through, one by one",
+    "simulate: queries.journal": "the report at the end of a simulation",
+    "simulate: queries.last_moment": "how long the history of a simulation is",
+    "deliver: queries.buckets_due": "one look at the index for each bucket",
+    "deliver: queries.uncertain": "a workspace's list for a person",
+    "enroll: opening.build_holdouts of oracle": "merging: two profiles, each in its bucket",
+}
+"""The engine's statements that look at more than one bucket, each with the reason; beside them ingest and merging."""
+
+SOMEBODY = UUID(int=1)
+THESE: dict[str, object] = {"message": SOMEBODY, "profile": SOMEBODY, "version": 1, "flow": "welcome", "old": 1}
+APART: dict[str, dict[str, object]] = {
+    "site: queries.handing_over": {"message": "cart-reminder"},
+    "site: queries.story": {"message": "cart-reminder"},
+}
+"""Values that keep a plan from being nothing at all, and where they mean something else."""
+
+
+def crosses(said: Said) -> bool:
+    """Whether a statement is one that may look at more than one bucket.
+
+    Ingest looks up by value and appends; merging has two profiles in its hand; a page of the edge that names no bucket
+    is a list or a report.
+    """
+    return (
+        str(said) in ACROSS
+        or said.package == "ingest"
+        or said.name.startswith("merging.")
+        or (said.package in EDGE and "%(bucket)s" not in said.sql)
+    )
+
+
+_REHOMED = re.compile(r"\bset\s+(?:\w+ = (?:(?! from | where ).)*?,\s*)?bucket\s*=", re.IGNORECASE | re.DOTALL)
+
+
+def reads(said: Said) -> set[str]:
+    """The per-profile tables that a statement looks at or changes (an insert alone looks at nothing)."""
+    words = re.findall(r"\b(?:from|join|update|using)\s+(?:only\s+)?(\w+)", said.plain, flags=re.IGNORECASE)
+    return {word for word in words if word in PER_PROFILE}
+
+
+@pytest.fixture(scope="module")
+def parted(databases: Databases) -> Iterator[Connection]:
+    """Give a connection that sees each per-profile table as partitions by a hash of its bucket."""
+    name = "tamshy_contract_buckets"
+    dsn = databases.create(name, databases.template)
+    with connect(dsn) as conn:
+        conn.execute("create schema parted")
+        for table in sorted(PER_PROFILE):
+            conn.execute(
+                f"create table parted.{table} (like public.{table} including all) partition by hash (bucket)".encode()
+            )
+            for number in range(PARTITIONS):
+                conn.execute(
+                    f"create table parted.{table}_{number} partition of parted.{table}"
+                    f" for values with (modulus {PARTITIONS}, remainder {number})".encode()
+                )
+        prepare(conn)
+        conn.execute(queries("tamshy.passes", "merging.sql")["prepare_pairs"])
+        conn.execute("set search_path = parted, public")
+        # The plan of these very values, as every statement's first is.
+        conn.execute("set plan_cache_mode = force_custom_plan")
+        conn.commit()
+        yield conn
+    databases.drop(name)
+
+
+def partitions(conn: Connection, said: Said) -> dict[str, set[str]]:
+    """The partitions that the plan of a statement touches, by table."""
+    wanted = set(re.findall(r"%\((\w+)\)s", said.sql))
+    given = VALUES | THESE | said.params | OTHERWISE.get(str(said), {}) | APART.get(str(said), {})
+    try:
+        values = {name: given.get(name) for name in wanted}
+        row = conn.execute(f"explain (format json) {said.sql}".encode(), values).fetchone()
+    finally:
+        conn.rollback()
+    assert row is not None
+    plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
+    found: dict[str, set[str]] = {}
+    for relation in _relations(plan):
+        table, _, number = relation.rpartition("_")
+        if number.isdigit():
+            found.setdefault(table, set()).add(relation)
+    return found
+
+
+def _relations(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "Relation Name" in node:
+            yield node["Relation Name"]
+        for value in node.values():
+            yield from _relations(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _relations(value)
+
+
+HOT = [said for said in [*named(), *compiled()] if reads(said) and not crosses(said)]
+
+
+@pytest.mark.parametrize("said", HOT, ids=str)
+def test_a_hot_statement_touches_one_partition_of_each_table(parted: Connection, said: Said) -> None:
+    touched = partitions(parted, said)
+    assert {table: len(parts) for table, parts in touched.items() if len(parts) != 1} == {}
+    assert touched.keys() == reads(said)
+
+
+@pytest.mark.parametrize("said", compiled(), ids=str)
+def test_a_woven_statement_names_its_bucket(said: Said) -> None:
+    assert crosses(said) or "bucket = %(bucket)s" in said.sql
+
+
+def test_no_update_gives_a_row_another_bucket() -> None:
+    """A distributed table cannot move a row in place: it is taken out here and put in there, as merging does."""
+    moving = [str(said) for said in [*named(), *compiled()] if _REHOMED.search(said.plain)]
+    # identifiers are distributed by their value; the bucket in them says where the profile lies
+    assert moving == ["ingest: queries.move_identifiers"]
+
+
+def test_no_exception_is_left_over() -> None:
+    assert ACROSS.keys() <= {str(said) for said in [*named(), *compiled()] if reads(said)}
