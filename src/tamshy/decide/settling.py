@@ -11,8 +11,8 @@ from tamshy.rulebook.weaver import Weaver
 from tamshy.sqlkit import queries, rows_json
 
 if TYPE_CHECKING:
-    from uuid import UUID
     from collections.abc import Sequence
+    from uuid import UUID
 
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection

@@ -44,7 +44,8 @@ class Horizon:
 class Worked:
     """What a pass did: how many events it took in and how many due steps it worked.
 
-    ``lost``: the bucket is another worker's by now, and nothing was done. ``missed``: what a history says was done with messages that were not sent (profile, time, deed, message).
+    ``lost``: the bucket is another worker's by now, and nothing was done. ``missed``: what a history says was done with
+    messages that were not sent (profile, time, deed, message).
     """
 
     events: int = 0
