@@ -117,7 +117,7 @@ order by occurred_at desc, id limit %(limit)s
 -- What was decided for one person, the newest first.
 select j.at, j.kind, j.flow, j.outcome, j.reason, j.step, j.message, j.until, j.subject, j.locale, j.id,
     case when j.reason = 'exit_on' then (
-        select v.name from event v where v.bucket = j.bucket and v.profile = j.profile and v.id::text = j.facts ->> 'event') end
+        select v.name from event v where v.bucket = %(bucket)s and v.profile = j.profile and v.id::text = j.facts ->> 'event') end
 from journal j
 where j.bucket = %(bucket)s and j.profile = %(profile)s
 order by j.at desc, j.pass desc, j.ord desc, j.id limit %(limit)s
