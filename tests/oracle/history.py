@@ -347,7 +347,17 @@ def _whole_life(shopper: Shopper, events: int) -> list[dict[str, Json]]:
         if shopper.die.random() < 0.05:
             change = {"timezone": shopper.die.choice(ZONES), "city": shopper.die.choice(CITIES)}
             shopper.add("identify", shopper.moment(START, last), traits=change)
+    if shopper.kind not in {"known", "anonymous"}:
+        for line in shopper.lines:
+            _keep_apart(line)
     return shopper.lines[:events]
+
+
+def _keep_apart(line: dict[str, Json]) -> None:
+    """What names no user happens at odd milliseconds, the rest at even ones: two profiles that merge later, never at once."""
+    own = datetime.fromisoformat(line["timestamp"])
+    even = own - timedelta(milliseconds=own.microsecond // 1000 % 2)
+    line["timestamp"] = _stamp(even if "userId" in line else even + timedelta(milliseconds=1))
 
 
 def _delay(line: dict[str, Json], die: random.Random) -> None:

@@ -148,7 +148,9 @@ def absorb(stays: Profile, goes: Profile) -> None:
     stays.anonymous_ids += goes.anonymous_ids
     stays.born = min(stays.born, goes.born)
     for key, (at, seq, value) in goes.properties.items():
-        stays.write(key, value, at, seq)
+        # Rule 38; where both were said at one time, the specification is silent: what the one that stays says holds.
+        if key not in stays.properties or at > stays.properties[key][0]:
+            stays.write(key, value, at, seq)
     for events in goes.events.values():
         for _, _, event in events:
             stays.remember(event)
