@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.e2e.seeded_shop import seed
 
 from tamshy import sqlkit
 from tamshy.site.cli import main, parser
@@ -256,3 +257,33 @@ def test_web_and_worker_need_a_database_of_their_own(run: Any, monkeypatch: pyte
     for command in ("web", "worker"):
         code, _, said = run(command)
         assert (code, "needs DATABASE_URL" in said) == (2, True)
+
+
+def test_explain_tells_what_was_decided_and_what_comes_next(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dsn = databases.create("tamshy_explained", databases.template)
+    with sqlkit.connect(dsn) as conn:
+        people = {name: str(profile) for name, (_, profile) in seed(conn).people.items()}
+    monkeypatch.setenv("DATABASE_URL", dsn)
+    monkeypatch.setenv("TAMSHY_SECRET_KEY", SECRET)
+    try:
+        lines = []
+        for profile in people.values():
+            assert main(["explain", profile, "--json"]) == 0
+            lines += [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert main(["explain", people["aia"]]) == 0
+        told = capsys.readouterr().out
+        assert main(["explain", people["aia"], "--flow", "no-such-flow", "--json"]) == 0
+        assert [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()] == ["profile"]
+    finally:
+        databases.drop("tamshy_explained")
+    assert {line["kind"] for line in lines} >= {"profile", "enrollment", "message", "ahead"}
+    for line in lines:
+        if line["kind"] == "message" and line["outcome"] != "sent":
+            assert line["reason"]
+        if line["kind"] == "ahead":
+            assert line["step"]
+            assert line.get("at", "later") >= line["entered"]
+    assert told.startswith(f"{people['aia']} (user_id:aia): address ")
+    assert told.count("\n") == 1 + sum(line["kind"] != "profile" for line in lines[: told.count("\n")])

@@ -67,10 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _expected(exc: Exception) -> int | None:
     """Tell the exit code of an error that a person can mend; None: a mistake of ours, shown whole."""
     # By name, so that no command pays for the modules of another.
-    names = {kind.__name__ for kind in type(exc).__mro__}
+    names = {kind.__name__ for kind in type(exc).__mro__ if kind.__module__.startswith("tamshy.")}
     if names & {"BadSetting", "BadClock", "UnreadableFolder", "BadSmtpUrl", "InvalidDsn", "WrongUse", "NoWorkspace"}:
         return WRONG_USE
-    if names & {"DatabaseError", "NotThere"}:
+    sqlkit = sys.modules.get("tamshy.sqlkit")
+    if names & {"DatabaseError", "NotThere"} or (sqlkit is not None and sqlkit.is_retryable(exc)):
         return NOT_THERE
     return None
 

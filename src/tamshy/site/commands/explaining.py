@@ -78,8 +78,8 @@ def _lines(
         yield _happened(row)
     for name, version, index, key, entered, due, again, held_out in work.conn.execute(_Q["ahead"], given).fetchall():
         step = steps.get((version, index), "the entry")
-        line = {"kind": "ahead", "at": _text(again), "flow": name, "step": step, "key": key, "due": _text(due)}
-        yield {**line, "entered": _text(entered), "held_out": held_out}
+        line = {"kind": "ahead", "at": again and _text(again), "flow": name, "step": step, "key": key}
+        yield _without_nothing({**line, "due": due and _text(due), "entered": _text(entered), "held_out": held_out})
     for name, mail, state, attempts, again, reason, reply in work.conn.execute(_Q["handing_over"], given).fetchall():
         line = {"kind": "delivery", "at": _text(again), "flow": name, "message": mail, "state": state}
         yield _without_nothing({**line, "attempts": attempts, "reason": reason, "reply": reply})
@@ -124,7 +124,8 @@ def _in_words(line: dict[str, object]) -> str:
         return f"{said}{more}, subscribed to {', '.join(agreed) or 'nothing'}, {line['timezone']}"
     if kind == "ahead":
         held = ", held out: gets nothing" if line["held_out"] else ""
-        return f"  {line['at']}  next: {line['flow']} goes on at {line['step']} (due {line['due']}){held}"
+        when = line.get("at", "at once")
+        return f"  {when}  next: {line['flow']} goes on at {line['step']} (due {line.get('due', 'at once')}){held}"
     if kind == "delivery":
         why = f" ({line['reason']})" if "reason" in line else ""
         return f"  {line['at']}  hand-over of {line['message']}: {line['state']} after {line['attempts']} tries{why}"

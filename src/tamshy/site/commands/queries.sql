@@ -23,8 +23,9 @@ where
 order by j.at, j.pass, j.ord, j.id;
 
 -- name: ahead
--- Where a profile stands now, and when that goes on.
-select e.flow, e.version, e.step, e.key, e.entered_at, e.due_at, e.work_at, e.held_out
+-- Where a profile stands now, and when that goes on (null: when its message is rendered).
+select
+    e.flow, e.version, e.step, e.key, e.entered_at, nullif(e.due_at, 'infinity'), nullif(e.work_at, 'infinity'), e.held_out
 from enrollment as e
 where e.bucket = %(bucket)s and e.profile = %(profile)s and e.active and (%(flow)s = '' or e.flow = %(flow)s)
 order by e.work_at, e.flow, e.key;
