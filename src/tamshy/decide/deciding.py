@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from tamshy.rulebook import Place, Rulebook
     from tamshy.sqlkit import Connection
 
+_LATE = """
+        case when t.moment > t.work_at or (t.moment > t.due_at and not exists (
+            select from journal j
+            where j.bucket = %(bucket)s and j.profile = t.profile and j.outcome = 'postponed'
+                and j.id = md5(concat_ws('|', t.enrollment, t.step, t.visit))::uuid))
+        then '{"late": true}'::jsonb else '{}' end"""
+"""Says of a decision that it came later than it could have, without having been postponed: the engine was away, or the news."""
+
 POSTPONING = ("quiet_hours", "frequency_cap")
 """The reasons that put a message off rather than skip it, as long as it does not expire."""
 
@@ -62,7 +70,7 @@ with x as materialized (
             where s.workspace = %(workspace)s and s.address = x.address and s.since <= x.moment) then 'suppressed'
         when x.marketing and not x.consented then 'no_consent'
         when {fails} then 'condition'
-        when x.moment > x.deadline then 'expired'
+        when x.moment > x.deadline or x.due_at < x.skip_before then 'expired'
         when exists (
             select from message m
             where m.bucket = %(bucket)s and m.profile = x.profile and m.trigger_event = x.trigger_event
@@ -81,14 +89,14 @@ with x as materialized (
         case when t.reason is null then 'accepted'
         when t.reason = any({weave.literal(list(POSTPONING), "text[]")}) and t.next <= t.deadline then 'postponed'
         else 'skipped' end as outcome,
-        md5(concat_ws('|', t.enrollment, t.step, t.visit))::uuid as message_id
+        md5(concat_ws('|', t.enrollment, t.step, t.visit))::uuid as message_id, {_LATE} as late
     from timed t
 ), written as (
     insert into message (bucket, profile, id, workspace, enrollment, flow, version, step_index, step, visit, message,
         message_version, kind, topic, trigger_event, state, reason, address, due_at, decided_at, facts)
     select %(bucket)s, profile, message_id, %(workspace)s, enrollment, flow, version, step, step_id, visit, message,
         message_version, case when marketing then 'marketing' else 'transactional' end, topic, trigger_event, outcome, reason,
-        address, due_at, moment, jsonb_build_object('due', due_at, 'until', until, 'expires_at', deadline)
+        address, due_at, moment, jsonb_build_object('due', due_at, 'until', until, 'expires_at', deadline) || late
     from settled where outcome <> 'postponed'
 ), waits as (
     update enrollment e
@@ -105,7 +113,7 @@ insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, 
 select %(bucket)s, profile, %(pass)s, 50, message_id, %(workspace)s, moment, 'message', flow, version, enrollment, outcome,
     reason, key, step_id, message, case when outcome = 'postponed' then until end, address,
     jsonb_build_object('due', due_at, 'deadline', deadline, 'topic', topic, 'consented', consented,
-        'allowed_from', until, 'suppressed', suppressed)
+        'allowed_from', until, 'suppressed', suppressed) || late
 from settled where outcome <> 'accepted'"""
     return Statement(sql, weave.params, frozenset(place.number for place, _ in sends))
 

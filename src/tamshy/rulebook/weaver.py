@@ -27,7 +27,7 @@ DUE_ROWS: Final = """
     select e.bucket, e.profile, a.moment, p.zone, p.properties as props, p.consents, e.id as enrollment, e.flow, e.version,
         e.entered_at, e.reached, n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, n.name as ev_name,
         a.place, e.step, e.visit, e.key, e.reached_at, e.due_at, e.met_at, e.held_out,
-        e.trigger_event, e.vars, p.address, p.suppressed, p.stamps
+        e.trigger_event, e.vars, e.work_at, e.skip_before, p.address, p.suppressed, p.stamps
     from agenda a
     join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id
     join profile p on p.bucket = %(bucket)s and p.id = a.profile

@@ -1,0 +1,283 @@
+"""Workers on a clock moved by hand, against a real database: what they do in life is what a simulation says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.engine.living import (
+    Director,
+    Feed,
+    HandClock,
+    Shop,
+    calls_of,
+    found_shop,
+    journal,
+    links,
+    live,
+    ref_of,
+    small,
+)
+from tests.oracle.history import history as made_history
+from tests.oracle.history import write_workspace
+
+from tamshy.ingest import calls_from_lines
+from tamshy.language import read_folder
+from tamshy.render.children import InProcess
+from tamshy.render.compile import compile_message
+from tamshy.simulate import play
+from tamshy.simulate.playing import open_stage
+from tamshy.sqlkit import DatabaseUnavailable, connect, migrate, scratch_server
+from tamshy.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tamshy.ingest import History
+
+EXAMPLE = Path(__file__).parents[2] / "examples/shop"
+YEAR = timedelta(days=366)
+
+
+def simulated(dsn: str, files: Mapping[str, str], history: History) -> list[tuple[object, ...]]:
+    """The journal of a simulation of the history."""
+    with open_stage(dsn, "simulated") as stage:
+        play(stage.conn, files, history, compile_message=compile_message, renderer=InProcess())
+        return journal(stage.conn)
+
+
+def lived(
+    dsn: str, files: Mapping[str, str], history: History, owners: tuple[str, ...], buckets: int
+) -> list[tuple[object, ...]]:
+    """The journal of workers that live through the history at 600 times speed, in strides of hours."""
+    with connect(dsn) as conn:
+        book = found_shop(conn, files, buckets=buckets)
+        feed = Feed(conn, ref_of(book), calls_of(history))
+        first = feed.next_arrival()
+        assert first is not None
+        last = history.calls[-1].received_at + YEAR
+        director = Director(HandClock(first, speed=600), feed, last, timedelta(hours=9), hands=len(owners))
+        workers = live(dsn, director, owners)
+        assert feed.place == len(feed.calls)
+        # Everybody had a hand in it.
+        assert all(worker.items > 0 for worker in workers)
+        return journal(conn)
+
+
+@pytest.mark.parametrize(
+    ("variety", "owners", "buckets"),
+    [(0, ("one",), 5), (1, ("one", "two"), 64), (2, ("one", "two", "three"), 8)],
+    ids=["alone", "two_share_64_buckets", "three_share_8"],
+)
+def test_life_is_what_a_simulation_says(
+    dsn: str, tmp_path: Path, variety: int, owners: tuple[str, ...], buckets: int
+) -> None:
+    """The same people, flows, steps, decisions, reasons and moments."""
+    write_workspace(tmp_path, variety)
+    files = read_folder(tmp_path)
+    lines = [json.dumps(line) for line in made_history(40, 600, seed=variety + 1, delayed=0.1)]
+    zone = ("Asia/Almaty", "Europe/Berlin", "America/New_York")[variety]
+    history = calls_from_lines(lines, zone=ZoneInfo(zone))
+
+    expected = simulated(dsn, files, history)
+    assert len(expected) > 200
+    assert lived(dsn, files, history, owners, buckets) == expected
+
+
+T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+CART = """\
+trigger: {event: Checkout Started}
+exit_on: {event: Order Completed}
+reentry: always
+steps: [{wait: 2h}, {send: reminder}, {wait: 1h}, {send: second, expires: 2h}]
+"""
+
+
+@pytest.fixture
+def shop(dsn: str) -> Iterator[Shop]:
+    """A shop with one flow, in which u1 and u2 have begun to check out at 9:00."""
+    with connect(dsn) as conn:
+        book = found_shop(conn, small({"cart": CART}), buckets=4, zones=["UTC"])
+        made = Shop(dsn, conn, book, HandClock(T0))
+        for user in ("u1", "u2"):
+            made.identify(user, T0, email=f"{user}@example.com")
+            made.track(user, "Checkout Started", T0)
+        yield made
+
+
+def test_a_sent_message_has_its_content_and_stands_in_line(shop: Shop) -> None:
+    shop.work(T0)
+    shop.work(T0 + 2 * HOUR)
+    rows = shop.query(
+        "select m.address, m.state, c.subject, c.plain, d.state, d.queued_at, d.attempts from message m"
+        " join content c using (bucket, profile) join delivery d using (bucket, profile)"
+        " where c.message = m.id and d.message = m.id order by m.address"
+    )
+    assert [row[:3] + row[4:] for row in rows] == [
+        (f"{user}@example.com", "sent", "reminder", "queued", T0 + 2 * HOUR, 0) for user in ("u1", "u2")
+    ]
+    assert all("About reminder." in str(row[3]) for row in rows)
+
+
+def test_within_a_minute_everything_has_its_own_moment(shop: Shop) -> None:
+    shop.work(T0)
+    shop.work(T0 + 2 * HOUR + timedelta(seconds=60))
+    assert [row for row in shop.told("u1") if row[3] == "sent"] == [(T0 + 2 * HOUR, "cart", "reminder", "sent", "")]
+    assert shop.query("select distinct facts ? 'late' from journal where outcome = 'sent'") == [(False,)]
+
+
+def test_what_is_over_a_minute_late_is_worked_now_and_says_so(shop: Shop) -> None:
+    shop.work(T0)
+    late = T0 + 2 * HOUR + timedelta(seconds=61)
+    shop.work(late)
+    assert [row for row in shop.told("u1") if row[3] == "sent"] == [(late, "cart", "reminder", "sent", "")]
+    facts = shop.query("select distinct facts -> 'late', facts ->> 'due' from journal where outcome = 'sent'")
+    assert facts == [(True, "2026-03-02T11:00:00+00:00")]
+    # The next wait counts from when the message was really decided (rule 4).
+    shop.work(late + HOUR)
+    assert [row[0] for row in shop.told("u1") if row[2] == "second"] == [late + HOUR]
+
+
+def test_a_minute_is_a_minute_of_the_machine_however_fast_the_shop_lives(shop: Shop) -> None:
+    shop.clock.speed = 600
+    shop.work(T0)
+    shop.work(T0 + 12 * HOUR)
+    assert [row[0] for row in shop.told("u1") if row[3] == "sent"] == [T0 + 2 * HOUR, T0 + 3 * HOUR]
+
+
+def test_after_an_outage_an_order_that_has_arrived_meanwhile_stops_the_reminder(shop: Shop) -> None:
+    shop.work(T0)
+    shop.track("u1", "Order Completed", T0 + 4 * HOUR)
+    shop.work(T0 + 5 * HOUR)
+    assert shop.told("u1")[1:] == [(T0 + 4 * HOUR, "cart", "", "exited", "exit_on")]
+    assert [row[3] for row in shop.told("u2")] == ["entered", "sent"]
+
+
+def test_after_an_outage_what_is_too_late_is_expired(shop: Shop) -> None:
+    shop.work(T0)
+    shop.work(T0 + 2 * HOUR)
+    back = T0 + 3 * HOUR + 2 * HOUR + timedelta(seconds=1)
+    shop.work(back)
+    assert shop.told("u1")[2:] == [
+        (back, "cart", "second", "skipped", "expired"),
+        (back, "cart", "", "exited", "finished"),
+    ]
+    assert shop.query("select distinct facts -> 'late' from journal where reason = 'expired'") == [(True,)]
+
+
+def test_an_error_rests_its_bucket_alone_until_it_is_mended(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    ((bucket, profile),) = shop.query("select bucket, profile from identifier where kind = 'user_id' and value = 'u1'")
+    ((other,),) = shop.query("select bucket from identifier where kind = 'user_id' and value = 'u2'")
+    assert bucket != other
+    shop.conn.execute(
+        "insert into inbox (bucket, profile, moment, ord, id, workspace, kind, occurred_at, facts)"
+        " values (%(bucket)s, %(profile)s, %(at)s, 0, %(profile)s, 1, 'consent', %(at)s,"
+        """ '{"topic": "offers", "granted": "perhaps"}')""",
+        {"bucket": bucket, "profile": profile, "at": T0 - HOUR},
+    )
+    shop.conn.commit()
+    shop.work(T0)
+    assert [row[3] for row in shop.told("u2")] == ["entered"]
+    assert shop.told("u1") == []
+    assert f"bucket {bucket} rests for 5 seconds" in caplog.text
+
+    shop.conn.execute("delete from inbox where kind = 'consent'")
+    shop.conn.commit()
+    shop.work(T0)
+    assert [row[3] for row in shop.told("u1")] == ["entered"]
+
+
+def test_a_bucket_that_rests_is_tried_again_after_five_seconds(shop: Shop) -> None:
+    ((bucket, profile),) = shop.query("select bucket, profile from identifier where kind = 'user_id' and value = 'u1'")
+    merge = {"survivor": "nobody", "loser": str(profile), "loser_bucket": bucket}
+    shop.conn.execute(
+        "insert into inbox (bucket, profile, moment, ord, id, workspace, kind, occurred_at, facts)"
+        " values (%(bucket)s, %(profile)s, %(at)s, 0, %(profile)s, 1, 'merge', %(at)s, %(facts)s)",
+        {"bucket": bucket, "profile": profile, "at": T0 - HOUR, "facts": json.dumps(merge)},
+    )
+    shop.conn.commit()
+    rounds: list[int] = []
+
+    def wait(seconds: float) -> bool:
+        if seconds == 0:
+            return False
+        rounds.append(worker.passes)
+        if len(rounds) == 2:
+            shop.conn.execute("delete from inbox where kind = 'merge'")
+            shop.conn.commit()
+        shop.clock.pass_by(2.0)
+        return len(rounds) == 5
+
+    worker = Worker(shop.dsn, "one", shop.clock, InProcess(), links, wait)
+    worker.serve()
+    # A merge that cannot be read stops neither the worker nor the other buckets; tried at 0, mended at 2, tried again at 6.
+    assert [row[3] for row in shop.told("u2")] == ["entered"]
+    assert [row[3] for row in shop.told("u1")] == ["entered"]
+    assert rounds[2] == rounds[0]
+    assert rounds[3] > rounds[2]
+
+
+def test_a_database_that_is_killed_in_the_middle_loses_nothing_and_repeats_nothing() -> None:
+    with scratch_server() as server:
+        with connect(server.dsn) as conn:
+            migrate(conn, "tamshy.schema.sql")
+            book = found_shop(conn, small({"cart": CART}), buckets=4, zones=["UTC"])
+            shop = Shop(server.dsn, conn, book, HandClock(T0 + 3 * HOUR, speed=600))
+            for number in range(30):
+                shop.identify(f"u{number}", T0, email=f"u{number}@example.com")
+                shop.track(f"u{number}", "Checkout Started", T0)
+        kills = iter((1, 2, 4))
+        rounds = [0, next(kills)]
+
+        def wait(seconds: float) -> bool:
+            if seconds == 0:
+                rounds[0] += 1
+                if rounds[0] == rounds[1]:
+                    with connect(server.dsn) as victim:
+                        (pid,) = victim.execute(
+                            "select pid from pg_stat_activity where application_name = 'tamshy worker'"
+                        ).fetchone() or (0,)
+                    os.kill(pid, signal.SIGKILL)
+                    rounds[1] = next(kills, 0)
+                return False
+            # The server takes a moment to stand up again.
+            threading.Event().wait(seconds)
+            return _all_done(server.dsn, shop.clock.at)
+
+        Worker(server.dsn, "one", shop.clock, InProcess(), links, wait).serve()
+        with connect(server.dsn) as conn:
+            counted = conn.execute(
+                "select outcome, coalesce(message, ''), coalesce(reason, ''), count(*), count(distinct profile), min(at), max(at)"
+                " from journal group by 1, 2, 3 order by 1, 2"
+            ).fetchall()
+            mails = conn.execute("select count(*) from delivery where state = 'queued'").fetchone()
+    assert counted == [
+        ("entered", "", "", 30, 30, T0, T0),
+        ("exited", "", "finished", 30, 30, T0 + 3 * HOUR, T0 + 3 * HOUR),
+        ("sent", "reminder", "", 30, 30, T0 + 2 * HOUR, T0 + 2 * HOUR),
+        ("sent", "second", "", 30, 30, T0 + 3 * HOUR, T0 + 3 * HOUR),
+    ]
+    assert mails == (60,)
+
+
+def _all_done(dsn: str, at: datetime) -> bool:
+    """Whether nothing waits by a moment; a server that is not there says nothing."""
+    try:
+        conn = connect(dsn)
+    except DatabaseUnavailable:
+        return False
+    with conn:
+        row = conn.execute(
+            "select exists (select from inbox) or exists (select from enrollment where active and work_at <= %(at)s)"
+            " or exists (select from message where state = 'accepted')",
+            {"at": at},
+        ).fetchone()
+    return row == (False,)
