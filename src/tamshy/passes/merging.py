@@ -74,6 +74,9 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
         "update lease set pass = pass + 1 where bucket = %(bucket)s returning pass", params
     ).fetchone()
     params["pass"] = counted[0] if counted else 0
+    # A handful of pairs against tables of any size: only by index.
+    for way in ("seqscan", "hashjoin", "mergejoin"):
+        conn.execute(f"set local enable_{way} = off".encode())
     conn.execute(_SQL["drop_merges"], params)
     conn.execute(_SQL["end_doubles"], params)
     conn.execute(_SQL["join_profiles"], params)
@@ -92,7 +95,17 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
 
 def _moving(conn: Connection, table: str) -> str:
     """The statement that re-inserts a table's rows of the profiles that went under those that stay."""
-    columns = ", ".join(row[0] for row in conn.execute(_SQL["columns"], {"table": table}))
+    if table not in _MOVING:
+        columns = ", ".join(row[0] for row in conn.execute(_SQL["columns"], {"table": table}))
+        _MOVING[table] = _moving_sql(table, columns)
+    return _MOVING[table]
+
+
+_MOVING: dict[str, str] = {}
+"""The statements of a table's move, once made: all schemas of one version have the same columns."""
+
+
+def _moving_sql(table: str, columns: str) -> str:
     return f"""
 with gone as (
     delete from {table} t using pair r

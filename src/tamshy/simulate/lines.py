@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.simulate")
+MILLISECOND: Final = 1000
+"""Microseconds: less is not printed."""
 
 
 def moment_text(moment: datetime) -> str:
     """A moment in UTC with ``Z``; milliseconds only where they are not zero."""
-    utc = moment.astimezone(UTC)
-    text = utc.strftime("%Y-%m-%dT%H:%M:%S")
-    milliseconds = utc.microsecond // 1000
-    return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
+    if moment.utcoffset():
+        moment = moment.astimezone(UTC)
+    # Cut from the ISO text: a history has hundreds of thousands of them.
+    return f"{moment.isoformat()[: 23 if moment.microsecond >= MILLISECOND else 19]}Z"
 
 
 def journal_lines(conn: Connection, until: datetime) -> Iterator[dict[str, object]]:
@@ -33,7 +35,7 @@ def journal_lines(conn: Connection, until: datetime) -> Iterator[dict[str, objec
 
 
 def _line(row: tuple[object, ...]) -> dict[str, object]:
-    at, kind, profile, flow, step, message, outcome, reason, until, address, locale, subject, key, _ = row
+    at, kind, profile, flow, step, message, outcome, reason, until, address, locale, subject, key = row
     line: dict[str, object] = {"at": moment_text(at), "kind": kind, "profile": profile, "flow": flow}  # type: ignore[arg-type]
     if kind == "enrollment":
         line["state"] = outcome

@@ -1,7 +1,6 @@
 -- name: journal
 -- What happened, by time, then profile, then as it happened; a profile goes by its user id, else its address, else its anonymous id.
-select j.at, j.kind, n.name, j.flow, j.step, j.message, j.outcome, j.reason, j.until, j.address, j.locale, j.subject, j.key,
-    j.facts
+select j.at, j.kind, n.name, j.flow, j.step, j.message, j.outcome, j.reason, j.until, j.address, j.locale, j.subject, j.key
 from journal j
 join profile p on p.bucket = j.bucket and p.id = j.profile
 cross join lateral (
