@@ -54,8 +54,8 @@ prove: setup ## Run the large proofs: long histories against the oracle, death a
 	@$(BIN)/python -m pytest -m prove $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.installed ## Measure this machine
-	@$(BIN)/tamshy bench $(ARGS)
+bench: $(VENV)/.installed ## Measure this machine, beside its raw limits; FULL=1 at full size
+	@$(BIN)/tamshy bench --size $(if $(FULL),full,short) --out benchmarks/results $(ARGS)
 
 ##@ Keep
 

@@ -74,10 +74,10 @@ def tables() -> set[str]:
 
 
 def found() -> dict[str, dict[str, set[str]]]:
-    """Table -> package -> verbs, of every statement of the product but those of merging."""
+    """Table -> package -> verbs, of every statement but those of merging and of benchmarks (in databases of their own)."""
     writes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for said in [*named(), *compiled(), *written()]:
-        if said.name.startswith("merging."):
+        if said.name.startswith(("merging.", "bench.")):
             continue
         for verb, table in _WRITES.findall(said.plain):
             writes[table][said.package].add(_VERBS[verb.lower()])

@@ -97,6 +97,7 @@ def commands_in_order() -> list[str]:
         "explain",
         "key",
         "doctor",
+        "bench",
     ]
     assert sorted(order) == sorted(commands())
     return order

@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "explain": ("tamshy.site.commands.explaining", "explain"),
     "key": ("tamshy.site.commands.keys", "key"),
     "doctor": ("tamshy.site.commands.doctor", "doctor"),
+    "bench": ("tamshy.site.commands.measuring", "bench"),
 }
 
 
@@ -156,6 +157,10 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     revoke = does.add_parser("revoke", parents=[again], help="end a key; it is dead within a minute everywhere")
     revoke.add_argument("id", metavar="ID", help="the key's id, as `tamshy key list` shows it")
     commands.add_parser("doctor", parents=[shared, place], help="check what Tamshy needs, and say what to do")
+    bench = commands.add_parser("bench", parents=[shared], help="measure this machine, beside its raw limits")
+    bench.add_argument("stage", metavar="STAGE", nargs="*", help="ingest, advance, decide, render, send (default: all)")
+    bench.add_argument("--size", choices=["tiny", "short", "full"], default="short", help="how much (default: short)")
+    bench.add_argument("--out", metavar="DIR", default="", help="keep the record there, as dated JSON")
 
 
 def _count(text: str) -> int:

@@ -1,0 +1,117 @@
+-- name: fill_profiles
+-- People of the made-up shop, p1 to pN, with the ids that ingest would give them, and with consent.
+insert into profile (bucket, id, workspace, die, created_at, properties, address, zone, consents)
+select
+    %(first_bucket)s::integer + ('x' || left(p.h, 4))::bit(16)::integer %% %(span)s::integer, p.h::uuid, %(workspace)s,
+    'user_id:p' || p.n, %(noon)s::timestamptz - interval '200 days',
+    jsonb_build_object('email', 'p' || p.n || '@example.com', 'first_name', 'Айгүл', 'city', 'Almaty', 'visits', p.n %% 50),
+    'p' || p.n || '@example.com', 'Asia/Almaty', '{"offers": {"on": true, "at": 1700000000000000}}'
+from (
+    select n, md5(%(name)s::text || '|user_id:p' || n) as h
+    from generate_series(%(first)s::integer, %(last)s::integer) n
+) p
+
+-- name: fill_identifiers
+-- Their user ids.
+insert into identifier (workspace, kind, value, bucket, profile, since)
+select
+    %(workspace)s, 'user_id', 'p' || p.n,
+    %(first_bucket)s::integer + ('x' || left(p.h, 4))::bit(16)::integer %% %(span)s::integer, p.h::uuid,
+    %(noon)s::timestamptz - interval '200 days'
+from (
+    select n, md5(%(name)s::text || '|user_id:p' || n) as h
+    from generate_series(%(first)s::integer, %(last)s::integer) n
+) p
+
+-- name: fill_events
+-- What each of them did in the 90 days before: mostly looking at things.
+insert into event (bucket, profile, id, name, occurred_at, received_at, origin, properties, context)
+select
+    %(first_bucket)s::integer + ('x' || left(p.h, 4))::bit(16)::integer %% %(span)s::integer, p.h::uuid, md5(p.h || k)::uuid,
+    (array['Product Viewed', 'Product Added', 'Product Viewed', 'Order Completed', 'Checkout Started'])[1 + (p.n + k) %% 5], t.at, t.at, 0,
+    jsonb_build_object('value', 100 * k, 'cart_id', 'c' || k, 'product_id', 'sku-' || p.n %% 97, 'category', 'tea'), '{}'
+from (
+    select n, md5(%(name)s::text || '|user_id:p' || n) as h
+    from generate_series(%(first)s::integer, %(last)s::integer) n
+) p
+cross join generate_series(1, %(past)s::integer) k
+cross join lateral (
+    select %(noon)s::timestamptz - interval '2 days' - k * interval '9 days' + p.n %% 86400 * interval '1 second'
+) t (at)
+
+-- name: fill_entries
+-- What started them in the flow.
+insert into entry (bucket, profile, enrollment, name, occurred_at, properties, context)
+select
+    %(first_bucket)s::integer + ('x' || left(p.h, 4))::bit(16)::integer %% %(span)s::integer, p.h::uuid,
+    md5(p.h || %(flow)s::text)::uuid, 'Checkout Started', %(noon)s::timestamptz - interval '1 day',
+    jsonb_build_object('cart_id', 'c' || p.n, 'value', 6900.5), '{}'
+from (
+    select n, md5(%(name)s::text || '|user_id:p' || n) as h
+    from generate_series(%(first)s::integer, %(last)s::integer) n
+) p
+
+-- name: fill_enrollments
+-- At the flow's first step: those that are due within the 30 seconds before noon, all others in a year.
+insert into enrollment (bucket, profile, id, workspace, flow, version, key, trigger_event, active, step, visit, priority, held_out,
+    entered_at, reached_at, due_at, work_at)
+select
+    %(first_bucket)s::integer + ('x' || left(p.h, 4))::bit(16)::integer %% %(span)s::integer, p.h::uuid,
+    md5(p.h || %(flow)s::text)::uuid, %(workspace)s, %(flow)s, %(version)s, '', md5(p.h || 'trigger')::uuid, true, 0, 1, 0, false,
+    t.at - interval '1 day', t.at - interval '1 day', t.at, t.at
+from (
+    select n, md5(%(name)s::text || '|user_id:p' || n) as h
+    from generate_series(%(first)s::integer, %(last)s::integer) n
+) p
+cross join lateral (
+    select %(noon)s::timestamptz + case
+        when %(every)s::integer > 0 and p.n %% nullif(%(every)s::integer, 0) = 0 then p.n %% 30 * interval '-1 second'
+        else interval '365 days' + p.n %% 864000 * interval '1 second' end
+) t (at)
+
+-- name: fill_messages
+-- Three mails that each of them was sent in the weeks before: what caps and duplicates are looked for among.
+insert into message (bucket, profile, id, workspace, enrollment, flow, version, step_index, step, visit, message, message_version,
+    kind, topic, trigger_event, state, address, due_at, decided_at)
+select
+    e.bucket, e.profile, md5(concat(e.id, k))::uuid, e.workspace, md5(concat(e.id, 'before'))::uuid, 'before', 0, 0, 'letter', k,
+    'letter', 0, 'marketing', 'offers', md5(concat(e.id, k))::uuid, 'sent', 'x@example.com',
+    %(noon)s::timestamptz - k * interval '8 days', %(noon)s::timestamptz - k * interval '8 days'
+from enrollment e
+cross join generate_series(1, 3) k
+
+-- name: fill_suppressions
+-- Addresses that are never written to; nobody's who is in the way.
+insert into suppression (workspace, address, reason, since)
+select %(workspace)s, 'gone' || n || '@example.com', 'hard_bounce', %(noon)s::timestamptz - interval '30 days'
+from generate_series(1, %(count)s::integer) n
+
+-- name: fill_inbox
+-- Events that have arrived and are not taken in yet.
+insert into inbox (bucket, profile, moment, ord, id, workspace, kind, name, occurred_at, properties)
+select p.bucket, p.id, %(noon)s::timestamptz - n * interval '1 millisecond', n, md5(concat('inbox', n))::uuid, p.workspace, 'event',
+    'Product Viewed', %(noon)s, jsonb_build_object('product_id', 'sku-' || n %% 97, 'category', 'tea', 'price', n %% 1000)
+from generate_series(%(first)s::integer, %(last)s::integer) n
+join (select bucket, id, workspace, row_number() over () as place from profile) p
+    on p.place = 1 + n %% (select count(*) from profile)
+
+-- name: fill_seen
+-- Their message ids.
+insert into seen_message (workspace, digest, seen_at)
+select %(workspace)s, md5(concat('seen', n))::uuid, %(noon)s::timestamptz - n * interval '1 millisecond'
+from generate_series(%(first)s::integer, %(last)s::integer) n
+
+-- name: put_back
+-- The bare update beside which advancing is measured: the rows that a round has moved, all that it changed set back.
+update enrollment
+set active = true, step = 0, visit = visit + 1, reached_at = entered_at, due_at = entered_at + interval '1 day', met_at = null,
+    work_at = entered_at + interval '1 day', reached = '{}', exited_at = null, exit_reason = null
+where bucket = %(bucket)s and active and work_at > %(horizon)s and work_at < %(horizon)s::timestamptz + interval '300 days'
+
+-- name: put_back_decided
+-- The same beside deciding: whoever waits for a mail to be rendered stands before the decision again.
+update enrollment set work_at = due_at where bucket = %(bucket)s and active and work_at = 'infinity'
+
+-- name: drop_decisions
+-- What a round has decided is forgotten, so that the next decides it anew.
+delete from message where state = 'accepted'

@@ -1,0 +1,39 @@
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The sizes of one run.
+
+    ``rounds``: measurements of everything, whose medians count. ``growth``: how many times the rows are waiting in the last part.
+    """
+
+    name: str
+    rounds: int
+    events: int
+    """Events stored in a round, in batches of 100."""
+    backlog: int
+    """Rows in the inbox before the first round of ingest."""
+    profiles: int
+    """Profiles; each waits in a flow, and has `past` events."""
+    past: int
+    due: int
+    """Enrollments that are due in a round, spread over all buckets."""
+    mails: int
+    """Mails rendered, and mails handed over, in a round."""
+    growth: int = 10
+
+
+SIZES: Final = {
+    size.name: size
+    for size in (
+        Size("tiny", rounds=1, events=200, backlog=200, profiles=256, past=4, due=128, mails=20, growth=2),
+        Size("short", rounds=5, events=5000, backlog=20_000, profiles=40_000, past=10, due=20_000, mails=500),
+        Size("full", rounds=5, events=50_000, backlog=200_000, profiles=1_000_000, past=10, due=100_000, mails=5000),
+    )
+}
