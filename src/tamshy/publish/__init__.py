@@ -7,15 +7,19 @@ Reads the texts of a folder and what is published already; leaves ``workspace``,
 from __future__ import annotations
 
 from tamshy.publish.loading import load_rulebook, published_files, workspace_names
+from tamshy.publish.pausing import Overdue, pause, resume
 from tamshy.publish.publishing import CompileMessage, Published, Unpublishable, create_workspace, publish
 
 __all__ = [
     "CompileMessage",
+    "Overdue",
     "Published",
     "Unpublishable",
     "create_workspace",
     "load_rulebook",
+    "pause",
     "publish",
     "published_files",
+    "resume",
     "workspace_names",
 ]

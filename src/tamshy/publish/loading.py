@@ -12,7 +12,7 @@ from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
-    from tamshy.language.model import Flow
+    from tamshy.language.model import Workspace
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.publish")
@@ -42,14 +42,18 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
     workspace, _ = read_workspace(files)
     span = {"workspace": id_, "first": first, "beyond": first + buckets}
     running: list[RunningFlow] = []
-    older: dict[int, dict[str, Flow]] = {}
+    sendable = dict(workspace.messages)
+    older: dict[int, Workspace] = {}
     for version, flow_name, source, publication, live in conn.execute(_SQL["running_versions"], span).fetchall():
         if files.get(f"flows/{flow_name}.yaml") == source:
             flow = workspace.flows[flow_name]
         else:
             if publication not in older:
-                older[publication] = _flows_of(conn, id_, publication)
-            flow = older[publication][flow_name]
+                older[publication] = _published_at(conn, id_, publication)
+            flow = older[publication].flows[flow_name]
+            # Who finishes on an old version may still be sent what new ones send no more.
+            for message in older[publication].messages.values():
+                sendable.setdefault(message.name, message)
         running.append(RunningFlow(version, flow, program(flow), live))
     default = workspace.settings.topics[0].name if workspace.settings.topics else ""
     numbers = {row[0]: row[1] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
@@ -57,14 +61,15 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
         message.name: PublishedMessage(
             numbers[message.name], message.name, message.kind is MessageKind.MARKETING, message.topic or default
         )
-        for message in workspace.messages.values()
+        for message in sendable.values()
     }
     paused = frozenset(row[0] for row in conn.execute(_SQL["paused"], {"workspace": id_}))
     return Rulebook(id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused)
 
 
-def _flows_of(conn: Connection, workspace: int, number: int) -> dict[str, Flow]:
+def _published_at(conn: Connection, workspace: int, number: int) -> Workspace:
+    """The workspace as a publication has written it."""
     row = conn.execute(_SQL["publication"], {"workspace": workspace, "number": number}).fetchone()
     files = {} if row is None else row[0]
     read, _ = read_workspace(files if isinstance(files, dict) else json.loads(files))
-    return read.flows
+    return read

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Protocol
 from tamshy.advance import arrive
 from tamshy.language import kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight
-from tamshy.language.program import program
-from tamshy.publish.loading import load_rulebook
+from tamshy.publish.holding import buckets_inside, call_in, hold_buckets, prepare_moves, span_of, take_turns
+from tamshy.publish.loading import load_rulebook, published_files
 from tamshy.sqlkit import queries, rows_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tamshy.language.model import Flow, Message, Problem, Settings, Workspace
-    from tamshy.rulebook import Rulebook
+    from tamshy.language.model import Message, Problem, Settings, Workspace
+    from tamshy.rulebook import Rulebook, RunningFlow
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.publish")
@@ -67,7 +67,10 @@ def publish(
 ) -> Published:
     """Publish the texts of a folder in the workspace of that name; the caller commits.
 
-    Raises Unpublishable (nothing is changed) where the texts have problems.
+    Publishers take turns, and no pass over the workspace is under way meanwhile: the next one works by the new rules.
+    What is published already, and compiles to the same, changes nothing.
+
+    Raises Unpublishable (nothing is changed) where the texts have problems, LookupError where there is no such workspace.
     """
     workspace, problems = read_workspace(files)
     compiled: dict[str, Mapping[str, object]] = {}
@@ -77,24 +80,27 @@ def publish(
             problems += found
     if problems:
         raise Unpublishable(problems)
-    row = conn.execute(_SQL["workspace"], {"name": name}).fetchone()
-    if row is None:
-        msg = f"there is no workspace {name!r}"
-        raise LookupError(msg)
+    take_turns(conn)
+    span = span_of(conn, name)
+    passes = hold_buckets(conn, span)
     before = load_rulebook(conn, name)
     number = _write_texts(conn, before.workspace, workspace, at)
     messages = _write_messages(conn, before.workspace, compiled, at)
     flows, archived = _write_flows(conn, before.workspace, workspace, number, at)
-    moved = _move_people(conn, before, name, flows, archived, at)
+    moved = _move_people(conn, before, name, flows, archived, at, passes)
+    call_in(conn, span)
     return Published(tuple(flows), tuple(messages), tuple(archived), moved)
 
 
 def _write_texts(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> int:
+    """Keep the texts, and the publication that they are; the number of the last one where nothing has changed."""
+    newest = conn.execute(_SQL["newest_publication"], {"workspace": id_}).fetchone()
+    if newest is not None and published_files(conn, id_) == dict(workspace.sources):
+        return int(newest[0])
     rows = [{"path": path, "content": content} for path, content in sorted(workspace.sources.items())]
     conn.execute(_SQL["drop_files"], {"workspace": id_, "paths": list(workspace.sources)})
     conn.execute(_SQL["write_files"], {"workspace": id_, "rows": rows_json(rows)})
-    row = conn.execute(_SQL["next_publication"], {"workspace": id_}).fetchone()
-    number = int(row[0]) if row else 1
+    number = 1 if newest is None else int(newest[0]) + 1
     conn.execute(
         _SQL["write_publication"],
         {"workspace": id_, "number": number, "at": at, "files": json.dumps(workspace.sources)},
@@ -137,57 +143,64 @@ def _write_flows(
     return changed, archived
 
 
-def _move_people(
-    conn: Connection, before: Rulebook, name: str, flows: list[str], archived: list[str], at: datetime
+def _move_people(  # noqa: PLR0913 - what has changed, from which rules, in which passes
+    conn: Connection,
+    before: Rulebook,
+    name: str,
+    flows: list[str],
+    archived: list[str],
+    at: datetime,
+    passes: dict[int, int],
 ) -> int:
     """People inside changed flows follow into the new version, those inside archived ones leave."""
-    if not before.flows:
+    if not before.flows or not (flows or archived):
         return 0
+    prepare_moves(conn)
     now = load_rulebook(conn, name)
     newest = {running.name: running for running in now.flows if running.live}
     moved = 0
     for running in before.flows:
         if running.name in archived:
-            moved += _empty(conn, now, running.name, at)
+            moved += _empty(conn, now, running.name, at, passes)
         elif running.name in flows and newest[running.name].flow.in_flight is InFlight.FOLLOW:
-            target = newest[running.name]
-            moved += _follow(conn, now, running.version, running.flow, target.version, target.flow, at)
+            moved += _follow(conn, now, running, newest[running.name], at, passes)
     return moved
 
 
-def _follow(conn: Connection, book: Rulebook, old_id: int, old: Flow, new_id: int, new: Flow, at: datetime) -> int:
-    mapping = step_mapping(old, new)
-    kept = kept_steps(old, new)
-    places = {node.step.id: node.index for node in program(new).nodes}
+def _follow(  # noqa: PLR0913 - from which version to which, by which rules
+    conn: Connection, book: Rulebook, old: RunningFlow, new: RunningFlow, at: datetime, passes: dict[int, int]
+) -> int:
+    """Everybody inside a version goes on in the new one, at the step that theirs has become."""
+    mapping = step_mapping(old.flow, new.flow)
+    kept = kept_steps(old.flow, new.flow)
+    places = {node.step.id: node.index for node in new.program.nodes}
     rows: list[dict[str, object]] = []
-    for node in program(old).nodes:
+    for node in old.program.nodes:
         to = mapping[node.step.id]
-        row: dict[str, object] = {
-            "step": node.index,
-            "target": None if to is None else places[to],
-            "same": node.step.id in kept,
-        }
+        row = {"step": node.index, "target": None if to is None else places[to], "same": node.step.id in kept}
         rows.append(row)
+    params = {"old": old.version, "version": new.version, "rows": rows_json(rows), "at": at}
     moved = 0
-    for bucket in _buckets(conn, book, old.name):
-        conn.execute(
-            _SQL["follow"],
-            {"bucket": bucket, "old": old_id, "version": new_id, "rows": rows_json(rows), "at": at},
-        )
-        moved += arrive(conn, book, bucket, 0)
-        conn.execute("delete from move")
+    for bucket in buckets_inside(conn, book, old.name):
+        conn.execute(_SQL["follow"], params | {"bucket": bucket, "priority": new.flow.priority})
+        moved += _arrive(conn, book, bucket, passes)
     return moved
 
 
-def _empty(conn: Connection, book: Rulebook, flow: str, at: datetime) -> int:
+def _empty(conn: Connection, book: Rulebook, flow: str, at: datetime, passes: dict[int, int]) -> int:
+    """Everybody inside a flow that is gone leaves it; what is not handed over yet is withdrawn."""
     moved = 0
-    for bucket in _buckets(conn, book, flow):
-        conn.execute(_SQL["leave_archived"], {"bucket": bucket, "flow": flow, "workspace": book.workspace, "at": at})
-        moved += arrive(conn, book, bucket, 0)
-        conn.execute("delete from move")
+    for bucket in buckets_inside(conn, book, flow):
+        params = {"bucket": bucket, "flow": flow, "workspace": book.workspace, "at": at}
+        conn.execute(_SQL["leave_archived"], params)
+        conn.execute(_SQL["withdraw"], params)
+        moved += _arrive(conn, book, bucket, passes)
     return moved
 
 
-def _buckets(conn: Connection, book: Rulebook, flow: str) -> list[int]:
-    span = {"first": book.first_bucket, "beyond": book.first_bucket + book.buckets, "flow": flow}
-    return [row[0] for row in conn.execute(_SQL["buckets_inside"], span)]
+def _arrive(conn: Connection, book: Rulebook, bucket: int, passes: dict[int, int]) -> int:
+    """Apply the moves. What was accepted and is not rendered yet is decided anew, by the new rules, where there is a step."""
+    conn.execute(_SQL["take_back"], {"bucket": bucket})
+    moved = arrive(conn, book, bucket, passes[bucket])
+    conn.execute(_SQL["drop_moves"])
+    return moved

@@ -33,9 +33,9 @@ insert into definition (workspace, path, content)
 select %(workspace)s, path, content from json_to_recordset(%(rows)s::json) as r (path text, content text)
 on conflict (workspace, path) do update set content = excluded.content where definition.content <> excluded.content
 
--- name: next_publication
+-- name: newest_publication
 -- Publications count up within a workspace.
-select coalesce(max(number), 0) + 1 from publication where workspace = %(workspace)s
+select number from publication where workspace = %(workspace)s order by number desc limit 1
 
 -- name: write_publication
 -- What was published, whole: an old version is read with the texts of its own time.
@@ -51,14 +51,14 @@ where f.workspace = %(workspace)s
 
 -- name: running_versions
 -- The versions that take newcomers or still have people inside.
+with inside as materialized (
+    select distinct version from enrollment where bucket >= %(first)s and bucket < %(beyond)s and active
+)
 select v.id, v.flow, v.source, v.publication, v.id = f.live_version and not f.archived as live
 from flow_version v
 join flow f on f.workspace = v.workspace and f.name = v.flow
 where v.workspace = %(workspace)s
-    and (v.id = f.live_version and not f.archived
-        or exists (
-            select from enrollment e
-            where e.bucket >= %(first)s and e.bucket < %(beyond)s and e.version = v.id and e.active))
+    and (v.id = f.live_version and not f.archived or v.id in (select version from inside))
 order by v.flow, v.id
 
 -- name: publication
@@ -84,7 +84,7 @@ insert into flow (workspace, name) values (%(workspace)s, %(flow)s) on conflict 
 
 -- name: archive
 -- A flow that the folder has no more takes nobody, and those inside leave.
-update flow set archived = true where workspace = %(workspace)s and name = %(flow)s
+update flow set archived = true, paused = false, paused_at = null where workspace = %(workspace)s and name = %(flow)s
 
 -- name: newest_messages
 -- The newest version of each message.
@@ -99,20 +99,48 @@ select (select coalesce(max(id), 0) + 1 from message_version), %(workspace)s, %(
     %(compiled)s::jsonb, %(at)s
 returning id
 
--- name: inside
--- How many people stand at each step of a version, by bucket.
-select e.bucket, e.step, count(*)::integer from enrollment e
-where e.bucket >= %(first)s and e.bucket < %(beyond)s and e.version = %(version)s and e.active
-group by e.bucket, e.step
+-- name: one_publisher
+-- Publishers take turns: ids of versions count up, and texts are never mixed. Readers are not kept waiting.
+lock table publication in share row exclusive mode
+
+-- name: hold_buckets
+-- Waits for the passes under way, in the order of buckets like everybody who holds several, and counts as a pass itself.
+update lease l set pass = l.pass + 1
+from (select bucket from lease where bucket >= %(first)s and bucket < %(beyond)s order by bucket for update) held
+where l.bucket = held.bucket
+returning l.bucket, l.pass
+
+-- name: call_in
+-- The fences of those who work by the rules of before fit no more; they ask anew, and read the rules after that.
+update lease set fence = fence + 1 where bucket >= %(first)s and bucket < %(beyond)s and owner is not null
+
+-- name: prepare_moves
+-- The list of those who move on, as a pass has it.
+create temp table if not exists move (
+    profile uuid, enrollment uuid, version integer, target smallint, reached_at timestamptz, moment timestamptz, reason text
+)
+
+-- name: drop_moves
+-- The list is empty again.
+delete from move
+
+-- name: take_back
+-- What was accepted for those who move on, and is not rendered, was never said: it is decided anew where they arrive.
+delete from message m using move v
+where m.bucket = %(bucket)s and m.profile = v.profile and m.enrollment = v.enrollment and m.state = 'accepted'
 
 -- name: follow
 -- People inside go on at their step of the new version; a changed wait is measured anew from when the step was reached.
+with followers as (
+    update enrollment e set priority = %(priority)s
+    where e.bucket = %(bucket)s and e.version = %(old)s and e.active
+    returning e.profile, e.id, e.step, e.reached_at
+)
 insert into move (profile, enrollment, version, target, reached_at, moment, reason)
 select e.profile, e.id, %(version)s, t.target, case when t.same then e.reached_at else %(at)s end, %(at)s,
     case when t.target is null then 'finished' end
-from enrollment e
+from followers e
 join json_to_recordset(%(rows)s::json) as t (step smallint, target smallint, same boolean) on t.step = e.step
-where e.bucket = %(bucket)s and e.version = %(old)s and e.active
 
 -- name: leave_archived
 -- People inside a flow that is gone leave it.
@@ -120,6 +148,14 @@ insert into move (profile, enrollment, version, target, reached_at, moment, reas
 select e.profile, e.id, e.version, null, %(at)s, %(at)s, 'archived'
 from enrollment e
 where e.bucket = %(bucket)s and e.flow = %(flow)s and e.workspace = %(workspace)s and e.active
+
+-- name: withdraw
+-- What was decided for those who leave a flow that is gone, and is not handed over yet, is withdrawn.
+update delivery d
+set state = 'withdrawn', reason = 'archived', settled_at = %(at)s
+from move v
+join message m on m.bucket = %(bucket)s and m.profile = v.profile and m.enrollment = v.enrollment
+where d.bucket = %(bucket)s and d.profile = m.profile and d.message = m.id and d.state = 'queued'
 
 -- name: buckets_inside
 -- The buckets in which a flow has people.
@@ -129,3 +165,44 @@ where bucket >= %(first)s and bucket < %(beyond)s and flow = %(flow)s and active
 -- name: paused
 -- The flows that enroll nobody and advance nobody.
 select name from flow where workspace = %(workspace)s and paused
+
+-- name: flow_paused
+-- Whether a flow stands still.
+select paused from flow where workspace = %(workspace)s and name = %(flow)s and not archived
+
+-- name: pause
+-- A flow stands still from now on.
+update flow set paused = true, paused_at = %(at)s where workspace = %(workspace)s and name = %(flow)s
+
+-- name: resume
+-- A flow goes on.
+update flow set paused = false, paused_at = null where workspace = %(workspace)s and name = %(flow)s
+
+-- name: count_overdue
+-- For how many something was due while a flow stood still.
+select count(*) from enrollment
+where bucket >= %(first)s and bucket < %(beyond)s and flow = %(flow)s and active and work_at < %(at)s
+
+-- name: go_on
+-- What became due meanwhile is worked now: as `expires` says, or as if it were due now, or with its sends skipped.
+update enrollment
+set work_at = %(at)s, due_at = case when %(send)s then %(at)s else due_at end,
+    skip_before = case when %(skip)s then %(at)s else skip_before end
+where bucket >= %(first)s and bucket < %(beyond)s and flow = %(flow)s and active and work_at < %(at)s
+
+-- name: go_on_met
+-- Who waited for an event that has come goes on now.
+update enrollment set work_at = %(at)s, due_at = %(at)s
+where bucket = %(bucket)s and workspace = %(workspace)s and flow = %(flow)s and active and met_at is not null
+    and work_at < %(at)s
+
+-- name: shift
+-- Everybody else arrives at their step as much later as the flow stood still since they were there.
+insert into move (profile, enrollment, version, target, reached_at, moment, reason)
+select e.profile, e.id, e.version, e.step, e.reached_at + (%(at)s - greatest(f.paused_at, e.reached_at)), %(at)s, null
+from enrollment e
+join flow f on f.workspace = e.workspace and f.name = e.flow
+where e.bucket = %(bucket)s and e.workspace = %(workspace)s and e.flow = %(flow)s and e.active and e.met_at is null
+    and not exists (
+        select from message m
+        where m.bucket = e.bucket and m.profile = e.profile and m.enrollment = e.id and m.state = 'accepted')

@@ -39,8 +39,13 @@ returning l.bucket, l.fence
 
 -- name: give_back
 -- Buckets beyond our share, or all of them at the end.
-update lease set owner = null, until = null
-where owner = %(owner)s and (%(buckets)s::smallint[] is null or bucket = any(%(buckets)s::smallint[]))
+update lease l set owner = null, until = null
+from (
+    select bucket from lease
+    where owner = %(owner)s and (%(buckets)s::smallint[] is null or bucket = any(%(buckets)s::smallint[]))
+    order by bucket for update
+) ours
+where l.bucket = ours.bucket
 
 -- name: discover
 -- Which of our buckets have anything to work up to the horizon.
