@@ -13,20 +13,22 @@ from tamshy.render.compile import compile_message
 from tamshy.simulate import play
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tamshy.sqlkit import Connection
+
+    Happened = tuple[str, str, Mapping[str, object]]
 
 START = "2026-03-02T09:00:00Z"
 
 
-def converted(
-    stage: Connection, conversion: str, *events: tuple[str, str, dict[str, object]]
-) -> list[tuple[object, ...]]:
+def converted(stage: Connection, conversion: str, *events: Happened) -> list[tuple[object, ...]]:
     """Play a checkout and what follows through a flow with this conversion: (moment, worth, held out) of each counted."""
     files = {
         "tamshy.yaml": "name: Shop\n",
         "flows/f.yaml": f"trigger: {{event: Checkout Started}}\nconversion: {conversion}\nsteps: [{{wait: 1h}}]\n",
     }
-    lines = [("Checkout Started", START, {"cart_id": "c1"}), *events]
+    lines: list[Happened] = [("Checkout Started", START, {"cart_id": "c1"}), *events]
     history = calls_from_lines(
         [
             json.dumps({"type": "track", "userId": "u1", "event": name, "timestamp": at, "properties": properties})
@@ -40,10 +42,8 @@ def converted(
 
 
 def test_rule_28_a_conversion_counts_once_and_also_after_the_enrollment_has_ended(stage: Connection) -> None:
-    first, second = (
-        ("Order Completed", "2026-03-04T09:00:00Z", {"value": 20}),
-        ("Order Completed", "2026-03-05T09:00:00Z", {}),
-    )
+    first: Happened = ("Order Completed", "2026-03-04T09:00:00Z", {"value": 20})
+    second: Happened = ("Order Completed", "2026-03-05T09:00:00Z", {})
     assert converted(stage, "{event: Order Completed, within: 5d}", second, first) == [("04T09:00", Decimal(20), False)]
 
 
@@ -73,7 +73,7 @@ def test_rule_28_a_conversion_is_worth_what_its_own_path_holds_where_that_is_a_n
 
 def test_rule_28_any_of_several_events_converts_and_the_earliest_known_counts(stage: Connection) -> None:
     either = "[{event: Order Completed}, {event: Call Booked, where: {event.kind: demo}}]"
-    events = [
+    events: list[Happened] = [
         ("Call Booked", "2026-03-02T10:00:00Z", {"kind": "chat"}),
         ("Call Booked", "2026-03-02T11:00:00Z", {"kind": "demo", "value": 3}),
         ("Order Completed", "2026-03-02T12:00:00Z", {"value": 50}),
