@@ -211,7 +211,8 @@ with gone as materialized (
     returning e.profile, e.id, e.flow, e.version, e.key, g.moment, g.t_id
 )
 insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, key, facts)
-select %(bucket)s, profile, %(pass)s, 40, id, %(workspace)s, moment, 'enrollment', flow, version, id, 'exited', 'exit_on', key,
+select %(bucket)s, profile, %(pass)s, 30, md5(concat_ws('|', id, 'exit'))::uuid, %(workspace)s, moment, 'enrollment', flow,
+    version, id, 'exited', 'exit_on', key,
     jsonb_build_object('event', t_id)
 from ended"""
     return Statement(sql, weave.params)

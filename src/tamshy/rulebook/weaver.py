@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from tamshy.rulebook.book import Rulebook
 
 
+LONGEST_KEY: Final = 1000
+"""Bytes: an index entry of PostgreSQL takes 2,704 at most, with the profile and the flow beside the key."""
+
 TESTED: Final = Tested("x.t_props", "x.t_ctx", "x.t_at")
 """The event of the agenda, where ``x`` is an enrollment that hears it."""
 
@@ -66,10 +69,13 @@ class Weaver:
         return f"({fragment.sql})"
 
     def key(self, ref: Ref) -> str:
-        """An enrollment's key (rule 12)."""
+        """An enrollment's key (rule 12); one too long for an index is cut and told apart by its hash."""
         fragment = key_sql(ref, self._environment())
         self.params.update(fragment.params)
-        return fragment.sql
+        return (
+            f"(select case when octet_length(k.key) > {LONGEST_KEY} then left(k.key, 64) || '…' || md5(k.key)"
+            f" else k.key end from (select {fragment.sql} as key) k)"
+        )
 
     def moment(self, ref: Ref) -> str:
         """The moment that the data holds, or null."""

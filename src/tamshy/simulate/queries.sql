@@ -13,7 +13,7 @@ cross join lateral (
         p.id::text)
 ) as n (name)
 where j.kind in ('enrollment', 'message') and j.at <= %(until)s
-order by j.at, n.name collate "C", j.pass, j.ord, j.flow, j.key, j.id
+order by j.at, n.name collate "C", j.pass, j.ord, j.flow, j.key, j.outcome, j.id
 
 -- name: last_moment
 -- When the last of the history arrives.
