@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tamshy.ingest import prune
 from tamshy.passes import Horizon, merge_ready, prepare, run, settle_rendered
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
@@ -26,6 +27,8 @@ _LOG = logging.getLogger("tamshy.worker")
 
 SHARING: Final = 1.0
 """Seconds between two looks at leases and publications."""
+PRUNING: Final = 60.0
+"""Seconds between two prunings of message ids that nothing can repeat any more."""
 REST: Final = 0.1
 """Seconds of rest when nothing was to do."""
 AGAIN: Final = 5.0
@@ -111,9 +114,13 @@ class Worker:
         # A worker that is stopped in its tracks must not keep its bucket for ever: the server ends its transaction.
         conn.execute(f"set idle_in_transaction_session_timeout = {STUCK * 1000:.0f}".encode())
         conn.commit()
-        shared = -SHARING
+        shared, pruned = -SHARING, -PRUNING
         while True:
             now = self._clock.monotonic()
+            if now - pruned >= PRUNING:
+                prune(conn, self._clock.now())
+                conn.commit()
+                pruned = now
             if now - shared >= SHARING:
                 self._leases.share_out(conn, self._clock.real())
                 self._read_rules(conn)
