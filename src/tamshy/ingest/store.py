@@ -64,18 +64,19 @@ class _Accepted:
     id: UUID
 
 
-def store(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> Stored:
+def store(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call], *, once: bool = False) -> Stored:
     """Store calls in their order, within the transaction of `conn`; the caller commits.
 
     Args:
         conn: a connection, in a transaction or about to begin one.
         workspace: whom they come in for.
         calls: in order of arrival. A call of before (same `key`, within 30 days) is counted and does nothing.
+        once: the calls are a whole history from which repetitions have been left out already: none is asked for.
 
     Raises:
         Contended: other processes kept changing the same people.
     """
-    accepted = _accept(conn, workspace, calls)
+    accepted = [_named_once(call) for call in calls] if once else _accept(conn, workspace, calls)
     if accepted:
         placements = _resolve(conn, workspace, [one.call for one in accepted])
         rows: list[dict[str, object]] = []
@@ -110,6 +111,11 @@ def _accept(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Ca
         elif digest in fresh:
             found.append(_Accepted(call, digest))
     return found
+
+
+def _named_once(call: Call) -> _Accepted:
+    """Accept a call that nothing repeats within 30 days; what comes again after that is another."""
+    return _Accepted(call, _made_id(call) if call.key is None else named(call.key, call.received_at.isoformat()))
 
 
 def _once_each(calls: Sequence[Call]) -> list[_Candidate]:

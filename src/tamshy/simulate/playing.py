@@ -75,6 +75,9 @@ class Stage:
         conn = connect(self.dsn, schema=self.schema, application="tamshy simulate")
         self.connections.append(conn)
         prepare(conn)
+        # Tables of a stage grow by the second and are looked at again and again: a rough look is enough.
+        conn.execute("set default_statistics_target = 10")
+        conn.commit()
         return conn
 
 
@@ -214,7 +217,7 @@ def load(conn: Connection, book: Rulebook, history: History) -> datetime | None:
     calls = [*history.calls, *(_engagement(engage) for engage in history.engages)]
     calls.sort(key=attrgetter("ord"))
     for start in range(0, len(calls), _LOAD):
-        store(conn, ref, calls[start : start + _LOAD])
+        store(conn, ref, calls[start : start + _LOAD], once=True)
         conn.commit()
     conn.execute("analyze inbox")
     conn.execute("analyze profile")
