@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from tests.contract.statements import EDGE, Said, compiled, named
 from tests.contract.test_keys import PER_PROFILE
-from tests.contract.test_statements import OTHERWISE, VALUES
+from tests.contract.test_statements import NOW, OTHERWISE, VALUES
 
 from tamshy.passes import prepare
 from tamshy.sqlkit import connect, queries
@@ -26,7 +26,8 @@ PARTITIONS = 4
 ACROSS = {
     "worker: queries.discover": "one look at the indexes for each of a worker's buckets",
     "publish: queries.running_versions": "which versions still have people, when rules are read anew",
-    "publish: queries.inside": "whom publishing would move, for `plan`",
+    "publish: queries.count_overdue": "for how many something became due while a flow stood still, when it is resumed",
+    "publish: queries.go_on": "everybody for whom it did, once, when it is resumed",
     "publish: queries.buckets_inside": "which buckets publishing has to go through, one by one",
     "simulate: queries.journal": "the report at the end of a simulation",
     "simulate: queries.last_moment": "how long the history of a simulation is",
@@ -37,7 +38,14 @@ ACROSS = {
 """The engine's statements that look at more than one bucket, each with the reason; beside them ingest and merging."""
 
 SOMEBODY = UUID(int=1)
-THESE: dict[str, object] = {"message": SOMEBODY, "profile": SOMEBODY, "version": 1, "flow": "welcome", "old": 1}
+THESE: dict[str, object] = {
+    "message": SOMEBODY,
+    "profile": SOMEBODY,
+    "version": 1,
+    "flow": "welcome",
+    "old": 1,
+    "at": NOW,
+}
 APART: dict[str, dict[str, object]] = {
     "site: queries.handing_over": {"message": "cart-reminder"},
     "site: queries.story": {"message": "cart-reminder"},

@@ -80,7 +80,7 @@ def planned(conn: Connection, said: Said) -> None:
     given = VALUES | said.params | OTHERWISE.get(str(said), {})
     values = {name: given.get(name) for name in wanted}
     try:
-        if re.match(r"\s*(create|truncate|analyze|set)\b", said.plain):
+        if re.match(r"\s*(create|truncate|analyze|set|lock)\b", said.plain):
             conn.execute(said.sql.encode(), values)
         else:
             conn.execute(f"explain {said.sql}".encode(), values)

@@ -38,15 +38,15 @@ WRITERS: dict[str, dict[str, str]] = {
     },
     "event": {"passes": "insert"},
     # passage
-    "enrollment": {"enroll": "insert update", "advance": "update", "decide": "update"},
+    "enrollment": {"enroll": "insert update", "advance": "update", "decide": "update", "publish": "update"},
     "entry": {"enroll": "insert"},
     "conversion": {"enroll": "insert"},
-    "message": {"decide": "insert update"},
+    "message": {"decide": "insert update", "publish": "delete"},
     "content": {"decide": "insert"},
-    "delivery": {"decide": "insert", "deliver": "update", "enroll": "update"},
+    "delivery": {"decide": "insert", "deliver": "update", "enroll": "update", "publish": "update"},
     "engagement": {"track": "insert update"},
     "journal": dict.fromkeys(("advance", "decide", "enroll", "identify"), "insert"),
-    "lease": {"publish": "insert", "worker": "update", "passes": "update"},
+    "lease": {"publish": "insert update", "worker": "update", "passes": "update"},
     "worker": {"worker": "insert update delete"},
 }
 """Table -> package -> what it may do there. Merging (below) and simulations stand beside this."""
