@@ -47,7 +47,9 @@ def _id(number: int) -> UUID:
 def _links(bucket: int, profile: UUID, message: UUID) -> Links:
     token = f"t{bucket}-{profile.int}-{message.int}"
     base = "https://mail.example"
-    return Links(base, token, f"{base}/o/{token}.gif", f"{base}/u/{token}", f"{base}/prefs/{token}", f"{base}/m/{token}")
+    return Links(
+        base, token, f"{base}/o/{token}.gif", f"{base}/u/{token}", f"{base}/prefs/{token}", f"{base}/m/{token}"
+    )
 
 
 @pytest.fixture

@@ -60,9 +60,7 @@ def resume(conn: Connection, workspace: str, flow: str, *, at: datetime, overdue
     if overdue is Overdue.SHIFT:
         _shift(conn, workspace, flow, at, passes)
     else:
-        conn.execute(
-            _SQL["go_on"], params | {"send": overdue is Overdue.SEND, "skip": overdue is Overdue.SKIP}
-        )
+        conn.execute(_SQL["go_on"], params | {"send": overdue is Overdue.SEND, "skip": overdue is Overdue.SKIP})
     conn.execute(_SQL["resume"], params)
     call_in(conn, span)
     return int(counted[0]) if counted else 0

@@ -143,7 +143,7 @@ def _write_flows(
     return changed, archived
 
 
-def _move_people(  # noqa: PLR0913 - what has changed, from which rules, in which passes
+def _move_people(
     conn: Connection,
     before: Rulebook,
     name: str,
@@ -167,7 +167,7 @@ def _move_people(  # noqa: PLR0913 - what has changed, from which rules, in whic
     return moved
 
 
-def _follow(  # noqa: PLR0913 - from which version to which, by which rules
+def _follow(
     conn: Connection, book: Rulebook, old: RunningFlow, new: RunningFlow, at: datetime, passes: dict[int, int]
 ) -> int:
     """Everybody inside a version goes on in the new one, at the step that theirs has become."""
@@ -177,7 +177,11 @@ def _follow(  # noqa: PLR0913 - from which version to which, by which rules
     rows: list[dict[str, object]] = []
     for node in old.program.nodes:
         to = mapping[node.step.id]
-        row = {"step": node.index, "target": None if to is None else places[to], "same": node.step.id in kept}
+        row: dict[str, object] = {
+            "step": node.index,
+            "target": None if to is None else places[to],
+            "same": node.step.id in kept,
+        }
         rows.append(row)
     params = {"old": old.version, "version": new.version, "rows": rows_json(rows), "at": at}
     moved = 0
