@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from uuid import UUID
 
 import pytest
-from tests.contract.statements import EDGE, SCHEMA, Said, builders, compiled, named, without_comments, written
+from tests.contract.statements import (
+    EDGE,
+    SCHEMA,
+    Said,
+    builders,
+    compiled,
+    named,
+    oracle_folder,
+    rulebook,
+    without_comments,
+    written,
+)
 
+from tamshy.language.model import Step
 from tamshy.passes import prepare
 from tamshy.sqlkit import connect, queries
 
@@ -102,6 +114,12 @@ def test_a_woven_statement_fits_the_migrated_tables(stage: Connection, said: Sai
 def test_the_oracles_rulebook_needs_every_statement_there_is() -> None:
     woven = {said.name.removesuffix(" of oracle") for said in compiled() if said.name.endswith(" of oracle")}
     assert woven == {f"{build.__module__.split('.')[2]}.{build.__name__}" for build in builders()}
+
+
+def test_the_oracles_rulebook_holds_every_kind_of_step() -> None:
+    """So what is said of its statements is said of every kind there is."""
+    there = {type(place.node.step) for place in rulebook(oracle_folder()).places()}
+    assert there == set(get_args(Step))
 
 
 @pytest.mark.parametrize("said", [*named(), *compiled(), *written()], ids=str)
