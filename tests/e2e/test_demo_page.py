@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,7 +12,6 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import django
 import pytest
-from django.conf import settings as django_settings
 from django.core.wsgi import get_wsgi_application
 from django.test import Client, override_settings
 from playwright.sync_api import Page, sync_playwright
@@ -23,9 +23,8 @@ from tamshy.panel import wiring
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-if not django_settings.configured:
-    django_settings.configure(SECRET_KEY="made-up-for-tests")
-    django.setup()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tamshy.site.settings")
+django.setup()
 
 TEMPLATES = [
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
-from django.conf import settings as django_settings
 from django.test import Client, override_settings
 from tests.engine.deliveries import BUCKET, NOON, SECRET, person, sent_message, workspace
 
@@ -38,9 +38,8 @@ BROWSER = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/60
 SIGNER = Signer([SECRET])
 LATER = NOON + timedelta(hours=1)
 
-if not django_settings.configured:
-    django_settings.configure(SECRET_KEY=SECRET)
-    django.setup()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tamshy.site.settings")
+django.setup()
 
 
 @dataclass
