@@ -88,7 +88,8 @@ def _prepare(conn: Connection, schema: str) -> None:
     )
     # `if not exists` looks before it leaps: of two sessions that create at once one fails after the other has
     # committed both, and then there is nothing left to do.
-    with suppress(errors.UniqueViolation, errors.DuplicateSchema, errors.DuplicateTable), conn.transaction():
+    known = (errors.UniqueViolation, errors.DuplicateSchema, errors.DuplicateTable, errors.DuplicateObject)
+    with suppress(*known), conn.transaction():
         conn.execute(sql.SQL("create schema if not exists {}").format(name))
         conn.execute(table.format(name))
 
