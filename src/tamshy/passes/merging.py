@@ -70,9 +70,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     merged = conn.execute(_SQL["ready"], params).rowcount
     if not merged:
         return 0
-    counted = conn.execute(
-        "update lease set pass = pass + 1 where bucket = %(bucket)s returning pass", params
-    ).fetchone()
+    counted = conn.execute(_SQL["count_pass"], {"bucket": bucket, "buckets": buckets}).fetchone()
     params["pass"] = counted[0] if counted else 0
     # A handful of pairs against tables of any size: only by index.
     for way in ("seqscan", "hashjoin", "mergejoin"):

@@ -42,6 +42,13 @@ where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 's
 -- Holds the buckets of both sides, in order, against passes over them.
 select bucket from lease where bucket = any(%(buckets)s) order by bucket for update
 
+-- name: count_pass
+-- A merge comes after every pass over any of its buckets: the lines that both profiles bring along stay in their order.
+update lease
+set pass = 1 + (select max(o.pass) from lease o where o.bucket = any(%(buckets)s))
+where bucket = %(bucket)s
+returning pass
+
 -- name: drop_merges
 -- A merge that is done leaves both inboxes.
 delete from inbox i using pair r
