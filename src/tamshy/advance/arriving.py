@@ -33,7 +33,7 @@ def arrive(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:
 
 
 _ROWS = """
-    select e.bucket, e.profile, m.moment, p.zone, p.properties as props, p.consents, e.id as enrollment, e.flow, e.version,
+    select e.bucket, e.profile, m.moment, p.zone, p.properties as props, p.consents, e.id as enrollment, e.flow, m.version,
         e.entered_at, e.reached, n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, e.vars,
         m.target, m.reached_at, m.reason, m.version::bigint * 1000 + m.target as place
     from move m
