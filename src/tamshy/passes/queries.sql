@@ -18,9 +18,11 @@ create temp table if not exists assignment (
 )
 
 -- name: clear_few
--- Nothing of an earlier pass is left in the hand: for a handful of rows.
-with a as (delete from agenda), c as (delete from candidate), f as (delete from fresh), m as (delete from move)
-delete from assignment
+-- Nothing of an earlier pass is left in the hand: for a handful of rows. Gives the bytes that their dead rows take by now.
+with a as (delete from agenda), c as (delete from candidate), f as (delete from fresh), m as (delete from move),
+    s as (delete from assignment)
+select greatest(pg_relation_size('agenda'), pg_relation_size('candidate'), pg_relation_size('fresh'), pg_relation_size('move'),
+    pg_relation_size('assignment'))
 
 -- name: clear_many
 -- The same after a large pass: new files cost less than rows that are dead.

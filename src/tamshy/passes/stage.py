@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.passes")
-MANY: Final = 500
-"""Rows from which on emptying a working table by new files is cheaper than by deleting."""
+MANY: Final = 2000
+"""Rows beyond which emptying a working table by new files is cheaper than by deleting."""
+_DEAD: Final = 262_144
+"""Bytes of dead rows in a working table from which on it gets new files: nobody vacuums it, and plans go by its size."""
 _SETTINGS: Final = (
     "temp_buffers = '64MB'",
     "work_mem = '64MB'",
@@ -85,7 +87,11 @@ def hold(conn: Connection, bucket: int, fence: int) -> int | None:
 
 def clear(conn: Connection, rows: int) -> None:
     """Leave nothing in the hand, after a pass over so many rows; part of its transaction."""
-    conn.execute(_SQL["clear_many" if rows > MANY else "clear_few"])
+    if rows <= MANY:
+        taken = conn.execute(_SQL["clear_few"]).fetchone()
+        if taken is None or taken[0] <= _DEAD:
+            return
+    conn.execute(_SQL["clear_many"])
 
 
 def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Horizon, evaluate: Evaluate) -> Worked:

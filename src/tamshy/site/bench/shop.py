@@ -100,9 +100,9 @@ def event_properties(number: int) -> dict[str, object]:
     return {"cart_id": f"c{number}", "value": 6900.5, "currency": "KZT", "products": products}
 
 
-def people(conn: sqlkit.Connection, book: Rulebook, count: int, past: int) -> None:
-    """Fill in profiles with their identifiers and what they did in the last 90 days; commits."""
-    given = _span(book, 1, count) | {"past": past}
+def people(conn: sqlkit.Connection, book: Rulebook, last: int, past: int, first: int = 1) -> None:
+    """Fill in profiles with their identifiers, and so many events of each in the last 90 days; commits."""
+    given = _span(book, first, last) | {"past": past}
     for name in ("fill_profiles", "fill_identifiers", "fill_events"):
         conn.execute(SQL[name], given)
     conn.commit()
