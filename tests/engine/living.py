@@ -63,7 +63,9 @@ def links(bucket: int, profile: UUID, message: UUID) -> Links:
     """Addresses that say whom they belong to."""
     base = "https://mail.example"
     token = f"{bucket}-{profile.hex}-{message.hex}"
-    return Links(base, token, f"{base}/o/{token}.gif", f"{base}/u/{token}", f"{base}/prefs/{token}", f"{base}/m/{token}")
+    return Links(
+        base, token, f"{base}/o/{token}.gif", f"{base}/u/{token}", f"{base}/prefs/{token}", f"{base}/m/{token}"
+    )
 
 
 def found_shop(
@@ -316,8 +318,8 @@ class Shop:
 
 
 JOURNAL: Final = """
-select j.bucket, j.profile, j.flow, coalesce(j.step, ''), j.kind, j.outcome, coalesce(j.reason, ''), j.at, j.until, coalesce(j.key, ''),
-    coalesce(j.address, ''), coalesce(j.locale, ''), coalesce(j.subject, '')
+select j.bucket, j.profile, j.flow, coalesce(j.step, ''), j.kind, j.outcome, coalesce(j.reason, ''), j.at, j.until,
+    coalesce(j.key, ''), coalesce(j.address, ''), coalesce(j.locale, ''), coalesce(j.subject, '')
 from journal j
 """
 
