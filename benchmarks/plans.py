@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DUE = 20_000
 BUCKET = 3
-PAST = 4
+PAST = 1
 TABLES = ("profile", "event", "entry", "enrollment", "message", "inbox")
 GROWS = 1.5
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _VERSION: Final = 1
 _PIECES: Final = 88
-_JOINS: Final = 2000
+_JOINS: Final = 50_000
 _CONNECTIONS: Final = 8
 _START_S: Final = 10.0
 _PATH: Final = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/lib/postfix/sbin"])

@@ -33,7 +33,7 @@ SIZES: Final = {
     size.name: size
     for size in (
         Size("tiny", rounds=1, events=200, backlog=200, profiles=256, past=4, due=128, mails=20, growth=2),
-        Size("short", rounds=5, events=5000, backlog=20_000, profiles=40_000, past=10, due=20_000, mails=500),
+        Size("short", rounds=5, events=5000, backlog=20_000, profiles=20_000, past=10, due=10_000, mails=300),
         Size("full", rounds=5, events=50_000, backlog=200_000, profiles=1_000_000, past=10, due=100_000, mails=5000),
     )
 }
