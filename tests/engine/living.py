@@ -242,7 +242,7 @@ timezone: UTC
 currency: EUR
 url: https://shop.example
 from: Small shop <hello@shop.example>
-topics: {offers: {name: Offers, default: opt_out}}
+topics: {offers: {name: Offers, default: opt_out}, news: {name: News}}
 """
 
 

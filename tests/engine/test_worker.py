@@ -71,6 +71,7 @@ def lived(
         return journal(conn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variety", "owners", "buckets"),
     [(0, ("one",), 5), (1, ("one", "two"), 64), (2, ("one", "two", "three"), 8)],
