@@ -76,10 +76,10 @@ def add_key(
     """Add a key to a workspace, within the transaction of `conn`. Adding the same text again does nothing.
 
     Raises:
-        ValueError: the text is shorter than 8 characters or longer than `LONGEST`.
+        ValueError: the text is empty or longer than `LONGEST`.
     """
-    if not 8 <= len(secret) <= LONGEST:  # noqa: PLR2004 - below eight characters it is a word, not a key
-        raise ValueError(f"a key has 8 to {LONGEST} characters, this one {len(secret)}; leave it out to have one made")
+    if not 1 <= len(secret) <= LONGEST:
+        raise ValueError(f"a key has 1 to {LONGEST} characters, this one {len(secret)}; leave it out to have one made")
     made = uuid4()
     conn.execute(
         _Q["add_key"],
