@@ -75,7 +75,7 @@ def test_in_a_crowd_nobody_is_worked_ahead_of_what_has_arrived_for_them(shop: Sh
         shop.track(f"u{number}", "Stop" if f"u{number}" == last else "Looked", T0 + HOUR / 3)
     # A minute ahead of the others, so that a pass over one profile takes this one, and not the first in the inbox.
     shop.conn.execute(
-        "update enrollment set work_at = work_at - interval '1 minute'"
+        "update enrollment set work_at = work_at - interval '1 minute', due_at = due_at - interval '1 minute'"
         " where profile = (select profile from identifier where value = %(last)s)",
         {"last": last},
     )
