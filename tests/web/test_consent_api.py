@@ -53,6 +53,31 @@ def test_a_withdrawal_needs_neither_time_nor_proof(edge: Edge) -> None:
     assert occurred == "2026-11-23 09:00:00+00"
 
 
+@pytest.mark.parametrize(
+    ("said", "granted"),
+    [
+        ({"status": "granted"}, True),
+        ({"state": "withdrawn"}, False),
+        ({"did": "subscribed"}, True),
+        ({"consent": "unsubscribed"}, False),
+        ({"granted": True}, True),
+        ({"granted": False}, False),
+        ({"withdrawn": True}, False),
+    ],
+)
+def test_other_ways_to_say_it_are_understood(edge: Edge, said: dict[str, object], granted: bool) -> None:  # noqa: FBT001
+    assert put(edge, "u1", {"topic": "news", "timestamp": "2026-11-22T10:00:00+05:00", **said}).status_code == 200
+    ((_, _, facts, occurred, _),) = consents(edge)
+    assert (facts["granted"], occurred) == (granted, "2026-11-22 05:00:00+00")
+
+
+@pytest.mark.parametrize("said", [{}, {"granted": "yes"}, {"consent": True}, {"granted": True, "status": "withdrawn"}])
+def test_what_does_not_say_it_is_refused(edge: Edge, said: dict[str, object]) -> None:
+    answer = put(edge, "u1", {"topic": "news", **said})
+    assert (answer.status_code, json.loads(answer.content)["reason"]) == (400, "wrong_type")
+    assert consents(edge) == []
+
+
 def test_the_same_consent_sent_again_is_the_same(edge: Edge) -> None:
     for _ in range(2):
         put(edge, "u1", GRANT)

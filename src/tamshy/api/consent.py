@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from tamshy.api.workspaces import WorkspaceView
 
 _Q: Final = sqlkit.queries(__package__)
-_KEYS: Final = ("topic", "consent", "time", "wording", "proof")
-_WORDS: Final = {"granted": True, "withdrawn": False}
+_SAID_BY: Final = ("consent", "status", "state", "did", "granted", "withdrawn")
+"""The fields that may say it: by a word, or `granted` and `withdrawn` by true or false."""
+_TIMES: Final = ("time", "timestamp", "at", "occurred_at")
+_KEYS: Final = ("topic", *_SAID_BY, *_TIMES, "wording", "proof")
+_WORDS: Final = {"granted": True, "withdrawn": False, "subscribed": True, "unsubscribed": False}
 _LONGEST_ID: Final = 200
 
 
@@ -66,7 +69,7 @@ def _document(request: HttpRequest) -> dict[str, object]:
 
 def _call(profile: str, document: dict[str, object], key: Key, view: WorkspaceView) -> Call:
     now = wired().now()
-    topic, word = document.get("topic"), document.get("consent")
+    topic = document.get("topic")
     if not isinstance(topic, str) or topic not in view.topics:
         known = sorted(view.topics)
         raise Problem(
@@ -74,9 +77,8 @@ def _call(profile: str, document: dict[str, object], key: Key, view: WorkspaceVi
             "unknown_topic",
             f"`topic` is one of {', '.join(known) or 'none: no topic is published yet'}{_did_you_mean(topic, known)}",
         )
-    if not isinstance(word, str) or word not in _WORDS:
-        raise Problem(HTTPStatus.BAD_REQUEST, "wrong_type", "`consent` is `granted` or `withdrawn`")
-    time = document.get("time")
+    granted = _granted(document)
+    time = next((document[name] for name in _TIMES if document.get(name) is not None), None)
     own = now if time is None else min(now, moment(time, view.ref.zone, "time"))
     user, anonymous = _named(profile, view)
     evidence = {name: document[name] for name in ("wording", "proof") if document.get(name) is not None}
@@ -85,17 +87,29 @@ def _call(profile: str, document: dict[str, object], key: Key, view: WorkspaceVi
         occurred_at=_milliseconds(own),
         received_at=now,
         # The same consent at the same time, sent again, is the same; without a time it is said anew.
-        key=None if time is None else f"{key.id}|consent|{profile}|{topic}|{word}|{own.isoformat()}",
+        key=None if time is None else f"{key.id}|consent|{profile}|{topic}|{granted}|{own.isoformat()}",
         user_id=user,
         anonymous_id=anonymous,
         properties={
             "topic": topic,
-            "granted": _WORDS[word],
+            "granted": granted,
             "source": "api",
             "evidence": {**evidence, "key": str(key.id)},
         },
         origin=1,
     )
+
+
+def _granted(document: dict[str, object]) -> bool:
+    """Read whether consent is granted; exactly one field says it."""
+    said = [name for name in _SAID_BY if document.get(name) is not None]
+    if len(said) == 1:
+        word = document[said[0]]
+        if isinstance(word, str) and word in _WORDS and said[0] not in {"granted", "withdrawn"}:
+            return _WORDS[word]
+        if isinstance(word, bool) and said[0] in {"granted", "withdrawn"}:
+            return word is (said[0] == "granted")
+    raise Problem(HTTPStatus.BAD_REQUEST, "wrong_type", "`consent` is `granted` or `withdrawn`")
 
 
 def _named(profile: str, view: WorkspaceView) -> tuple[str | None, str | None]:
