@@ -50,7 +50,7 @@ check: $(VENV)/.installed ## Format, lint, types, layers: fast, and without runn
 		|| { cat .lint-imports.log; exit 1; }
 
 .PHONY: prove
-prove: setup ## Run the large proofs: long histories against the oracle, death at every point
+prove: setup ## Run the large proofs: long histories against the oracle, two thousand lives against their simulation
 	@$(BIN)/python -m pytest -m prove $(ARGS)
 
 .PHONY: bench

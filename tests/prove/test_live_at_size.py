@@ -40,7 +40,7 @@ def test_life_and_simulation_are_the_same_line_by_line(tmp_path: Path, say: Call
         work_off(shop, until, 300)
         say(f"{fed.hits()} openings, clicks and withdrawals")
         mean = (time.monotonic() - begun) / passes(shop)
-        say(f"passes took {mean * 1000:.0f} ms on average, no due moment within {MARGIN / SPEED} of an arrival")
+        say(f"a pass with lines every {mean * 1000:.0f} ms, no due moment within {MARGIN / SPEED} of an arrival")
         assert mean * 10 < (MARGIN / SPEED).total_seconds()
         life = lived(shop, until)
         simulation = simulated(fed, tmp_path / "history.jsonl", until)
