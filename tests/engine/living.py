@@ -274,6 +274,14 @@ class Shop:
         """An event of a user, arriving as it happens."""
         self.store(Call(CallKind.TRACK, at, at, user_id=user, name=event, properties=properties))
 
+    def visit(self, device: str, event: str, at: datetime, **properties: object) -> None:
+        """An event of somebody who has not said who they are."""
+        self.store(Call(CallKind.TRACK, at, at, anonymous_id=device, name=event, properties=properties))
+
+    def alias(self, before: str, user: str, at: datetime) -> None:
+        """One who went by another name."""
+        self.store(Call(CallKind.ALIAS, at, at, user_id=user, previous_id=before))
+
     def identify(self, user: str | None, at: datetime, *, device: str | None = None, **traits: object) -> None:
         """What is known of a user; ``device`` names an anonymous id that is tied to it."""
         self.store(Call(CallKind.IDENTIFY, at, at, user_id=user, anonymous_id=device, properties=traits))

@@ -144,7 +144,9 @@ def lived(dsn: str, die: bool) -> tuple[list[tuple[object, ...]], dict[str, str]
     """The journal and all tables after a life in which the worker dies before every statement once, or never."""
     deaths = 0
     with connect(dsn) as conn:
-        book = found_shop(conn, small(FLOWS, settings=SETTINGS, messages=MESSAGES), buckets=2, zones=["UTC", "Asia/Almaty"])
+        book = found_shop(
+            conn, small(FLOWS, settings=SETTINGS, messages=MESSAGES), buckets=2, zones=["UTC", "Asia/Almaty"]
+        )
         shop = Shop(dsn, conn, book, HandClock(T0))
         people(shop)
         prepare(conn)
@@ -186,6 +188,14 @@ def test_dying_before_any_statement_of_any_pass_changes_nothing_in_the_end(datab
     assert none == 0
     assert deaths > 300
     assert {row[4] for row in calm} >= {"entered", "refused", "exited", "sent", "skipped", "postponed", "no_moment"}
-    assert {row[5] for row in calm} >= {"merged", "exit_on", "render_error", "no_consent", "held_out", "active", "called"}
+    assert {row[5] for row in calm} >= {
+        "merged",
+        "exit_on",
+        "render_error",
+        "no_consent",
+        "held_out",
+        "active",
+        "called",
+    }
     assert wild == calm
     assert wild_tables == calm_tables
