@@ -17,8 +17,9 @@ from tamshy.sqlkit import connect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tamshy.sqlkit import Connection
     from tests.conftest import Databases
+
+    from tamshy.sqlkit import Connection
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -90,9 +91,9 @@ def people(shop: Shop) -> None:
     for device in ("a", "b"):
         identify = Call(CallKind.IDENTIFY, T0, T0, anonymous_id=device, properties={"email": f"{device}@example.com"})
         shop.store(identify)
-        event = {"value": 9, "cart": device}
+        event: dict[str, object] = {"value": 9, "cart": device}
         shop.store(Call(CallKind.TRACK, T0, T0, anonymous_id=device, name="Checkout Started", properties=event))
-    opened = {"message": "first", "did": "opened", "url": None, "machine": False}
+    opened: dict[str, object] = {"message": "first", "did": "opened", "url": None, "machine": False}
     shop.store(Call(CallKind.ENGAGE, T0 + HOUR, T0 + HOUR, user_id="u0", properties=opened, origin=1))
     shop.track("u1", "Called", T0 + 2 * HOUR)
     shop.track("u2", "Order Completed", T0 + 2 * HOUR, cart="c", value=3)
@@ -102,7 +103,7 @@ def people(shop: Shop) -> None:
     shop.identify("u4", T0 + 2 * HOUR, device="b", email="b2@example.com")
 
 
-def state(conn: Connection) -> dict[str, str]:
+def state(conn: Connection) -> dict[str, object]:
     """A digest of every table."""
     tables = conn.execute("select tablename from pg_tables where schemaname = 'public' and tablename <> 'zone_span'")
     found = {}
@@ -140,7 +141,7 @@ def units(shop: Shop, at: datetime) -> list[Callable[[Connection], int]]:
     return found
 
 
-def lived(dsn: str, die: bool) -> tuple[list[tuple[object, ...]], dict[str, str], int]:  # noqa: FBT001
+def lived(dsn: str, die: bool) -> tuple[list[tuple[object, ...]], dict[str, object], int]:  # noqa: FBT001
     """The journal and all tables after a life in which the worker dies before every statement once, or never."""
     deaths = 0
     with connect(dsn) as conn:
