@@ -29,6 +29,7 @@ ACROSS = {
     "publish: queries.count_overdue": "for how many something became due while a flow stood still, when it is resumed",
     "publish: queries.go_on": "everybody for whom it did, once, when it is resumed",
     "publish: queries.buckets_inside": "which buckets publishing has to go through, one by one",
+    "explain: queries.people": "who goes by a name, looked up by value",
     "simulate: queries.journal": "the report at the end of a simulation",
     "simulate: queries.last_moment": "how long the history of a simulation is",
     "deliver: queries.buckets_due": "one look at the index for each bucket",
@@ -46,11 +47,7 @@ THESE: dict[str, object] = {
     "old": 1,
     "at": NOW,
 }
-APART: dict[str, dict[str, object]] = {
-    "site: queries.handing_over": {"message": "cart-reminder"},
-    "site: queries.story": {"message": "cart-reminder"},
-}
-"""Values that keep a plan from being nothing at all, and where they mean something else."""
+"""Values that keep a plan from being nothing at all."""
 
 
 def crosses(said: Said) -> bool:
@@ -105,7 +102,7 @@ def parted(databases: Databases) -> Iterator[Connection]:
 def partitions(conn: Connection, said: Said) -> dict[str, set[str]]:
     """The partitions that the plan of a statement touches, by table."""
     wanted = set(re.findall(r"%\((\w+)\)s", said.sql))
-    given = VALUES | THESE | said.params | OTHERWISE.get(str(said), {}) | APART.get(str(said), {})
+    given = VALUES | THESE | said.params | OTHERWISE.get(str(said), {})
     try:
         values = {name: given.get(name) for name in wanted}
         row = conn.execute(f"explain (format json) {said.sql}".encode(), values).fetchone()

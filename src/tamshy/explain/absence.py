@@ -1,0 +1,53 @@
+"""Why somebody has never been in a flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tamshy.explain.facts import Absence, Absent
+from tamshy.sqlkit import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from tamshy.explain.facts import Happening
+    from tamshy.rulebook import Rulebook, RunningFlow
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.explain")
+
+
+def absences(
+    conn: Connection,
+    book: Rulebook,
+    params: dict[str, object],
+    published: dict[str, datetime],
+    story: Iterable[Happening],
+    wanted: frozenset[str] | None,
+) -> tuple[Absence, ...]:
+    """The live flows that somebody has never been in, each with what kept them out."""
+    been_in = {row[0] for row in conn.execute(_SQL["been_in"], params).fetchall()}
+    flows = [
+        running
+        for running in book.flows
+        if running.live and running.name not in been_in and (wanted is None or running.name in wanted)
+    ]
+    names = sorted({trigger.event for running in flows for trigger in running.flow.triggers})
+    came = {row[0]: (row[1], row[2]) for row in conn.execute(_SQL["came"], params | {"names": names}).fetchall()}
+    refused = {one.flow: one for one in story if one.outcome == "refused"}
+    return tuple(_absence(running, came, published[running.name], refused.get(running.name)) for running in flows)
+
+
+def _absence(
+    running: RunningFlow, came: dict[str, tuple[int, datetime]], published: datetime, refused: Happening | None
+) -> Absence:
+    events = tuple(dict.fromkeys(trigger.event for trigger in running.flow.triggers))
+    counts = [came[name] for name in events if name in came]
+    if not counts:
+        return Absence(running.name, Absent.NO_EVENT, events)
+    number, last = sum(count for count, _ in counts), max(at for _, at in counts)
+    if refused is not None:
+        return Absence(running.name, Absent.REFUSED, events, number, refused.at, refused.reason or "")
+    why = Absent.BEFORE if last < published else Absent.NO_MATCH
+    return Absence(running.name, why, events, number, last)

@@ -1,0 +1,139 @@
+"""Gathering what is known of one person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from tamshy.domain.address import lowered
+from tamshy.explain.absence import absences
+from tamshy.explain.facts import Cause, Consent, Delivery, Explanation, Happening, Person, Suppressed
+from tamshy.explain.rules import rule_behind
+from tamshy.explain.standing import standing
+from tamshy.language.model import Send, TopicDefault
+from tamshy.publish import load_rulebook
+from tamshy.sqlkit import queries
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.explain")
+_OF_EVENT, _OF_DELIVERY, _OF_VERSION = 13, 16, 22
+
+
+def explain(
+    conn: Connection, workspace: str, name: str, *, now: datetime, flow: str = "", message: str = ""
+) -> list[Explanation]:
+    """Explain everybody in a workspace who goes by a name; an address may be that of several. Changes nothing.
+
+    Args:
+        conn: a connection to the database.
+        workspace: the workspace's name.
+        name: a user id, an address, an anonymous id, or a profile's own id.
+        now: the moment it is told at.
+        flow: only this flow, where given.
+        message: only this message, and the flows that send it, where given.
+
+    Raises:
+        LookupError: there is no such workspace, or no flow of it has that name or sends that message.
+    """
+    book = load_rulebook(conn, workspace)
+    people = conn.execute(
+        _SQL["people"], {"workspace": book.workspace, "id": _uuid(name), "names": [name, lowered(name)]}
+    ).fetchall()
+    published = {
+        row[0]: row[1] for row in conn.execute(_SQL["first_published"], {"workspace": book.workspace}).fetchall()
+    }
+    wanted = _wanted(book, set(published), flow, message)
+    return [_explained(conn, book, published, row, wanted, message, now) for row in people]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _wanted(book: Rulebook, names: set[str], flow: str, message: str) -> frozenset[str] | None:
+    """The flows to tell of, of those there are or were; None: all."""
+    if not flow and not message:
+        return None
+    if flow and flow not in names:
+        raise LookupError(f"there is no flow {flow!r}; there are {', '.join(sorted(names)) or 'none'}")
+    if not message:
+        return frozenset({flow})
+    senders = {
+        running.name
+        for running in book.flows
+        for node in running.program.nodes
+        if isinstance(node.step, Send) and node.step.message == message
+    }
+    if not senders & ({flow} if flow else names):
+        raise LookupError(f"{f'flow {flow!r} does not send' if flow else 'no flow sends'} {message!r}")
+    return frozenset(senders & ({flow} if flow else names))
+
+
+def _explained(
+    conn: Connection,
+    book: Rulebook,
+    published: dict[str, datetime],
+    row: tuple[Any, ...],
+    wanted: frozenset[str] | None,
+    message: str,
+    now: datetime,
+) -> Explanation:
+    person = _person(conn, book, row)
+    params = {"bucket": person.bucket, "profile": person.profile, "workspace": book.workspace}
+    story = [_happening(book, one) for one in conn.execute(_SQL["story"], params).fetchall()]
+    told = tuple(
+        one
+        for one in story
+        if (wanted is None or one.flow in wanted or not one.flow) and (not message or one.message in {None, message})
+    )
+    return Explanation(
+        person,
+        now,
+        told,
+        standing(conn, book, params, wanted),
+        absences(conn, book, params, published, story, wanted),
+    )
+
+
+def _person(conn: Connection, book: Rulebook, row: tuple[Any, ...]) -> Person:
+    bucket, profile, die, address, zone, suppressed, consents = row
+    params = {"bucket": bucket, "profile": profile, "workspace": book.workspace, "address": address}
+    identifiers = tuple(conn.execute(_SQL["identifiers"], params).fetchall())
+    found = conn.execute(_SQL["suppression"], params).fetchone()
+    why = Suppressed(*found) if found is not None else None
+    if why is None and suppressed is not None:
+        why = Suppressed(suppressed)
+    return Person(bucket, profile, die, identifiers, address, zone, _consents(conn, book, params, consents), why)
+
+
+def _consents(
+    conn: Connection, book: Rulebook, params: dict[str, object], held: dict[str, dict[str, object]]
+) -> tuple[Consent, ...]:
+    """What is held of each topic now, with its source: as `subscribed` and deciding see it."""
+    said = {row[0]: Consent(row[0], row[1], *row[1:]) for row in conn.execute(_SQL["consents"], params).fetchall()}
+    found = []
+    for topic in book.settings.topics:
+        allowed = held.get(topic.name, {}).get("on", topic.default is TopicDefault.OPT_OUT) is True
+        one = said.get(topic.name, Consent(topic.name, allowed))
+        found.append(replace(one, allowed=allowed))
+    return tuple(found)
+
+
+def _happening(book: Rulebook, row: tuple[Any, ...]) -> Happening:
+    event, delivery = row[_OF_EVENT:_OF_DELIVERY], row[_OF_DELIVERY:_OF_VERSION]
+    happening = Happening(*row[:_OF_EVENT])
+    return replace(
+        happening,
+        cause=Cause(*event) if event[0] is not None else None,
+        delivery=Delivery(*delivery) if delivery[0] is not None else None,
+        rule=rule_behind(book, happening, event[0], row[_OF_VERSION]),
+    )
