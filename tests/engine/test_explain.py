@@ -156,8 +156,8 @@ def test_a_mail_that_was_held_back_says_until_when_and_why(shop: Shop) -> None:
     assert said(shop)[-1] == "22:00  Held reminder back until 09:00 their time: quiet hours, 21:00 to 09:00."
     assert part(shop, "Now and next") == [
         (
-            "cart (c1): at reminder (send: reminder) since 2 Mar 2026, 22:00. Held back until 09:00 their time. Then wait_for: Called,"
-            " at most 1d."
+            "cart (c1): at reminder (send: reminder) since 2 Mar 2026, 22:00. Held back until 09:00 their time."
+            " Then wait_for: Called, at most 1d."
         )
     ]
 
