@@ -80,6 +80,7 @@ def _call(profile: str, document: dict[str, object], key: Key, view: WorkspaceVi
     granted = _granted(document)
     time = next((document[name] for name in _TIMES if document.get(name) is not None), None)
     own = now if time is None else min(now, moment(time, view.ref.zone, "time"))
+    word = "granted" if granted else "withdrawn"
     user, anonymous = _named(profile, view)
     evidence = {name: document[name] for name in ("wording", "proof") if document.get(name) is not None}
     return Call(
@@ -87,7 +88,7 @@ def _call(profile: str, document: dict[str, object], key: Key, view: WorkspaceVi
         occurred_at=_milliseconds(own),
         received_at=now,
         # The same consent at the same time, sent again, is the same; without a time it is said anew.
-        key=None if time is None else f"{key.id}|consent|{profile}|{topic}|{granted}|{own.isoformat()}",
+        key=None if time is None else f"{key.id}|consent|{profile}|{topic}|{word}|{own.isoformat()}",
         user_id=user,
         anonymous_id=anonymous,
         properties={
