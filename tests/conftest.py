@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -112,6 +113,16 @@ def databases(database_server: str) -> Iterator[Databases]:
         sqlkit.migrate(conn, SCHEMA_FILES)
     yield made
     made.drop(made.template)
+
+
+@pytest.fixture(autouse=True)
+def _logs_are_heard() -> None:
+    """Undo what a library did to logging in an earlier test: every test hears the product's own words."""
+    logging.disable(logging.NOTSET)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.partition(".")[0] == "tamshy" and isinstance(logger, logging.Logger):
+            logger.disabled, logger.propagate = False, True
+            logger.setLevel(logging.NOTSET)
 
 
 _numbers = itertools.count(1)
