@@ -16,6 +16,7 @@ from tamshy.render.children import InProcess
 from tamshy.render.compile import compile_message
 from tamshy.sqlkit.calendar import fill_zones
 from tamshy.worker import Worker
+from tamshy.worker.leasing import LEASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -147,6 +148,22 @@ def next_due(conn: Connection) -> datetime | None:
     return found if isinstance(found, datetime) else None
 
 
+def unworked(conn: Connection, at: datetime) -> bool:
+    """Whether anything waits that should have been worked by a moment."""
+    row = conn.execute(
+        "select exists (select from inbox where moment <= %(at)s)"
+        " or exists (select from enrollment where active and work_at <= %(at)s)"
+        " or exists (select from message where state = 'accepted')",
+        {"at": at},
+    ).fetchone()
+    conn.commit()
+    return row == (True,)
+
+
+class Killed(BaseException):
+    """The worker is no more; it has given nothing back."""
+
+
 @dataclass
 class Director:
     """Moves the clock on when every worker is idle: to what comes next, in strides, until nothing comes any more.
@@ -160,7 +177,11 @@ class Director:
     last: datetime
     stride: timedelta
     hands: int = 1
+    kills: frozenset[int] = frozenset()
+    """The rests, counted over all workers, at which a worker is killed: its leases run out, and another begins."""
     steps: int = 0
+    stalls: int = 0
+    rests: int = 0
     _idle: set[str] = field(default_factory=set)
     _over: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -168,6 +189,10 @@ class Director:
     def wait(self, hand: str, seconds: float) -> bool:
         """Rest, for the worker of this name; says whether to stop."""
         with self._changed:
+            self.rests += 1
+            if self.rests in self.kills:
+                self.clock.pass_by(LEASE.total_seconds() + 1)
+                raise Killed
             if seconds == 0:
                 self._idle.clear()
                 self._changed.notify_all()
@@ -186,6 +211,12 @@ class Director:
     def _move_on(self) -> None:
         self.steps += 1
         self.clock.pass_by(1.0)
+        if unworked(self.feed.conn, self.clock.at):
+            # Some bucket is nobody's at this moment; with a second gone, the workers share out anew.
+            self.stalls += 1
+            assert self.stalls < 100, "something waits that nobody works"
+            return
+        self.stalls = 0
         coming = [at for at in (self.feed.next_arrival(), next_due(self.feed.conn)) if at is not None]
         if not coming or min(coming) > self.last:
             self._over = True
@@ -204,19 +235,24 @@ def live(dsn: str, director: Director, owners: Iterable[str]) -> list[Worker]:
     """Let the workers live the whole history, each in a thread of its own; gives them back when it is over."""
     failures: list[BaseException] = []
 
-    def work(worker: Worker) -> None:
-        try:
-            worker.serve()
-        except BaseException as exc:  # noqa: BLE001 - shown by the test's own thread
-            failures.append(exc)
-            director.stop()
+    workers: list[Worker] = []
 
-    workers = []
-    threads = []
-    for owner in owners:
-        worker = Worker(dsn, owner, director.clock, InProcess(), links, _Wait(director, owner))
-        workers.append(worker)
-        threads.append(threading.Thread(target=work, args=(worker,), name=owner))
+    def work(owner: str) -> None:
+        life = 0
+        while True:
+            life += 1
+            worker = Worker(dsn, f"{owner}/{life}", director.clock, InProcess(), links, _Wait(director, owner))
+            workers.append(worker)
+            try:
+                worker.serve()
+            except Killed:
+                continue
+            except BaseException as exc:  # noqa: BLE001 - shown by the test's own thread
+                failures.append(exc)
+                director.stop()
+            return
+
+    threads = [threading.Thread(target=work, args=(owner,), name=owner) for owner in owners]
     for thread in threads:
         thread.start()
     for thread in threads:

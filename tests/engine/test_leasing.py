@@ -7,18 +7,21 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.engine.living import BEGINNING, HandClock, Shop, found_shop, links, small
+from tests.engine.living import HandClock, Shop, found_shop, links, small
 
 from tamshy.passes import Horizon, prepare, run, settle_rendered
 from tamshy.passes.rendering import LiquidValues
+from tamshy.publish import create_workspace, publish
 from tamshy.render.children import InProcess
+from tamshy.render.compile import compile_message
 from tamshy.sqlkit import connect
 from tamshy.worker import Leases, Worker
 from tamshy.worker.leasing import LEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from tamshy.render import Compiled, Job, Outcome
     from tamshy.sqlkit import Connection
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -164,4 +167,51 @@ def test_what_is_published_holds_from_the_next_pass_on(shop: Shop) -> None:
     assert [row[3] for row in shop.told("u1")] == ["entered"]
     assert shop.told("u2") == []
     assert shop.query("select name, count(*)::integer from event group by name") == [("Go", 2)]
-    assert BEGINNING < NOW
+
+
+class Slow(InProcess):
+    """Takes ten seconds for each batch, and lets another worker look for buckets meanwhile."""
+
+    def __init__(self, shop: Shop, other: Leases) -> None:
+        super().__init__()
+        self._shop, self._other = shop, other
+        self.seen: list[int] = []
+
+    def render_rows(self, jobs: Sequence[Job], compiled: Mapping[int, Compiled]) -> list[Outcome]:
+        """Render as ever, after a while."""
+        self._shop.clock.pass_by(10)
+        with connect(self._shop.dsn) as conn:
+            self._other.share_out(conn, self._shop.clock.real())
+        self.seen.append(len(self._other.held))
+        return super().render_rows(jobs, compiled)
+
+
+def test_a_worker_in_a_long_round_keeps_its_share_and_no_more(shop: Shop) -> None:
+    """Eight buckets, each with mail to render: a round takes longer than a lease lasts."""
+    for number in range(40):
+        shop.identify(f"v{number}", NOW, email=f"v{number}@example.com")
+        shop.track(f"v{number}", "Go", NOW)
+    shop.work(NOW)
+    shop.clock.at = NOW + timedelta(hours=1)
+    renderer = Slow(shop, Leases("two"))
+    rounds: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        rounds.append(seconds)
+        return len(rounds) == 2
+
+    Worker(shop.dsn, "one", shop.clock, renderer, links, wait).serve()
+    # Its first look counts one worker; at its next it gives half back, and nothing of the rest runs out.
+    assert renderer.seen == [0, 4, 4, 4]
+    kept = shop.query("select bucket from lease where owner is distinct from 'two'")
+    assert shop.query("select distinct bucket from message where state = 'sent' order by 1") == sorted(kept)
+
+
+def test_rules_that_cannot_be_read_stop_their_workspace_alone(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    create_workspace(shop.conn, "other", buckets=2)
+    publish(shop.conn, "other", small({"other": FLOW}), at=NOW, compile_message=compile_message)
+    shop.conn.execute("delete from message_version where workspace = 2")
+    shop.conn.commit()
+    shop.work(NOW)
+    assert [row[3] for row in shop.told("u1")] == ["entered"]
+    assert "the rules of workspace 'other' cannot be read" in caplog.text

@@ -24,6 +24,7 @@ from tests.engine.living import (
     live,
     ref_of,
     small,
+    unworked,
 )
 from tests.oracle.history import history as made_history
 from tests.oracle.history import write_workspace
@@ -54,7 +55,7 @@ def simulated(dsn: str, files: Mapping[str, str], history: History) -> list[tupl
 
 
 def lived(
-    dsn: str, files: Mapping[str, str], history: History, owners: tuple[str, ...], buckets: int
+    dsn: str, files: Mapping[str, str], history: History, owners: tuple[str, ...], buckets: int, kills: frozenset[int]
 ) -> list[tuple[object, ...]]:
     """The journal of workers that live through the history at 600 times speed, in strides of hours."""
     with connect(dsn) as conn:
@@ -63,22 +64,28 @@ def lived(
         first = feed.next_arrival()
         assert first is not None
         last = history.calls[-1].received_at + YEAR
-        director = Director(HandClock(first, speed=600), feed, last, timedelta(hours=9), hands=len(owners))
+        clock = HandClock(first, speed=600)
+        director = Director(clock, feed, last, timedelta(hours=9), hands=len(owners), kills=kills)
         workers = live(dsn, director, owners)
         assert feed.place == len(feed.calls)
+        assert len(workers) == len(owners) + len(kills)
         # Everybody had a hand in it.
-        assert all(worker.items > 0 for worker in workers)
+        assert sum(worker.items > 0 for worker in workers) >= len(owners)
         return journal(conn)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("variety", "owners", "buckets"),
-    [(0, ("one",), 5), (1, ("one", "two"), 64), (2, ("one", "two", "three"), 8)],
-    ids=["alone", "two_share_64_buckets", "three_share_8"],
+    ("variety", "owners", "buckets", "kills"),
+    [
+        (0, ("one",), 5, frozenset()),
+        (1, ("one", "two"), 64, frozenset()),
+        (2, ("one", "two", "three"), 8, frozenset({5, 30, 60, 61, 100, 170})),
+    ],
+    ids=["alone", "two_share_64_buckets", "three_share_8_and_some_are_killed"],
 )
 def test_life_is_what_a_simulation_says(
-    dsn: str, tmp_path: Path, variety: int, owners: tuple[str, ...], buckets: int
+    dsn: str, tmp_path: Path, variety: int, owners: tuple[str, ...], buckets: int, kills: frozenset[int]
 ) -> None:
     """The same people, flows, steps, decisions, reasons and moments."""
     write_workspace(tmp_path, variety)
@@ -89,7 +96,7 @@ def test_life_is_what_a_simulation_says(
 
     expected = simulated(dsn, files, history)
     assert len(expected) > 200
-    assert lived(dsn, files, history, owners, buckets) == expected
+    assert lived(dsn, files, history, owners, buckets, kills) == expected
 
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -276,9 +283,4 @@ def _all_done(dsn: str, at: datetime) -> bool:
     except DatabaseUnavailable:
         return False
     with conn:
-        row = conn.execute(
-            "select exists (select from inbox) or exists (select from enrollment where active and work_at <= %(at)s)"
-            " or exists (select from message where state = 'accepted')",
-            {"at": at},
-        ).fetchone()
-    return row == (False,)
+        return not unworked(conn, at)

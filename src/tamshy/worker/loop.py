@@ -87,6 +87,7 @@ class Worker:
         self._keep = deliver
         self._rules: dict[str, _Rules] = {}
         self._resting: dict[int, float] = {}
+        self._shared = -SHARING
         self.passes = 0
         self.items = 0
 
@@ -114,21 +115,26 @@ class Worker:
         # A worker that is stopped in its tracks must not keep its bucket for ever: the server ends its transaction.
         conn.execute(f"set idle_in_transaction_session_timeout = {STUCK * 1000:.0f}".encode())
         conn.commit()
-        shared, pruned = -SHARING, -PRUNING
+        self._shared, pruned = -SHARING, -PRUNING
         while True:
             now = self._clock.monotonic()
             if now - pruned >= PRUNING:
                 prune(conn, self._clock.now())
                 conn.commit()
                 pruned = now
-            if now - shared >= SHARING:
-                self._leases.share_out(conn, self._clock.real())
-                self._read_rules(conn)
-                shared = now
+            self._keep_up(conn)
             worked = self.once(conn)
             if self._wait(0 if worked else REST):
                 self._leases.give_back(conn)
                 return
+
+    def _keep_up(self, conn: Connection) -> None:
+        """Share out and read the rules, once a second however long a round takes: leases must not run out meanwhile."""
+        now = self._clock.monotonic()
+        if now - self._shared >= SHARING:
+            self._leases.share_out(conn, self._clock.real())
+            self._read_rules(conn)
+            self._shared = now
 
     def once(self, conn: Connection) -> int:
         """One round over the buckets that have work; returns how many items were worked."""
@@ -159,26 +165,26 @@ class Worker:
 
     def _turn(self, conn: Connection, bucket: int) -> int:
         """Passes over one bucket while they find something, each with its rendering; then the merges into it."""
-        rules = self._rules_of(bucket)
-        fence = self._leases.held.get(bucket)
-        if rules is None or fence is None:
-            return 0
         total = 0
-        horizon = self._horizon()
         for _ in range(20):  # then the other buckets have their turn
+            self._keep_up(conn)
+            rules = self._rules_of(bucket)
+            fence = self._leases.held.get(bucket)
+            if rules is None or fence is None:
+                break
+            horizon = self._horizon()
             worked = run(conn, rules.book, bucket, fence, horizon, rules.values)
             conn.commit()
             if worked.lost:
                 # Another has taken it, or the rules have changed: it is asked for anew, and the rules are read after that.
                 self._leases.held.pop(bucket, None)
-                return total
+                break
             rendered = self._render(conn, rules.book, bucket, fence)
             self.passes += 1
             total += worked.items + rendered
             if not (worked.items or rendered):
-                break
-            horizon = self._horizon()
-        return total + merge_ready(conn, rules.book, horizon, [bucket])
+                return total + merge_ready(conn, rules.book, horizon, [bucket])
+        return total
 
     def _horizon(self) -> Horizon:
         """What is due by now; what is overdue by long is worked now, not at its own moment."""
@@ -203,9 +209,21 @@ class Worker:
         return None
 
     def _read_rules(self, conn: Connection) -> None:
-        """Read anew the rulebooks of workspaces that have published or paused something."""
+        """Read anew the rulebooks of workspaces that have published or paused something.
+
+        Rules that cannot be read stop their workspace alone, until they can.
+        """
         for name, *mark in conn.execute(_SQL["workspaces"]).fetchall():
-            if name not in self._rules or self._rules[name].mark != tuple(mark):
+            if name in self._rules and self._rules[name].mark == tuple(mark):
+                continue
+            try:
                 book = load_rulebook(conn, name)
+            except Exception as exc:
+                if is_retryable(exc):
+                    raise
+                conn.rollback()
+                _LOG.exception("the rules of workspace %r cannot be read", name)
+                self._rules.pop(name, None)
+            else:
                 self._rules[name] = _Rules(tuple(mark), book, LiquidValues(book.settings))
         conn.commit()

@@ -56,7 +56,9 @@ select b,
 from unnest(%(buckets)s::smallint[]) b
 
 -- name: workspaces
--- Every workspace with its buckets, its newest publication, and its pauses: when these change, its rulebook is read anew.
+-- Every workspace with its buckets, its newest publication and message, and its pauses: when these change, its rulebook is read
+-- anew.
 select w.name, w.first_bucket, w.buckets, (select max(p.number) from publication p where p.workspace = w.id),
+    (select max(m.id) from message_version m where m.workspace = w.id),
     (select coalesce(string_agg(f.name, ',' order by f.name), '') from flow f where f.workspace = w.id and f.paused)
 from workspace w order by w.first_bucket
