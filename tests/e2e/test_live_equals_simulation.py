@@ -53,7 +53,7 @@ def same(simulation: list[dict[str, Json]], life: list[dict[str, Json]]) -> None
 
 
 def test_life_and_simulation_are_the_same_line_by_line(shop: Shop, tmp_path: Path) -> None:
-    fed = feeder(shop, shoppers=60, calls=9, seconds=14, seed=1)
+    fed = feeder(shop, shoppers=60, calls=8, seconds=10, seed=1)
     fed.feed()
     until = (shop.clock.now() + timedelta(hours=1)).replace(microsecond=0)
     work_off(shop, until, 60)
@@ -67,7 +67,7 @@ def test_life_and_simulation_are_the_same_line_by_line(shop: Shop, tmp_path: Pat
 
 
 def test_killed_at_any_time_nothing_is_lost_and_nothing_done_twice(shop: Shop, tmp_path: Path) -> None:
-    fed = feeder(shop, shoppers=40, calls=8, seconds=10, seed=2)
+    fed = feeder(shop, shoppers=40, calls=7, seconds=8, seed=2)
     for victim in ("web", "postgres", "worker", "postgres"):
         assert fed.feed(most=20)
         killed = shop.processes(victim)

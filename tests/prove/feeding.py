@@ -79,6 +79,13 @@ from event
 where origin = 1 and name in ('Message Opened', 'Message Clicked')
     or origin = 1 and name = 'Unsubscribed' and properties ? 'message_id'
 """
+# What was said by the consent API, by the user it was said of: topic, word, its own time, and when it arrived.
+_SAID = """
+select i.value, e.properties ->> 'topic', e.name, e.occurred_at, e.received_at
+from event e
+join identifier i on i.bucket = e.bucket and i.profile = e.profile and i.kind = 'user_id'
+where e.name in ('Subscribed', 'Unsubscribed') and not e.properties ? 'message_id'
+"""
 _DID = {"Message Opened": "opened", "Message Clicked": "clicked", "Unsubscribed": "unsubscribed"}
 
 
@@ -311,27 +318,27 @@ class Feeder:
     def write_history(self, path: Path) -> int:
         """Write down what the shop's database says arrived, and when; gives the number of lines."""
         with self.shop.connect() as conn:
-            keys: dict[str, str] = dict(conn.execute("select kind, id::text from api_key").fetchall())
+            source = conn.execute("select id from api_key where kind = 'write'").fetchall()[0][0]
             seen: dict[UUID, datetime] = dict(conn.execute("select digest, seen_at from seen_message").fetchall())
+            said = {(user, topic, word, _text(own)): at for user, topic, word, own, at in conn.execute(_SAID)}
             hits = conn.execute(_HITS).fetchall()
-        lines = [self._received(line, keys, seen) for line in self.fed]
+        lines = []
+        for line in self.fed:
+            if "receive_at" in line:
+                lines.append(line)
+                continue
+            if line["type"] == "consent":
+                word = str(line["did"]).capitalize()
+                arrived = said[line["userId"], line["topic"], word, line["timestamp"]]
+            else:
+                arrived = seen[named(f"{source}|{line['messageId']}")]
+            lines.append({**line, "receive_at": _text(arrived)})
         for name, message, id_, url, own, arrived in hits:
             line = {"type": "engage", "userId": self.users[id_], "message": message, "did": _DID[name]}
             line |= {"timestamp": _text(own), "receive_at": _text(arrived)}
             lines.append(line if url is None else {**line, "url": url})
         path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
         return len(lines)
-
-    def _received(self, line: dict[str, Json], keys: dict[str, str], seen: dict[UUID, datetime]) -> dict[str, Json]:
-        if "receive_at" in line:
-            return line
-        if line["type"] == "consent":
-            own = datetime.fromisoformat(line["timestamp"]).isoformat()
-            word = _CONSENT_WORDS[line["did"]]
-            key = f"{keys['api']}|consent|{line['userId']}|{line['topic']}|{word}|{own}"
-        else:
-            key = f"{keys['write']}|{line['messageId']}"
-        return {**line, "receive_at": _text(seen[named(key)])}
 
 
 def _call(line: dict[str, Json]) -> dict[str, Json]:
