@@ -90,12 +90,12 @@ def test_life_is_what_a_simulation_says(
     """The same people, flows, steps, decisions, reasons and moments."""
     write_workspace(tmp_path, variety)
     files = read_folder(tmp_path)
-    lines = [json.dumps(line) for line in made_history(40, 600, seed=variety + 1, delayed=0.1)]
+    lines = [json.dumps(line) for line in made_history(30, 450, seed=variety + 1, delayed=0.1)]
     zone = ("Asia/Almaty", "Europe/Berlin", "America/New_York")[variety]
     history = calls_from_lines(lines, zone=ZoneInfo(zone))
 
     expected = simulated(dsn, files, history)
-    assert len(expected) > 200
+    assert len(expected) > 150
     assert lived(dsn, files, history, owners, buckets, kills) == expected
 
 

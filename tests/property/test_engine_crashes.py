@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-LAST = T0 + 60 * HOUR
+LAST = T0 + 26 * HOUR
 
 # Every kind of step, an audience, a holdout, exits, conversions, events of the flows' own, quiet hours and a cap.
 FLOWS = {
