@@ -15,7 +15,7 @@ LATER = {
     29: "`top`, `rfm` and `predicted` are parsed and refused",
     31: "`repeat` is parsed and refused",
     32: "`split` and broadcasts are parsed and refused",
-    33: "`resume` with its choices; that a paused flow enrolls and advances nobody is there",
+    33: "no command pauses or resumes yet; the engine's part is held by tests/engine/test_publishing_pauses.py",
 }
 """The rules that are not there yet, each with the reason."""
 
