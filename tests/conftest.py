@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 CHROMIUM = Path("/usr/bin/chromium")
 SCHEMA_FILES = "tamshy.schema.sql"
-INSUFFICIENT_PRIVILEGE = "42501"
 
 # A developer's own settings must not decide what a test sees. Taken before anything of the product is imported.
 _TEST_SERVER = os.environ.pop("TAMSHY_TEST_DATABASE_URL", "")
@@ -80,14 +79,8 @@ class Databases:
 
     def drop(self, name: str) -> None:
         """Drop a database and cut the sessions that are left in it."""
-        statement = f"drop database if exists {sqlkit.quoted(name)}"
-        try:
-            self._say(f"{statement} with (force)")
-        except sqlkit.Error as exc:
-            if sqlkit.sqlstate(exc) != INSUFFICIENT_PRIVILEGE:
-                raise
-            # A vacuum of the server's own is in there, which is not ours to end: without force the server does that.
-            self._say(statement)
+        with sqlkit.connect(self.admin, autocommit=True) as conn:
+            sqlkit.drop_database(conn, name)
 
     def _say(self, statement: str) -> None:
         with sqlkit.connect(self.admin, autocommit=True) as conn:

@@ -8,7 +8,7 @@ about flows.
 from __future__ import annotations
 
 from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body
-from tamshy.ingest.lines import Engage, History, LineProblem, Product, calls_from_lines
+from tamshy.ingest.lines import Engage, History, LineProblem, Product, calls_from_lines, without_collecting
 from tamshy.ingest.moments import moment
 from tamshy.ingest.poison import cleaned
 from tamshy.ingest.reading import Reading, read_calls
@@ -40,4 +40,5 @@ __all__ = [
     "prune",
     "read_calls",
     "store",
+    "without_collecting",
 ]

@@ -98,7 +98,7 @@ def calls_from_lines(lines: Iterable[str | bytes], *, zone: str | ZoneInfo) -> H
         zone: the workspace's, for timestamps without an offset.
     """
     name = str(zone)
-    with _without_collecting():
+    with without_collecting():
         timed: list[_Line] = []
         history = History([], [], [], [], 0)
         for number, line in enumerate(lines, start=1):
@@ -116,7 +116,7 @@ def calls_from_lines(lines: Iterable[str | bytes], *, zone: str | ZoneInfo) -> H
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
+def without_collecting() -> Iterator[None]:
     """Keep the collector from looking again and again at what is all still needed: half of the time, measured."""
     before = gc.isenabled()
     gc.disable()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.domain.calendar import known_zone
 from tamshy.domain.call import Call, CallKind
-from tamshy.ingest import WorkspaceRef, store
+from tamshy.ingest import WorkspaceRef, store, without_collecting
 from tamshy.language.model import SetProperties, WaitUntilTime
 from tamshy.passes import prepare
 from tamshy.passes.rendering import Links, Press
@@ -216,9 +216,10 @@ def load(conn: Connection, book: Rulebook, history: History) -> datetime | None:
     )
     calls = [*history.calls, *(_engagement(engage) for engage in history.engages)]
     calls.sort(key=attrgetter("ord"))
-    for start in range(0, len(calls), _LOAD):
-        store(conn, ref, calls[start : start + _LOAD], once=True)
-        conn.commit()
+    with without_collecting():
+        for start in range(0, len(calls), _LOAD):
+            store(conn, ref, calls[start : start + _LOAD], once=True)
+            conn.commit()
     conn.execute("analyze inbox")
     conn.execute("analyze profile")
     conn.commit()

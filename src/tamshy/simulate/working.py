@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _RENDER: Final = 2000
 _EVERYBODY: Final = 1_000_000
 _GROWING: Final = ("event", "enrollment", "entry", "message", "journal", "inbox")
+_BETWEEN_MERGES: Final = 16
+"""Passes between two looks for merges, while there is other work: a merge waits for the other hand's pass to end."""
 _SETTLED: Final = 256
 """Passes after which tables grow no more by so much that plans would change."""
 
@@ -142,8 +144,10 @@ class _Hand:
             conn.commit()
             rendered += done
         conn.commit()
-        merged = merge_ready(conn, self._book, self._horizon, [self._bucket])
         self.passes += 1
+        merged = 0
+        if not worked.items or self.passes % _BETWEEN_MERGES == 0:
+            merged = merge_ready(conn, self._book, self._horizon, [self._bucket])
         self.items += worked.items
         self.missed += worked.missed
         # Plans are made for tables of the size they have: these grow fast at first, then slowly.

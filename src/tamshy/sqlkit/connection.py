@@ -151,6 +151,21 @@ def quoted(name: str) -> str:
     return sql.Identifier(name).as_string(None)
 
 
+def drop_database(conn: Connection, name: str) -> None:
+    """Drop a database, if it exists, and end this role's sessions that are left in it.
+
+    Args:
+        conn: in autocommit, to another database of the server, as the owner of the one to drop.
+        name: of the database.
+    """
+    # `with (force)` is refused to all but superusers while the server vacuums in there; without it the server ends
+    # its own vacuum and waits for what was told to end.
+    conn.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and usename = current_user", [name]
+    )
+    conn.execute(f"drop database if exists {quoted(name)}".encode())
+
+
 def stream(conn: Connection, statement: str, params: object = None, *, batch: int = 5000) -> Iterator[tuple[Any, ...]]:
     """Read a large result in order without holding all of it: `batch` rows at a time, inside the open transaction."""
     with conn.cursor(name="tamshy_stream") as cursor:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tamshy import sqlkit
+
+if TYPE_CHECKING:
+    from tests.conftest import Databases
 
 
 def test_a_session_keeps_its_settings_whatever_the_server_is_set_to(dsn: str, db: sqlkit.Connection) -> None:
@@ -86,3 +91,14 @@ def test_a_connection_that_died_in_the_pool_is_not_lent(dsn: str) -> None:
             assert conn.execute("select 1").fetchone() == (1,)
     finally:
         pool.close()
+
+
+def test_a_database_is_dropped_with_the_sessions_left_in_it(databases: Databases) -> None:
+    name = "tamshy_left_behind"
+    left = sqlkit.connect(databases.create(name))
+    with sqlkit.connect(databases.admin, autocommit=True) as conn:
+        sqlkit.drop_database(conn, name)
+        assert conn.execute("select count(*) from pg_database where datname = %s", [name]).fetchone() == (0,)
+        with pytest.raises(sqlkit.Error):
+            left.execute("select 1")
+        sqlkit.drop_database(conn, name)

@@ -104,4 +104,4 @@ def _made(dsn: str, name: str, template: str = "") -> Iterator[str]:
         try:
             yield sqlkit.dsn_of(dsn, name)
         finally:
-            conn.execute(f"drop database if exists {sqlkit.quoted(name)} with (force)".encode())
+            sqlkit.drop_database(conn, name)
