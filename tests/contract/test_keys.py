@@ -22,6 +22,7 @@ PER_PROFILE = {
     "delivery",
     "engagement",
     "journal",
+    "set_aside",
 }
 OTHERS = {
     "identifier": "uniqueness across profiles, keyed by workspace, kind and value",

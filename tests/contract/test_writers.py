@@ -48,6 +48,7 @@ WRITERS: dict[str, dict[str, str]] = {
     "journal": dict.fromkeys(("advance", "decide", "enroll", "identify"), "insert"),
     "lease": {"publish": "insert update", "worker": "update", "passes": "update"},
     "worker": {"worker": "insert update delete"},
+    "set_aside": {"worker": "insert update delete"},
 }
 """Table -> package -> what it may do there. Merging (below) and simulations stand beside this."""
 

@@ -108,7 +108,7 @@ def test_a_stale_owner_can_neither_pass_nor_render(shop: Shop, conn: Connection)
     values = LiquidValues(shop.book.settings)
     worked = run(conn, shop.book, bucket, stale, Horizon(NOW), values)
     assert (worked.lost, worked.items) == (True, 0)
-    assert settle_rendered(conn, shop.book, bucket, stale, 10, lambda _: [], keep_content=True) == 0
+    assert settle_rendered(conn, shop.book, bucket, stale, Horizon(NOW), 10, lambda _: [], keep_content=True) == 0
     assert shop.told() == []
     assert run(conn, shop.book, bucket, two.held[bucket], Horizon(NOW), values).items == 1
 

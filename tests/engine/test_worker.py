@@ -181,26 +181,68 @@ def test_after_an_outage_what_is_too_late_is_expired(shop: Shop) -> None:
     assert shop.query("select distinct facts -> 'late' from journal where reason = 'expired'") == [(True,)]
 
 
-def test_an_error_rests_its_bucket_alone_until_it_is_mended(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    ((bucket, profile),) = shop.query("select bucket, profile from identifier where kind = 'user_id' and value = 'u1'")
-    ((other,),) = shop.query("select bucket from identifier where kind = 'user_id' and value = 'u2'")
-    assert bucket != other
+def poison(shop: Shop, *users: str) -> None:
+    """Put something that raises before everything else of these users."""
     shop.conn.execute(
         "insert into inbox (bucket, profile, moment, ord, id, workspace, kind, occurred_at, facts)"
-        " values (%(bucket)s, %(profile)s, %(at)s, 0, %(profile)s, 1, 'consent', %(at)s,"
-        """ '{"topic": "offers", "granted": "perhaps"}')""",
-        {"bucket": bucket, "profile": profile, "at": T0 - HOUR},
+        " select bucket, profile, %(at)s, 0, profile, 1, 'consent', %(at)s,"
+        """ '{"topic": "offers", "granted": "perhaps"}' from identifier where kind = 'user_id' and value = any(%(users)s)""",
+        {"users": list(users), "at": T0 - HOUR},
     )
     shop.conn.commit()
-    shop.work(T0)
-    assert [row[3] for row in shop.told("u2")] == ["entered"]
-    assert shop.told("u1") == []
-    assert f"bucket {bucket} rests for 5 seconds" in caplog.text
 
+
+def aside(shop: Shop) -> list[tuple[object, ...]]:
+    """Who is set aside: user, tries, until when, and whether the error is told."""
+    return shop.query(
+        "select i.value, s.tries, nullif(s.until, 'infinity'), s.error like 'InvalidTextRepresentation: %%perhaps%%'"
+        " from set_aside s join identifier i on i.profile = s.profile and i.kind = 'user_id' order by 1"
+    )
+
+
+def test_one_whose_item_raises_is_set_aside_and_nobody_else_waits(shop: Shop) -> None:
+    for number in range(40):
+        shop.identify(f"n{number}", T0, email=f"n{number}@example.com")
+        shop.track(f"n{number}", "Checkout Started", T0)
+    poison(shop, "u1", "n7", "n8", "n31")
+    shop.work(T0)
+    told = {user: [row[3] for row in shop.told(user)] for user in ("u2", *(f"n{number}" for number in range(40)))}
+    assert {user for user, rows in told.items() if rows != ["entered"]} == {"n7", "n8", "n31"}
+    again = T0 + timedelta(seconds=5)
+    assert aside(shop) == [(user, 1, again, True) for user in ("n31", "n7", "n8", "u1")]
+
+    # Tried again after five seconds and after a minute, then never by itself.
+    shop.work(again - timedelta(seconds=1))
+    assert {row[1] for row in aside(shop)} == {1}
+    shop.work(again)
+    later = again + timedelta(minutes=1)
+    assert {row[1:3] for row in aside(shop)} == {(2, later)}
+    shop.work(later)
+    assert {row[1:3] for row in aside(shop)} == {(3, None)}
+    shop.work(T0 + 3 * HOUR)
+    assert {row[1:3] for row in aside(shop)} == {(3, None)}
+    assert [row[3] for row in shop.told("u2")] == ["entered", "sent"]
+
+
+def test_one_whose_item_is_mended_is_let_in_again_and_forgiven(shop: Shop) -> None:
+    poison(shop, "u1")
+    shop.work(T0)
     shop.conn.execute("delete from inbox where kind = 'consent'")
     shop.conn.commit()
-    shop.work(T0)
+    shop.work(T0 + timedelta(seconds=4))
+    assert shop.told("u1") == []
+    shop.work(T0 + timedelta(seconds=5))
     assert [row[3] for row in shop.told("u1")] == ["entered"]
+    assert aside(shop) == []
+
+
+def test_an_error_of_everybody_sets_nobody_aside(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    shop.conn.execute("alter table event add constraint broken check (name = '')")
+    for number in range(400):
+        shop.track(f"n{number}", "Looked", T0)
+    shop.work(T0)
+    assert aside(shop) == []
+    assert "rests for 5 seconds" in caplog.text
 
 
 def test_a_bucket_that_rests_is_tried_again_after_five_seconds(shop: Shop) -> None:

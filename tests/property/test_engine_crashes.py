@@ -130,7 +130,7 @@ def units(shop: Shop, at: datetime) -> list[Callable[[Connection], int]]:
             def one(rows: Any) -> Any:  # noqa: ANN401 - rows of messages, as the press takes them
                 return press.render(conn, bucket, rows)
 
-            done = settle_rendered(conn, book, bucket, 0, 2, one, keep_content=True)
+            done = settle_rendered(conn, book, bucket, 0, horizon, 2, one, keep_content=True)
             conn.commit()
             return done
 

@@ -9,8 +9,10 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from tests.e2e.seeded_shop import seed
@@ -289,3 +291,40 @@ def test_explain_tells_what_was_decided_and_what_comes_next(
     assert told.startswith("aia@example.com: times of Asia/Almaty")
     assert f"  profile {people['aia']}" in told
     assert "\nWhat happened\n" in told
+
+
+def test_who_is_set_aside_is_told_and_let_in_again(migrated: Callable[..., tuple[int, str, str]], address: str) -> None:
+    one, two = UUID(int=1), UUID(int=2)
+    with sqlkit.connect(address) as conn:
+        conn.execute(
+            "insert into set_aside (bucket, profile, workspace, since, tries, until, error)"
+            " select b.at, b.profile, w.id, %(at)s, b.at, b.until, 'DataError: odd' from workspace w,"
+            " (values (2, %(one)s::uuid, timestamptz '2026-03-02 09:05Z'), (3, %(two)s, 'infinity')) b (at, profile, until)",
+            {"at": datetime(2026, 3, 2, 9, tzinfo=UTC), "one": one, "two": two},
+        )
+    try:
+        code, told, _ = migrated("aside")
+        since = "since 2026-03-02T09:00:00+00:00"
+        assert (code, told.splitlines()) == (
+            0,
+            [
+                f"{one}  {since}, failed 2 times, tried again at 2026-03-02T09:05:00+00:00: DataError: odd",
+                f"{two}  {since}, failed 3 times, waits for you: DataError: odd",
+            ],
+        )
+        said = [json.loads(line) for line in migrated("aside", "--json")[1].splitlines()]
+        assert [(row["profile"], row["until"]) for row in said] == [
+            (str(one), "2026-03-02T09:05:00+00:00"),
+            (str(two), None),
+        ]
+        assert migrated("aside", "--let-in", "u1")[::2] == (
+            2,
+            "tamshy aside: 'u1' is no profile's own id; `tamshy aside` shows them, or say `all`\n",
+        )
+        assert migrated("aside", "--let-in", str(one))[:2] == (0, "let in again: 1\n")
+        assert migrated("aside", "--let-in", str(one))[:2] == (1, "let in again: 0\n")
+        assert migrated("aside", "--let-in", "all")[:2] == (0, "let in again: 1\n")
+        assert migrated("aside")[:2] == (0, "nobody is set aside\n")
+    finally:
+        with sqlkit.connect(address) as conn:
+            conn.execute("delete from set_aside")

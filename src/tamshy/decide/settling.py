@@ -12,6 +12,7 @@ from tamshy.sqlkit import queries, rows_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from tamshy.rulebook import Rulebook
@@ -37,13 +38,22 @@ class Rendered:
     links: list[str] = field(default_factory=list)
 
 
-def accepted(conn: Connection, bucket: int, limit: int) -> list[tuple[object, ...]]:
+def accepted(
+    conn: Connection,
+    bucket: int,
+    limit: int,
+    horizon: datetime | None = None,
+    only: Sequence[UUID] | None = None,
+) -> list[tuple[object, ...]]:
     """The bucket's messages that wait for their rendering, with all that templates may ask for.
+
+    ``horizon``: without the profiles that are set aside beyond it. ``only``: of these profiles.
 
     Columns: profile, message, message_version, the profile's locale and zone, decided_at, profile properties, event and vars as
     JSON text, address.
     """
-    return conn.execute(_SQL["accepted"], {"bucket": bucket, "limit": limit}).fetchall()
+    params = {"bucket": bucket, "limit": limit, "horizon": horizon, "only": None if only is None else list(only)}
+    return conn.execute(_SQL["accepted"], params).fetchall()
 
 
 def settle(

@@ -9,6 +9,7 @@ from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from tamshy.passes.stage import Horizon
     from tamshy.rulebook import Rulebook
@@ -48,19 +49,32 @@ def merge_ready(conn: Connection, book: Rulebook, horizon: Horizon, buckets: Seq
     return merged
 
 
-def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> int:
-    """Merge all ready pairs whose survivor lives in ``bucket``."""
+def merging(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> list[UUID]:
+    """Give the profiles into which a merge would be done now; the caller rolls back."""
     conn.execute(_SQL["prepare_pairs"])
     conn.execute("delete from pair")
-    conn.execute(_PASSES["clear_few"])
-    params: dict[str, object] = {
+    conn.execute(_SQL["ready"], _params(book, bucket, horizon))
+    return [row[0] for row in conn.execute("select survivor from pair order by survivor")]
+
+
+def _params(book: Rulebook, bucket: int, horizon: Horizon) -> dict[str, object]:
+    return {
         "bucket": bucket,
         "horizon": horizon.until,
         "late_before": horizon.late_before,
         "paused": sorted(book.paused),
         "workspace": book.workspace,
         "zone": book.settings.timezone,
+        "only": None if horizon.only is None else list(horizon.only),
     }
+
+
+def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> int:
+    """Merge all ready pairs whose survivor lives in ``bucket``."""
+    conn.execute(_SQL["prepare_pairs"])
+    conn.execute("delete from pair")
+    conn.execute(_PASSES["clear_few"])
+    params = _params(book, bucket, horizon)
     if not conn.execute(_SQL["ready"], params).rowcount:
         return 0
     buckets = [row[0] for row in conn.execute("select loser_bucket from pair union select survivor_bucket from pair")]

@@ -21,6 +21,11 @@ join inbox o on o.kind = 'merge' and o.bucket = (i.facts ->> 'loser_bucket')::sm
     and o.profile = (i.facts ->> 'loser')::uuid
 where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 'survivor')::uuid and i.moment <= %(horizon)s
     and o.profile <> i.profile
+    and (%(only)s::uuid[] is null or i.profile = any(%(only)s))
+    and not exists (
+        select from set_aside s
+        where s.until > %(horizon)s
+            and ((s.bucket = i.bucket and s.profile = i.profile) or (s.bucket = o.bucket and s.profile = o.profile)))
     and not exists (
         select from inbox e where e.bucket = i.bucket and e.profile = i.profile
             and (e.moment, e.emitted, e.ord, e.id) < (i.moment, i.emitted, i.ord, i.id))

@@ -34,7 +34,7 @@ update lease set pass = pass + 1 where bucket = %(bucket)s and fence = %(fence)s
 
 -- name: pick
 -- At most the earliest item of each profile, by its own time (rule 1): an event as taken in, what is due, what was emitted. A
--- profile waits while a message of its is being rendered, or while it is about to be merged.
+-- profile waits while a message of its is being rendered, while it is about to be merged, or while it is set aside.
 insert into agenda (profile, due, place, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts)
 with recursive head as (
     -- The first row of each profile in the order of the key: from one profile straight to the next.
@@ -89,8 +89,11 @@ with recursive head as (
         order by l.at, e.priority desc, e.due_at, e.flow, e.key
         limit 1
     ) e on true
-    where not exists (
-        select from message m where m.bucket = %(bucket)s and m.profile = w.profile and m.state = 'accepted')
+    where (%(only)s::uuid[] is null or w.profile = any(%(only)s))
+        and not exists (
+            select from message m where m.bucket = %(bucket)s and m.profile = w.profile and m.state = 'accepted')
+        and not exists (
+            select from set_aside s where s.bucket = %(bucket)s and s.profile = w.profile and s.until > %(horizon)s)
 )
 select c.profile, not c.taken, case when c.taken then null else c.place end, case when c.taken then c.moment else c.at end,
     c.taken and c.emitted, i.ord,
@@ -100,6 +103,10 @@ from candidate c
 left join inbox i on c.taken and i.bucket = %(bucket)s and i.profile = c.profile and i.moment = c.moment
     and i.emitted = c.emitted and i.ord = c.ord and i.id = c.id
 where i.kind is distinct from 'merge' and (not c.taken or i.id is not null)
+
+-- name: in_hand
+-- Whose items the pass has in its hand.
+select profile from agenda order by profile
 
 -- name: resolve_engagements
 -- What somebody did with "the newest such message sent by then" (a history says no more) becomes what life would have recorded.

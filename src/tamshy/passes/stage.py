@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from tamshy.advance import arrive, change, leave
 from tamshy.decide import accepted, decide, settle
@@ -42,12 +43,14 @@ class Horizon:
     """How far a pass may work.
 
     ``until``: nothing later is touched. ``late_before``: what was due before is worked at ``until`` instead of its own moment
-    (the engine was away: an outage); None: everything at its own moment. ``limit``: profiles a pass takes at most.
+    (the engine was away: an outage); None: everything at its own moment. ``limit``: profiles a pass takes at most. ``only``: these
+    profiles and nobody else; None: everybody.
     """
 
     until: datetime
     late_before: datetime | None = None
     limit: int = 5000
+    only: Sequence[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +97,19 @@ def clear(conn: Connection, rows: int) -> None:
     conn.execute(_SQL["clear_many"])
 
 
+def at_hand(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> set[UUID]:
+    """Give the profiles whose items the next pass would work or whose messages it would render; the caller rolls back."""
+    conn.execute(_SQL["pick"], _params(book, bucket, horizon))
+    picked = {row[0] for row in conn.execute(_SQL["in_hand"])}
+    return picked.union(UUID(str(row[0])) for row in accepted(conn, bucket, horizon.limit, horizon.until))
+
+
 def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Horizon, evaluate: Evaluate) -> Worked:
     """Work one pass; the caller commits. Nothing was to do: ``items`` is 0."""
     pass_ = hold(conn, bucket, fence)
     if pass_ is None:
         return Worked(lost=True)
-    params: dict[str, object] = {
-        "bucket": bucket,
-        "horizon": horizon.until,
-        "late_before": horizon.late_before,
-        "limit": horizon.limit,
-        "paused": sorted(book.paused),
-    }
+    params = _params(book, bucket, horizon)
     if not conn.execute(_SQL["pick"], params).rowcount:
         return Worked()
     forwarded = 0
@@ -132,6 +136,17 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
     return Worked(events + forwarded, due, missed=missed)
 
 
+def _params(book: Rulebook, bucket: int, horizon: Horizon) -> dict[str, object]:
+    return {
+        "bucket": bucket,
+        "horizon": horizon.until,
+        "late_before": horizon.late_before,
+        "limit": horizon.limit,
+        "paused": sorted(book.paused),
+        "only": None if horizon.only is None else list(horizon.only),
+    }
+
+
 def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: Sequence[tuple[object, ...]]) -> None:
     """Events, as taken in: properties, exits, conversions, waits for it, then triggers (rule 1)."""
     taken = [row for row in survey if row[0] != "due"]
@@ -154,6 +169,7 @@ def settle_rendered(
     book: Rulebook,
     bucket: int,
     fence: int,
+    horizon: Horizon,
     limit: int,
     render: Callable[[Sequence[tuple[object, ...]]], Sequence[Rendered]],
     *,
@@ -163,7 +179,7 @@ def settle_rendered(
     pass_ = hold(conn, bucket, fence)
     if pass_ is None:
         return 0
-    rows = accepted(conn, bucket, limit)
+    rows = accepted(conn, bucket, limit, horizon.until, horizon.only)
     if not rows:
         return 0
     settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content)

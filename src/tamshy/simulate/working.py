@@ -140,7 +140,9 @@ class _Hand:
         worked = run(conn, self._book, self._bucket, 0, self._horizon, self._values)
         conn.commit()
         rendered = 0
-        while done := settle_rendered(conn, self._book, self._bucket, 0, _RENDER, self._render, keep_content=False):
+        while done := settle_rendered(
+            conn, self._book, self._bucket, 0, self._horizon, _RENDER, self._render, keep_content=False
+        ):
             conn.commit()
             rendered += done
         conn.commit()

@@ -39,6 +39,7 @@ _COMMANDS: Final = {
     "test": ("tamshy.site.commands.playing", "test"),
     "simulate": ("tamshy.site.commands.playing", "simulate"),
     "explain": ("tamshy.site.commands.explaining", "explain"),
+    "aside": ("tamshy.site.commands.aside", "aside"),
     "key": ("tamshy.site.commands.keys", "key"),
     "doctor": ("tamshy.site.commands.doctor", "doctor"),
     "bench": ("tamshy.site.commands.measuring", "bench"),
@@ -143,6 +144,10 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     explain.add_argument("profile", metavar="PROFILE", help="user id, address, anonymous id, or the profile's own id")
     explain.add_argument("--flow", metavar="FLOW", default="", help="this flow only")
     explain.add_argument("--message", metavar="MESSAGE", default="", help="this message only")
+    aside = commands.add_parser("aside", parents=[shared, place], help="whose items raised an error, and wait")
+    aside.add_argument(
+        "--let-in", metavar="PROFILE", default="", help="let this one in again, or `all`, once the cause is mended"
+    )
     key = commands.add_parser("key", parents=[shared, place], help="make, list and revoke keys")
     does = key.add_subparsers(dest="does", metavar="list|add|revoke", required=True)
     # The same options once more, for whoever writes them at the end; absent there, those before it hold.

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tamshy.ingest import prune
-from tamshy.passes import Horizon, merge_ready, prepare, run, settle_rendered
+from tamshy.passes import Horizon, at_hand, merge_ready, merging, prepare, run, settle_rendered
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
 from tamshy.sqlkit import DatabaseUnavailable, connect, is_retryable, queries
 from tamshy.worker.leasing import Leases
+from tamshy.worker.sifting import set_aside, sift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from uuid import UUID
 
     from tamshy.decide import Rendered
     from tamshy.passes.rendering import MakeLinks, Renderer
@@ -145,16 +147,25 @@ class Worker:
         found = conn.execute(_SQL["discover"], {"buckets": buckets, "horizon": horizon}).fetchall()
         conn.commit()
         worked = 0
-        for bucket, some in found:
-            if some and self._resting.get(bucket, 0.0) <= self._clock.monotonic():
+        for bucket, some, let_in in found:
+            if (some or let_in) and self._resting.get(bucket, 0.0) <= self._clock.monotonic():
                 worked += self._guarded(conn, bucket)
+                if let_in:
+                    conn.execute(_SQL["let_in"], {"bucket": bucket, "horizon": horizon})
+                    conn.commit()
         self.items += worked
         return worked
 
     def _guarded(self, conn: Connection, bucket: int) -> int:
-        """A bucket's turn; an unexpected error stops that bucket alone, for a while."""
+        """A bucket's turn; an unexpected error stops those whose items raise it, or else that bucket alone, for a while."""
         try:
-            return self._turn(conn, bucket)
+            try:
+                return self._turn(conn, bucket)
+            except Exception as exc:
+                if is_retryable(exc):
+                    raise
+                conn.rollback()
+                return self._sifted(conn, bucket, exc)
         except Exception as exc:
             if is_retryable(exc):
                 raise
@@ -162,6 +173,35 @@ class Worker:
             _LOG.exception("bucket %d rests for %.0f seconds", bucket, AGAIN)
             self._resting[bucket] = self._clock.monotonic() + AGAIN
             return 0
+
+    def _sifted(self, conn: Connection, bucket: int, cause: Exception) -> int:
+        """Work what can be worked, and set aside those whose items raise; with none found the ``cause`` is raised on."""
+        rules = self._rules_of(bucket)
+        fence = self._leases.held.get(bucket)
+        if rules is None or fence is None:
+            raise cause
+        book, horizon = rules.book, self._horizon()
+        suspects = at_hand(conn, book, bucket, horizon).union(merging(conn, book, bucket, horizon))
+        conn.rollback()
+
+        def work(part: Sequence[UUID]) -> int:
+            these = replace(horizon, only=part)
+            try:
+                done = run(conn, book, bucket, fence, these, rules.values).items
+                conn.commit()
+                done += self._render(conn, book, bucket, fence, these)
+                return done + merge_ready(conn, book, these, [bucket])
+            finally:
+                conn.rollback()
+
+        worked, poison = sift(sorted(suspects), work)
+        if not poison:
+            raise cause
+        set_aside(conn, book.workspace, bucket, poison, horizon.until, self._clock.speed)
+        for exc in poison.values():
+            # What it says is kept in the table: it may hold what belongs to the person.
+            _LOG.error("one profile of bucket %d is set aside: %s", bucket, type(exc).__name__)
+        return worked
 
     def _turn(self, conn: Connection, bucket: int) -> int:
         """Passes over one bucket while they find something, each with its rendering; then the merges into it."""
@@ -179,7 +219,7 @@ class Worker:
                 # Another has taken it, or the rules have changed: it is asked for anew, and the rules are read after that.
                 self._leases.held.pop(bucket, None)
                 break
-            rendered = self._render(conn, rules.book, bucket, fence)
+            rendered = self._render(conn, rules.book, bucket, fence, horizon)
             self.passes += 1
             total += worked.items + rendered
             if not (worked.items or rendered):
@@ -191,12 +231,14 @@ class Worker:
         now = self._clock.now()
         return Horizon(now, now - timedelta(seconds=BEHIND * self._clock.speed))
 
-    def _render(self, conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
+    def _render(self, conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Horizon) -> int:
         def render(rows: Sequence[tuple[object, ...]]) -> Sequence[Rendered]:
             return self._press.render(conn, bucket, rows)
 
         total = 0
-        while done := settle_rendered(conn, book, bucket, fence, RENDER_LIMIT, render, keep_content=self._keep):
+        while done := settle_rendered(
+            conn, book, bucket, fence, horizon, RENDER_LIMIT, render, keep_content=self._keep
+        ):
             conn.commit()
             total += done
         conn.commit()

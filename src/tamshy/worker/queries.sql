@@ -48,11 +48,21 @@ from (
 where l.bucket = ours.bucket
 
 -- name: discover
--- Which of our buckets have anything to work up to the horizon.
+-- Which of our buckets have anything to work up to the horizon, and in which somebody who was set aside is let in again.
 select b,
-    exists (select from inbox i where i.bucket = b and i.moment <= %(horizon)s)
-        or exists (select from enrollment e where e.bucket = b and e.active and e.work_at <= %(horizon)s)
-        or exists (select from message m where m.bucket = b and m.state = 'accepted')
+    exists (
+        select from inbox i where i.bucket = b and i.moment <= %(horizon)s
+            and not exists (
+                select from set_aside s where s.bucket = b and s.profile = i.profile and s.until > %(horizon)s))
+        or exists (
+            select from enrollment e where e.bucket = b and e.active and e.work_at <= %(horizon)s
+                and not exists (
+                    select from set_aside s where s.bucket = b and s.profile = e.profile and s.until > %(horizon)s))
+        or exists (
+            select from message m where m.bucket = b and m.state = 'accepted'
+                and not exists (
+                    select from set_aside s where s.bucket = b and s.profile = m.profile and s.until > %(horizon)s)),
+    exists (select from set_aside s where s.bucket = b and s.until <= %(horizon)s)
 from unnest(%(buckets)s::smallint[]) b
 
 -- name: workspaces
@@ -62,3 +72,24 @@ select w.name, w.first_bucket, w.buckets, (select max(p.number) from publication
     (select max(m.id) from message_version m where m.workspace = w.id),
     (select coalesce(string_agg(f.name, ',' order by f.name), '') from flow f where f.workspace = w.id and f.paused)
 from workspace w order by w.first_bucket
+
+-- name: set_aside
+-- Whoever's item raised waits: a little, then longer, then for a person.
+insert into set_aside as s (bucket, profile, workspace, since, tries, until, error)
+select %(bucket)s, profile, %(workspace)s, %(now)s, 1, %(first)s::timestamptz, error
+from json_to_recordset(%(rows)s::json) as r (profile uuid, error text)
+on conflict (bucket, profile) do update
+set tries = s.tries + 1, error = excluded.error, until = case s.tries when 1 then %(second)s::timestamptz else 'infinity' end
+
+-- name: let_in
+-- Whoever was let in again, and raised no more, is as everybody.
+delete from set_aside where bucket = %(bucket)s and until <= %(horizon)s
+
+-- name: aside
+-- Who is set aside, longest first; without an end those that wait for a person.
+select profile, since, tries, nullif(until, 'infinity'), error
+from set_aside where workspace = %(workspace)s order by since, profile
+
+-- name: let_in_now
+-- A person says that the cause is mended: this profile, or all, are as everybody.
+delete from set_aside where workspace = %(workspace)s and (%(profile)s::uuid is null or profile = %(profile)s)
