@@ -13,6 +13,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 POSTGRES_OLDEST := /usr/lib/postgresql/15/bin
 # What the suite on the oldest PostgreSQL covers: the way to the database, and the engine's statements.
 OLDEST_TESTS := $(wildcard tests/unit/sqlkit tests/engine tests/contract)
+# Processes that share the tests, a file at a time; each has a database server of its own. WORKERS=0: all in one.
+WORKERS ?= 3
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 
 ##@ Start
 
@@ -36,10 +39,10 @@ demo: $(VENV)/.installed node_modules/.installed ## Run a whole shop to play wit
 test: setup peers check ## Check everything and run all tests, on the newest and the oldest PostgreSQL
 	@if [ -x $(POSTGRES_OLDEST)/postgres ]; then \
 		echo "== tests on PostgreSQL 15"; \
-		TAMSHY_TEST_PROGRAMS=$(POSTGRES_OLDEST) $(BIN)/python -m pytest -q -m "not prove and not browser and not slow" $(OLDEST_TESTS); \
+		TAMSHY_TEST_PROGRAMS=$(POSTGRES_OLDEST) $(BIN)/python -m pytest -q -m "not prove and not browser and not slow" $(SIDE_BY_SIDE) $(OLDEST_TESTS); \
 	fi
 	@echo "== tests"
-	@$(BIN)/python -m pytest -m "not prove" $(ARGS)
+	@$(BIN)/python -m pytest -m "not prove" $(SIDE_BY_SIDE) $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.installed ## Format, lint, types, layers: fast, and without running anything

@@ -13,7 +13,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,6 +28,7 @@ SCHEMA_FILES = "tamshy.schema.sql"
 # A developer's own settings must not decide what a test sees. Taken before anything of the product is imported.
 _TEST_SERVER = os.environ.pop("TAMSHY_TEST_DATABASE_URL", "")
 _TEST_PROGRAMS = os.environ.pop("TAMSHY_TEST_PROGRAMS", "")
+_HANDED_ON = ("TAMSHY_TEST_DATABASE_URL", "TAMSHY_TEST_PROGRAMS")
 for _name in list(os.environ):
     if _name == "DATABASE_URL" or _name.startswith(("TAMSHY_", "PG")):
         del os.environ[_name]
@@ -87,13 +88,22 @@ class Databases:
             conn.execute(statement.encode())
 
 
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist gives its controller no public type
+    """Hand what was taken out of the environment on to a process that runs tests beside others."""
+    node.workerinput |= dict(zip(_HANDED_ON, (_TEST_SERVER, _TEST_PROGRAMS), strict=True))
+
+
 @pytest.fixture(scope="session")
-def database_server() -> Iterator[str]:
-    """Give the DSN of the run's server: a throwaway one, or the one named by `TAMSHY_TEST_DATABASE_URL`."""
-    if _TEST_SERVER:
-        yield _TEST_SERVER
+def database_server(pytestconfig: pytest.Config) -> Iterator[str]:
+    """Give the DSN of the process's server: a throwaway one, or the one named by `TAMSHY_TEST_DATABASE_URL`."""
+    handed = getattr(pytestconfig, "workerinput", {})
+    own, programs = (
+        handed.get(name, here) for name, here in zip(_HANDED_ON, (_TEST_SERVER, _TEST_PROGRAMS), strict=True)
+    )
+    if own:
+        yield own
         return
-    with sqlkit.scratch_server(programs=Path(_TEST_PROGRAMS) if _TEST_PROGRAMS else None) as server:
+    with sqlkit.scratch_server(programs=Path(programs) if programs else None) as server:
         yield server.dsn
 
 
