@@ -46,6 +46,11 @@ class Shop:
     place: Path
     port: int = field(default_factory=_free_port)
     clock: Clock = field(default_factory=Clock)
+    module: str = "tamshy.site.cli"
+    """What is run as `python -m`: the program, or a launcher of it."""
+    options: tuple[str, ...] = ()
+    surroundings: dict[str, str] = field(default_factory=dict)
+    """More variables of the environment."""
     _process: subprocess.Popen[bytes] | None = None
     _connection: HTTPConnection | None = None
 
@@ -53,23 +58,56 @@ class Shop:
         """Start it at that moment of its own time, and wait until it answers."""
         # As all processes read it: in whole milliseconds.
         self.clock = clock_from(running(origin, speed).text())
+        self.start()
+        self.wait_ready()
+
+    def start(self) -> None:
+        """Start it on the clock it has, and do not wait."""
         clean = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and not k.startswith(("TAMSHY_", "PG"))}
         settings = {
             "TAMSHY_CLOCK": self.clock.text(),
             "TAMSHY_BOOTSTRAP_WRITE_KEY": WRITE_KEY,
             "TAMSHY_BOOTSTRAP_API_KEY": API_KEY,
+            **self.surroundings,
         }
-        command = [sys.executable, "-m", "tamshy.site.cli", "serve", str(self.folder), "--port", str(self.port)]
+        command = [sys.executable, "-m", self.module, "serve", str(self.folder), "--port", str(self.port)]
         with (self.place / "serve.log").open("ab") as log:
             # The data folder is the default one: as root its database lies where the server's account gets to.
             self._process = subprocess.Popen(
-                command, cwd=self.place, env={**clean, **settings}, stdout=log, stderr=log, start_new_session=True
+                [*command, *self.options],
+                cwd=self.place,
+                env={**clean, **settings},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
+
+    def wait_ready(self) -> None:
+        """Wait until it answers."""
+        assert self._process is not None
         deadline = time.monotonic() + PATIENCE_S
         while self.ask("GET", "/readyz") != 200:
             assert self._process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
             wait_out(0.1)
+
+    @property
+    def pid(self) -> int:
+        """The process that looks after all others."""
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """Kill the process that looks after all others, and leave these alone."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def relieve(self) -> None:
+        """Ask for a new web server and new workers, one after the other."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
 
     def close(self) -> None:
         """Stop it as Ctrl-C does."""
@@ -104,23 +142,29 @@ class Shop:
         return answer.status
 
     def processes(self, word: str) -> list[int]:
-        """Find the ids of its processes whose command line holds the word: `worker`, `web`, `postgres`."""
-        assert self._process is not None
-        found, parents = [], {self._process.pid}
-        # A child has a larger number than its parent, or is found in the second round.
-        for _ in range(2):
-            for folder in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
-                try:
-                    parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                except OSError:
-                    continue
-                pid = int(folder.name)
-                if parent in parents and pid not in parents:
-                    parents.add(pid)
-                    if f" {word} " in command or f"/{word} " in command:
-                        found.append(pid)
-        return found
+        """Find the ids of its processes that run a program or a command of that name: `worker`, `web`, `postgres`.
+
+        A web server is two: the one that was started, and the one that answers.
+        """
+        # PostgreSQL's own children call themselves what they please, `io worker` among it.
+        found = [(pid, command) for pid, command in self.family() if not command.startswith("postgres: ")]
+        return [pid for pid, command in found if f" {word} " in command or f"/{word} " in command]
+
+    def family(self) -> list[tuple[int, str]]:
+        """List all processes below the one that was started, children behind their parents, with their command lines."""
+        found: dict[int, tuple[int, str]] = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            found[int(folder.name)] = parent, command
+        known, members = {self.pid}, []
+        while fresh := [pid for pid, (parent, _) in found.items() if parent in known and pid not in known]:
+            known.update(fresh)
+            members += [(pid, found[pid][1]) for pid in sorted(fresh)]
+        return members
 
     def __enter__(self) -> Self:
         """Give the shop, closed yet."""

@@ -70,7 +70,16 @@ def _expected(exc: Exception) -> int | None:
     """Tell the exit code of an error that a person can mend; None: a mistake of ours, shown whole."""
     # By name, so that no command pays for the modules of another.
     names = {kind.__name__ for kind in type(exc).__mro__ if kind.__module__.startswith("tamshy.")}
-    if names & {"BadSetting", "BadClock", "UnreadableFolder", "BadSmtpUrl", "InvalidDsn", "WrongUse", "NoWorkspace"}:
+    if names & {
+        "BadSetting",
+        "BadClock",
+        "UnreadableFolder",
+        "BadSmtpUrl",
+        "InvalidDsn",
+        "WrongUse",
+        "NoWorkspace",
+        "AddressTaken",
+    }:
         return WRONG_USE
     sqlkit = sys.modules.get("tamshy.sqlkit")
     if names & {"DatabaseError", "NotThere"} or (sqlkit is not None and sqlkit.is_retryable(exc)):
@@ -114,7 +123,8 @@ def _running(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
         each.add_argument("--port", type=int, default=8600, help="port to listen on (default: 8600)")
     worker = commands.add_parser("worker", help="a worker alone; any number of them share the work")
     for each in (web, worker):
-        each.add_argument("--follow", action="store_true", help="end when the process that started this one does")
+        each.add_argument("--follow", metavar="PID", type=int, default=0, help="end when this process does, our parent")
+    web.add_argument("--fd", type=int, default=-1, help="answer on this open listening socket instead of a new one")
     commands.add_parser("migrate", parents=[shared, place], help="bring the database up to date")
 
 

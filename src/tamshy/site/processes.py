@@ -20,7 +20,11 @@ PATIENCE_S: Final = 30.0
 """How long a process may take to finish what it has in hand."""
 _LOOK_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 30.0
-_STEADY_S: Final = 60.0
+_STEADY_S: Final = 5.0
+"""A process that has lived so long did start: its end is no reason to wait longer and longer before the next start."""
+_OVERLAP_S: Final = 3.0
+"""How long a process runs beside the one that it relieves: about as long as it takes to come up."""
+_FOLLOW_S: Final = 0.25
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
@@ -33,14 +37,21 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         root.setLevel(level)
 
 
-def follow_parent() -> None:
-    """End this process when the one that started it is gone, however that ended."""
-    parent = os.getppid()
+def follow_parent(parent: int, patience_s: float = PATIENCE_S + 5) -> None:
+    """End this process when the one that started it is gone, however and whenever that ended.
+
+    Args:
+        parent: the process id of the one that started this one, as that one itself said it: asked for here, it may be
+            gone already, and somebody else be in its place.
+        patience_s: how long what is in hand may take then; after it this process is cut off.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1)
+            time.sleep(_FOLLOW_S)
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(patience_s)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
@@ -53,12 +64,20 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
+def relieve_on_signal() -> threading.Event:
+    """Give an event that SIGUSR1 sets: every process is to be relieved by a new one."""
+    again = threading.Event()
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: again.set())
+    return again
+
+
 @dataclass(slots=True)
 class _Child:
-    """One process of the program: its name, its command line, and how its starts went."""
+    """One process of the program: its name, its command line, what it is handed open, and how its starts went."""
 
     name: str
     arguments: tuple[str, ...]
+    handed: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -76,19 +95,26 @@ class Supervisor:
     say: Callable[[str], None]
     _children: list[_Child] = field(default_factory=list)
 
-    def add(self, name: str, arguments: Sequence[str]) -> None:
-        """Have a `tamshy` command with these arguments running."""
-        self._children.append(_Child(name, tuple(arguments)))
+    def add(self, name: str, arguments: Sequence[str], handed: Sequence[int] = ()) -> None:
+        """Have a `tamshy` command with these arguments running; `handed` are open files that it inherits."""
+        self._children.append(_Child(name, tuple(arguments), tuple(handed)))
 
-    def run(self, stop: threading.Event) -> None:
-        """Start all, start again what dies, and stop all when `stop` is set."""
+    def run(self, stop: threading.Event, again: threading.Event | None = None) -> None:
+        """Start all, start again what dies, and stop all when `stop` is set.
+
+        Whenever `again` is set, each is relieved by a new one, one after the other: the new one runs before the old one
+        is told to finish.
+        """
         try:
             while not stop.is_set():
                 for child in self._children:
                     self._look_after(child)
+                if again is not None and again.is_set():
+                    again.clear()
+                    self._relieve_all(stop)
                 stop.wait(_LOOK_S)
         finally:
-            self._stop()
+            self._end([child.process for child in self._children if child.process is not None])
 
     def pids(self) -> dict[str, int]:
         """Give the process ids of what runs now, by name."""
@@ -106,13 +132,24 @@ class Supervisor:
             child.process, child.next_start = None, now + pause
             self.say(f"{child.name} ended by itself ({_ending(code)}); it is started again in {pause:.1f} s")
         if now >= child.next_start:
-            command = [sys.executable, "-m", "tamshy.site.cli", *child.arguments]
-            # A group of its own: Ctrl-C at the terminal is for us, and we stop them in order.
-            child.process = subprocess.Popen(command, env=dict(self.environment), start_new_session=True)
-            child.started = now
+            child.process, child.started = self._started(child), now
 
-    def _stop(self) -> None:
-        running = [child.process for child in self._children if child.process is not None]
+    def _relieve_all(self, stop: threading.Event) -> None:
+        for child in self._children:
+            old, new = child.process, self._started(child)
+            if stop.wait(_OVERLAP_S) or new.poll() is not None:
+                self._end([new])
+                self.say(f"{child.name} is not relieved: the new one did not stay")
+                continue
+            child.process, child.started, child.failures = new, time.monotonic(), 0
+            self._end([old] if old is not None else [])
+
+    def _started(self, child: _Child) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tamshy.site.cli", *child.arguments]
+        # A group of its own: Ctrl-C at the terminal is for us, and we stop them in order.
+        return subprocess.Popen(command, env=dict(self.environment), start_new_session=True, pass_fds=child.handed)
+
+    def _end(self, running: Sequence[subprocess.Popen[bytes]]) -> None:
         for process in running:
             process.terminate()
         deadline = time.monotonic() + PATIENCE_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 
 import django
@@ -13,7 +14,10 @@ from tamshy.site.processes import follow_parent, log_to_stderr
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tamshy.site.settings")
 log_to_stderr()
-follow_parent()
+_STARTED_BY = multiprocessing.parent_process()
+if _STARTED_BY is not None and _STARTED_BY.pid is not None:
+    # Left alone it would go on answering beside its successor; its requests take milliseconds.
+    follow_parent(_STARTED_BY.pid, patience_s=5)
 wire_web(parts(read_configuration()))
 django.setup()
 application = get_wsgi_application()

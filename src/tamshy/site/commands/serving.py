@@ -12,11 +12,11 @@ from tamshy.accounts import KeyKind
 from tamshy.site.clock import clock_from
 from tamshy.site.commands.saying import data, out, remark
 from tamshy.site.commands.surroundings import WrongUse, configured
-from tamshy.site.composition import WEB_THREADS, parts
+from tamshy.site.composition import parts
 from tamshy.site.configuration import environment, kept_secret
 from tamshy.site.database import database
 from tamshy.site.founding import found
-from tamshy.site.processes import Supervisor, follow_parent, log_to_stderr, stop_on_signals
+from tamshy.site.processes import Supervisor, follow_parent, log_to_stderr, relieve_on_signal, stop_on_signals
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,7 @@ def serve(options: argparse.Namespace) -> int:
         configuration = replace(configuration, smtp_url=options.smtp)
     if not configuration.base_url:
         configuration = replace(configuration, base_url=f"http://{_reachable(options.host)}:{options.port}")
-    stop = stop_on_signals()
+    stop, again = stop_on_signals(), relieve_on_signal()
     with ExitStack() as stack:
         dsn = stack.enter_context(database(configuration, remark))
         given = parts(configuration, dsn)
@@ -48,7 +48,7 @@ def serve(options: argparse.Namespace) -> int:
         remark(f"Tamshy answers at {configuration.base_url}/ as soon as it is up; Ctrl-C ends it")
         if not _is_here(options.host):
             remark("the page at / has no sign-in: let only those reach it who may see every shopper")
-        run_processes(configuration, dsn, options.host, options.port, options.workers, stop)
+        run_processes(configuration, dsn, options.host, options.port, options.workers, stop, again)
     return _DONE
 
 
@@ -59,47 +59,43 @@ def run_processes(
     port: int,
     workers: int,
     stop: threading.Event,
+    again: threading.Event | None = None,
 ) -> None:
-    """Run one web process and some workers beside this one until `stop` is set."""
+    """Run one web process and some workers beside this one until `stop` is set; `again` has each relieved by a new one.
+
+    Raises:
+        AddressTaken: somebody else listens on that port.
+    """
     import os  # noqa: PLC0415 - the surroundings are handed on, and looked at nowhere else
+
+    from tamshy.site.listening import listen  # noqa: PLC0415 - only here and in `web`
 
     secret = configuration.secret_key or kept_secret(configuration.data_folder)
     handed_on = replace(configuration, database_url=dsn, secret_key=secret)
     supervisor = Supervisor({**os.environ, **environment(handed_on)}, remark)
-    supervisor.add("web", ["web", "--follow", "--host", host, "--port", str(port)])
-    for number in range(workers):
-        supervisor.add(f"worker {number + 1}", ["worker", "--follow"])
-    supervisor.run(stop)
+    follow = ["--follow", str(os.getpid())]
+    # Kept here: whoever comes while the web server is started again waits in its queue, and is answered.
+    with listen(host, port) as listening:
+        open_file = listening.fileno()
+        place = ["--host", host, "--port", str(port), "--fd", str(open_file)]
+        supervisor.add("web", ["web", *follow, *place], handed=[open_file])
+        for number in range(workers):
+            supervisor.add(f"worker {number + 1}", ["worker", *follow])
+        supervisor.run(stop, again)
 
 
 def web(options: argparse.Namespace) -> int:
     """Run the web server until told to stop."""
-    from granian import Granian  # noqa: PLC0415 - no other command pays for it
-    from granian.constants import Interfaces  # noqa: PLC0415
-    from granian.http import HTTP1Settings  # noqa: PLC0415
-    from granian.log import LogLevels  # noqa: PLC0415
+    from socket import socket  # noqa: PLC0415 - no other command pays for it
+
+    from tamshy.site.listening import answer, listen  # noqa: PLC0415
 
     _needs_database(configured(options), "web")
     parts(configured(options))
     if options.follow:
-        follow_parent()
-    Granian(
-        "tamshy.site.wsgi:application",
-        address=options.host,
-        port=options.port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=WEB_THREADS,
-        backlog=1024,
-        backpressure=WEB_THREADS * 8,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000),
-        websockets=False,
-        respawn_failed_workers=True,
-        # Requests take milliseconds; what is still open then are kept connections that nobody uses.
-        workers_kill_timeout=3,
-        log_access=False,
-        log_level=LogLevels.error,
-    ).serve()
+        follow_parent(options.follow)
+    with socket(fileno=options.fd) if options.fd >= 0 else listen(options.host, options.port) as listening:
+        answer(listening)
     return _DONE
 
 
@@ -111,7 +107,7 @@ def worker(options: argparse.Namespace) -> int:
     configuration = configured(options)
     _needs_database(configuration, "worker")
     if options.follow:
-        follow_parent()
+        follow_parent(options.follow)
     work(parts(configuration), stop_on_signals())
     return _DONE
 

@@ -1,0 +1,73 @@
+"""The web server and its listening socket, which can be older than the server: kept by whoever starts it.
+
+A socket that outlives the server is why nobody is turned away while it is restarted, or started again after a kill:
+those who come meanwhile wait in the socket's queue, and the next server answers them.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Final
+
+from granian._granian import SocketHolder  # what granian.net hands on, with no word of it to type checkers
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from tamshy.site.composition import WEB_THREADS
+
+BACKLOG: Final = 1024
+
+
+class AddressTaken(OSError):
+    """Somebody else listens there, or nobody may; the message says where."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket.
+
+    Raises:
+        AddressTaken: it cannot be opened there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as exc:
+        raise AddressTaken(f"cannot listen on {host}, port {port}: {exc.strerror}; take another --port") from exc
+
+
+def answer(listening: socket.socket) -> None:
+    """Answer on this socket until told to stop."""
+    _OnSocket(
+        listening,
+        "tamshy.site.wsgi:application",
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=WEB_THREADS,
+        backlog=BACKLOG,
+        backpressure=WEB_THREADS * 8,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        websockets=False,
+        respawn_failed_workers=True,
+        # Requests take milliseconds; what is still open then are kept connections that nobody uses.
+        workers_kill_timeout=3,
+        log_access=False,
+        log_level=LogLevels.error,
+    ).serve()
+
+
+class _OnSocket(MPServer):
+    """A server that does not open a socket of its own, as granian itself does it with Unix sockets."""
+
+    def __init__(self, listening: socket.socket, target: str, **options: Any) -> None:  # noqa: ANN401 - granian's own
+        super().__init__(target, **options)
+        self._listening = listening
+
+    def _init_shared_socket(self) -> None:
+        self._listening.settimeout(0)
+        self._listening.set_inheritable(True)
+        self._sso = self._listening
+        self._sfd = self._listening.fileno()  # type: ignore[assignment]  # its base knows it as None
+        # Its stub knows none of its three parameters: the socket, whether it is Unix's, the queue.
+        self._shd = SocketHolder(self._sfd, *(False, BACKLOG))  # type: ignore[assignment, call-arg]
