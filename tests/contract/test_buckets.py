@@ -34,6 +34,11 @@ ACROSS = {
     "simulate: queries.last_moment": "how long the history of a simulation is",
     "deliver: queries.buckets_due": "one look at the index for each bucket",
     "deliver: queries.uncertain": "a workspace's list for a person",
+    "deliver: queries.in_doubt": "how long that list is",
+    "deliver: queries.counting": "the same for measurements, of every workspace",
+    "deliver: queries.settle": "messages that a person has chosen, by their ids",
+    "deliver: queries.settled": "who has settled them",
+    "deliver: queries.hasten": "what waited for a paused domain, once, when a person has mended it",
     "enroll: opening.build_holdouts of oracle": "merging: two profiles, each in its bucket",
 }
 """The engine's statements that look at more than one bucket, each with the reason; beside them ingest and merging."""

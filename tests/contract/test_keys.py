@@ -20,6 +20,7 @@ PER_PROFILE = {
     "message",
     "content",
     "delivery",
+    "settlement",
     "engagement",
     "journal",
     "set_aside",
@@ -27,6 +28,8 @@ PER_PROFILE = {
 OTHERS = {
     "identifier": "uniqueness across profiles, keyed by workspace, kind and value",
     "suppression": "an address of a workspace, whoever goes by it",
+    "soft_bounce": "an address of a workspace, as suppression is",
+    "paused_domain": "a sending domain of a workspace",
     "seen_message": "message ids of a source, before anybody knows whose they are",
     "naming": "which user a device named, keyed by the device",
     "lease": "one row for each bucket: who works it",
@@ -45,6 +48,8 @@ OTHERS = {
 
 ACROSS = {
     "delivery_uncertain": "a workspace's list for a person, not a pass's",
+    "delivery_in_doubt": "what is in doubt, by the message's id that a person names",
+    "settlement_message": "who has settled it, by the message's id that a person names",
 }
 """Indexes of per-profile tables that no bucket begins, each with the reason."""
 

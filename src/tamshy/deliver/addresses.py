@@ -49,6 +49,14 @@ def mailbox(text: str) -> Mailbox:
     return Mailbox(name, ascii_address(found["address"].strip()))
 
 
+def sending_domain(from_address: str | None) -> str:
+    """Give the domain that a From address sends in the name of, in small letters; empty where there is none."""
+    try:
+        return mailbox(from_address or "").domain.lower()
+    except BadAddress:
+        return ""
+
+
 def ascii_address(address: str) -> str:
     """Give an address in the form that goes over the wire.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from tamshy.deliver.addresses import sending_domain
 from tamshy.deliver.pacing import FIRST_RETRY, LONGEST_RETRY, retry_after
 from tamshy.deliver.reasons import MAYBE_SENT, Reason
 from tamshy.deliver.sender import Mail, Outcome, Verdict
@@ -25,8 +26,11 @@ class Options:
 
     ``lease``: how long a claim holds without being extended; after it the owner counts as dead. ``per_second``: the
     rate limit of this process, None for none. ``parked``: kinds of messages that stay `uncertain` until a person
-    decides when their answer was lost; the others are tried again. ``unread_pause``: how long a delivery waits for
-    the engine to read the profile's inbox. ``watch_s``: real seconds between looks at claims under way.
+    decides when their answer was lost; the others are tried again until ``most_doubts`` answers were lost, and then
+    parked too. ``most_faults``: tries of a message at which the program itself fails. ``unread_pause`` and
+    ``longest_unread_pause``: how long a delivery waits for the engine to read the profile's inbox, growing with its
+    age. ``domain_pause``: how often those of a paused sending domain are looked at. ``watch_s``: real seconds between
+    looks at claims under way.
     """
 
     lease: timedelta = timedelta(seconds=60)
@@ -35,7 +39,11 @@ class Options:
     give_up_after: timedelta = timedelta(days=3)
     first_retry: timedelta = FIRST_RETRY
     longest_retry: timedelta = LONGEST_RETRY
+    most_doubts: int = 3
+    most_faults: int = 3
     unread_pause: timedelta = timedelta(seconds=1)
+    longest_unread_pause: timedelta = timedelta(minutes=1)
+    domain_pause: timedelta = timedelta(minutes=10)
     unsubscribe_mailbox: str | None = None
     watch_s: float = 1.0
 
@@ -50,6 +58,9 @@ class Row:
     attempts: int
     fence: int
     reason: str | None
+    doubts: int
+    due_at: datetime
+    queued_at: datetime
     workspace: int
     kind: str
     topic: str
@@ -67,6 +78,11 @@ class Row:
     def key(self) -> tuple[int, str | None]:
         """What an address is suppressed by."""
         return self.workspace, self.address
+
+    @property
+    def domain(self) -> str:
+        """The sending domain, empty where the From address has none."""
+        return sending_domain(self.from_address)
 
     def mail(self, links: Signer, base_url: str, bucket: int, unsubscribe_mailbox: str | None) -> Mail:
         """Give the mail to hand over; marketing mail with the ways to unsubscribe."""
@@ -101,6 +117,8 @@ class Claim:
     fence: int
     attempts: int
     until: datetime
+    looks: int = 0
+    """How often the sender has asked whether it holds: twice, and the message may be with the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +135,18 @@ class Mark:
     owner: str | None = None
     reply: str | None = None
     settled_at: datetime | None = None
+    link: str | None = None
+    doubted: int = 0
+    """1 where nobody knows whether this try has handed the message over."""
+    known: bool = False
+    """Whether the server's own answer is behind it: it then holds against "the owner is gone" too."""
+    workspace: int = 0
+    address: str | None = None
+
+    @property
+    def soft(self) -> bool:
+        """Whether a full mailbox was the end of it."""
+        return self.state == "failed" and self.reason == Reason.MAILBOX_FULL
 
 
 @dataclass(slots=True)
@@ -127,28 +157,54 @@ class Outcomes:
     lost: int = 0
 
 
-def judged(row: Row, blocked: bool, now: datetime, options: Options, owner: str) -> Mark:  # noqa: FBT001 - a fact
-    """Say what becomes of a locked row: claimed for hand-over, or why not."""
+def judged(row: Row, barred: Reason | None, now: datetime, options: Options, owner: str) -> Mark:
+    """Say what becomes of a locked row: claimed for hand-over, or why not.
+
+    Args:
+        row: the row as the last look found it.
+        barred: what its address or its sender's domain has against it.
+        now: the moment.
+        options: pauses, lease and policy.
+        owner: the name of this process.
+    """
     if row.state == "handing_over":
         return _orphaned(row, now, options)
-    reason = Reason(row.judgement) if row.judgement else Reason.SUPPRESSED if blocked else None
+    reason = Reason(row.judgement) if row.judgement else barred
     if reason is None:
         kept = row.reason if row.reason in MAYBE_SENT else None
         return Mark(
             row.profile, row.message, "handing_over", kept, now + options.lease, row.fence + 1, row.attempts + 1, owner
         )
-    if reason is Reason.UNREAD:
+    if reason in {Reason.UNREAD, Reason.DOMAIN_PAUSED}:
         kept = row.reason if row.reason in MAYBE_SENT else reason
-        later = now + options.unread_pause
+        later = now + (_unread_pause(row, now, options) if reason is Reason.UNREAD else options.domain_pause)
         return Mark(row.profile, row.message, "queued", kept, later, row.fence, row.attempts)
     state = "failed" if reason in _FAILED else "withdrawn"
-    return Mark(row.profile, row.message, state, reason, now, row.fence, row.attempts, settled_at=now)
+    if reason is Reason.GAVE_UP and row.reason == Reason.MAILBOX_FULL:
+        reason = Reason.MAILBOX_FULL
+    return Mark(
+        row.profile,
+        row.message,
+        state,
+        reason,
+        now,
+        row.fence,
+        row.attempts,
+        settled_at=now,
+        workspace=row.workspace,
+        address=row.address,
+    )
+
+
+def _unread_pause(row: Row, now: datetime, options: Options) -> timedelta:
+    """Look at a profile that nobody reads less and less often: a sixteenth of what the message has waited already."""
+    return min(max(options.unread_pause, (now - row.queued_at) / 16), options.longest_unread_pause)
 
 
 def _orphaned(row: Row, now: datetime, options: Options) -> Mark:
     """A claim outlived its lease: whether its owner got through to the server, nobody knows."""
     state, later = _unknown(row, row.attempts, now, options)
-    return Mark(row.profile, row.message, state, Reason.OWNER_LOST, later, row.fence + 1, row.attempts)
+    return Mark(row.profile, row.message, state, Reason.OWNER_LOST, later, row.fence + 1, row.attempts, doubted=1)
 
 
 def settled(claim: Claim, verdict: Verdict, now: datetime, server_at: datetime | None, options: Options) -> Mark:
@@ -162,6 +218,8 @@ def settled(claim: Claim, verdict: Verdict, now: datetime, server_at: datetime |
             # A second copy is possible where an earlier answer was lost; the row goes on saying so.
             reason = row.reason if row.reason in MAYBE_SENT else None
         case Outcome.REFUSED:
+            state, done = "failed", True
+        case Outcome.DEFERRED if reason == Reason.PROGRAM_FAULT and claim.attempts >= options.most_faults:
             state, done = "failed", True
         case Outcome.DEFERRED:
             next_at = now + _pause(row, claim.attempts, options)
@@ -183,11 +241,16 @@ def settled(claim: Claim, verdict: Verdict, now: datetime, server_at: datetime |
         claim.attempts,
         reply=reply,
         settled_at=now if done else None,
+        link=verdict.link or None,
+        doubted=int(verdict.outcome is Outcome.UNKNOWN),
+        known=verdict.outcome is not Outcome.UNKNOWN,
+        workspace=row.workspace,
+        address=row.address,
     )
 
 
 def _unknown(row: Row, attempts: int, now: datetime, options: Options) -> tuple[str, datetime]:
-    if row.kind in options.parked:
+    if row.kind in options.parked or row.doubts + 1 >= options.most_doubts:
         return "uncertain", now
     return "queued", now + _pause(row, attempts, options)
 

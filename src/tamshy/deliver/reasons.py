@@ -24,12 +24,14 @@ class Reason(StrEnum):
     BAD_ADDRESS = "bad_address"
     NO_CONTENT = "no_content"
     GAVE_UP = "gave_up"
-    # queued again
+    PROGRAM_FAULT = "program_fault"
+    # queued again; `mailbox_full` too, where the server said "later"
     DEFERRED = "deferred"
     UNREACHABLE = "unreachable"
     LINK_LOST = "link_lost"
     LEASE_LOST = "lease_lost"
     UNREAD = "unread"
+    DOMAIN_PAUSED = "domain_paused"
     # uncertain, and queued again after it where the policy says so
     ANSWER_LOST = "answer_lost"
     OWNER_LOST = "owner_lost"

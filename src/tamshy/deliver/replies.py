@@ -64,7 +64,7 @@ def verdict(command: Command, code: int, text: str) -> Verdict:
     if command is Command.CONNECT or code == _CLOSING or code in _LOGIN_CODES:
         return Verdict(Outcome.UNREACHABLE, Reason.UNREACHABLE, reply)
     if 400 <= code < 500:  # noqa: PLR2004 - the two classes of refusals as RFC 5321 numbers them
-        return Verdict(Outcome.DEFERRED, Reason.DEFERRED, reply)
+        return Verdict(Outcome.DEFERRED, Reason.MAILBOX_FULL if _full(text) else Reason.DEFERRED, reply)
     if 500 <= code < 600:  # noqa: PLR2004 - as above
         return Verdict(Outcome.REFUSED, permanent(command, code, text), reply)
     return lost(command, reply)
@@ -81,19 +81,30 @@ def lost(command: Command, words: str) -> Verdict:
 
 def permanent(command: Command, code: int, text: str) -> Reason:
     """Give the reason behind a 5xx."""
-    found = _ENHANCED.search(text)
-    detail = f"{int(found[2])}.{int(found[3])}" if found else ""
+    detail = _detail(text)
     if detail.startswith("7."):
         return Reason.POLICY
     if command is Command.MAIL or detail in _SENDERS:
         return Reason.SENDER_REFUSED
     if detail in _TOO_LARGE or (command is not Command.RCPT and code == 552 and detail not in _FULL):  # noqa: PLR2004
         return Reason.TOO_LARGE
-    if detail in _FULL or _FULL_WORDS.search(text):
+    if _full(text):
         return Reason.MAILBOX_FULL
     if _gone(command, code, detail, text):
         return Reason.HARD_BOUNCE
     return Reason.RECIPIENT_REFUSED if command is Command.RCPT else Reason.CONTENT_REFUSED
+
+
+def _detail(text: str) -> str:
+    """Give the enhanced code behind its class, `1.1` of `5.1.1`; empty where there is none."""
+    found = _ENHANCED.search(text)
+    return f"{int(found[2])}.{int(found[3])}" if found else ""
+
+
+def _full(text: str) -> bool:
+    """Tell whether the mailbox is what is full, and not the server: by the enhanced code, else by the words."""
+    detail = _detail(text)
+    return detail in _FULL if detail else _FULL_WORDS.search(text) is not None
 
 
 def _gone(command: Command, code: int, detail: str, text: str) -> bool:

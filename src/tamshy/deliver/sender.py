@@ -57,11 +57,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The end of one try: the outcome, why (None where it was accepted), and the server's own words."""
+    """The end of one try: the outcome, why (None where it was accepted), the server's own words.
+
+    ``link`` names the connection so that the server's operator finds it: both ends, and which message on it this was.
+    """
 
     outcome: Outcome
     reason: Reason | None = None
     reply: str = ""
+    link: str = ""
 
 
 class Sender(Protocol):
@@ -78,7 +82,8 @@ class Sender(Protocol):
         Args:
             mail: the message.
             lease_holds: tells whether the claim is still ours; asked before the first word to the server and once more
-                before the last one, after which the server owns the message.
+                before the last one, after which the server owns the message. Whoever was not asked a second time has
+                handed nothing over, whatever broke.
 
         Returns:
             The verdict. Whatever the server or the network does is a verdict; an exception is a fault of the program.

@@ -7,12 +7,17 @@ no program can close: the server's answer may get lost, and that is said (`uncer
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from tamshy import sqlkit
+from tamshy.deliver import bounces, domains
 from tamshy.deliver.ledger import Claim, Options, Outcomes, Row, judged, settled
 from tamshy.deliver.pacing import Pace, ServerHold
 from tamshy.deliver.reasons import Reason
@@ -21,12 +26,15 @@ from tamshy.domain.ids import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from tamshy.domain.token import Signer
     from tamshy.sqlkit import Connection
 
+_LOG: Final = logging.getLogger("tamshy.deliver")
 _QUERIES: Final = sqlkit.queries(__package__)
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0)
+_LAST_LOOK: Final = 2
+"""A sender asks whether the claim holds before the first word, and once more before the last."""
 _LEASES_PER_LIFE: Final = 3
 """A claim is extended this often within its lease, so that one late turn loses none."""
 
@@ -90,6 +98,8 @@ class HandOver:
     _pace: Pace = field(init=False)
     _hold: ServerHold = field(init=False)
     _extended_at: datetime | None = field(default=None, init=False)
+    _places: dict[int, tuple[datetime, UUID]] = field(default_factory=dict, init=False)
+    """How far this run has come in each bucket."""
 
     def __post_init__(self) -> None:
         """Start without a connection; the sender opens them as needed."""
@@ -104,6 +114,7 @@ class HandOver:
         """
         outcomes = Outcomes()
         turn, left = deque(buckets), limit
+        self._places.clear()
         while True:
             self._record(conn, outcomes)
             self._extend(conn)
@@ -180,9 +191,16 @@ class HandOver:
             if not rows:
                 self._pace.give_back(limit)
                 return 0
-            blocked = _suppressed(conn, rows)
-            marks = [judged(row, row.key in blocked, now, self.options, self.owner) for row in rows]
-            conn.execute(_QUERIES["claim"], {"bucket": bucket, "rows": sqlkit.rows_json(marks)})
+            barred = _barred(conn, rows)
+            marks = [
+                judged(
+                    row, barred.get(row.key) or barred.get((row.workspace, row.domain)), now, self.options, self.owner
+                )
+                for row in rows
+            ]
+            conn.execute(_QUERIES["claim"], {"bucket": bucket, "now": now, "rows": sqlkit.rows_json(marks)})
+            bounces.note(conn, bucket, marks, now)
+        self._places[bucket] = rows[-1].due_at, rows[-1].message
         claims = []
         for row, mark in zip(rows, marks, strict=True):
             if mark.state == "handing_over":
@@ -196,14 +214,26 @@ class HandOver:
         return len(rows)
 
     def _due(self, conn: Connection, bucket: int, limit: int, now: datetime) -> list[Row]:
+        after_at, after_message = self._places.get(bucket, _BEGINNING)
         found = conn.execute(
             _QUERIES["due"],
-            {"bucket": bucket, "now": now, "limit": limit, "give_up_before": now - self.options.give_up_after},
+            {
+                "bucket": bucket,
+                "now": now,
+                "limit": limit,
+                "give_up_before": now - self.options.give_up_after,
+                "after_at": after_at,
+                "after_message": after_message,
+            },
         )
         return [Row(*columns) for columns in found]
 
     def _holds(self, claim: Claim) -> Callable[[], bool]:
-        return lambda: self.clock() < claim.until
+        def holds() -> bool:
+            claim.looks += 1
+            return self.clock() < claim.until
+
+        return holds
 
     # -- while under way ---------------------------------------------------------------------------------------------
 
@@ -248,21 +278,9 @@ class HandOver:
             with conn.transaction():
                 written = conn.execute(_QUERIES["record"], {"bucket": bucket, "rows": sqlkit.rows_json(marks)})
                 ours = {message for (message,) in written}
-                bounced = [
-                    {
-                        "profile": m.profile,
-                        "message": m.message,
-                        "id": named("bounced", str(m.message)),
-                        "reply": m.reply,
-                    }
-                    for m in marks
-                    if m.message in ours and m.reason == Reason.HARD_BOUNCE
-                ]
-                if bounced:
-                    conn.execute(
-                        _QUERIES["bounce"],
-                        {"bucket": bucket, "now": now, "rows": sqlkit.rows_json(bounced)},
-                    )
+                told = [(mark, pair[0].row) for mark, pair in zip(marks, landed, strict=True) if mark.message in ours]
+                bounces.note(conn, bucket, [mark for mark, _ in told], now)
+                domains.pause(conn, told, now)
             self._landed = [pair for pair in self._landed if pair[0].bucket != bucket]
             outcomes.lost += len(marks) - len(ours)
             outcomes.states.update(mark.state for mark in marks if mark.message in ours)
@@ -274,7 +292,7 @@ class HandOver:
             if not flight.future.done():
                 still.append(flight)
                 continue
-            verdict = _verdict(flight.future)
+            verdict = _verdict(flight)
             if verdict.outcome is Outcome.UNREACHABLE:
                 self._hold.failed(self.clock())
             elif verdict.outcome is not Outcome.HELD:
@@ -283,20 +301,32 @@ class HandOver:
         self._flights = still
 
 
-def _verdict(future: Future[Verdict]) -> Verdict:
-    """Give the verdict; a sender that broke may have handed the message over before, so nobody knows."""
-    fault = future.exception()
+def _verdict(flight: _Flight) -> Verdict:
+    """Give the verdict; a sender that broke behind its last look may have handed the message over, so nobody knows."""
+    fault = flight.future.exception()
     if fault is None:
-        return future.result()
-    return Verdict(Outcome.UNKNOWN, Reason.SENDER_FAULT, f"the sender failed: {type(fault).__name__}")
+        return flight.future.result()
+    # The text of a fault may hold what the mail does; where it happened says enough.
+    place = traceback.extract_tb(fault.__traceback__)[-1:]
+    where = ", ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in place)
+    words = f"the sender failed: {type(fault).__name__} at {where}"
+    _LOG.error("message %s: %s", flight.claim.row.message, words)
+    if flight.claim.looks < _LAST_LOOK:
+        return Verdict(Outcome.DEFERRED, Reason.PROGRAM_FAULT, words)
+    return Verdict(Outcome.UNKNOWN, Reason.SENDER_FAULT, words)
 
 
-def _suppressed(conn: Connection, rows: Iterable[Row]) -> set[tuple[int, str | None]]:
-    wanted = [{"workspace": row.workspace, "address": row.address} for row in rows if row.judgement is None]
+def _barred(conn: Connection, rows: Iterable[Row]) -> dict[tuple[int, str | None], Reason]:
+    """What is against an address, or against a sending domain, by workspace; asked for rows that nothing else stops."""
+    wanted = [
+        {"workspace": row.workspace, "address": row.address, "domain": row.domain}
+        for row in rows
+        if row.judgement is None and row.state == "queued"
+    ]
     if not wanted:
-        return set()
-    found = conn.execute(_QUERIES["suppressed_addresses"], {"rows": sqlkit.rows_json(wanted)})
-    return {(workspace, address) for workspace, address in found}
+        return {}
+    found = conn.execute(_QUERIES["barred"], {"rows": sqlkit.rows_json(wanted)})
+    return {(workspace, what): Reason(reason) for workspace, what, reason in found}
 
 
 def _by_bucket(items: Iterable[Any], bucket: Callable[[Any], int]) -> list[tuple[int, list[Any]]]:

@@ -22,6 +22,7 @@ _DELIVERED: Final = {
 }
 _SUPPRESSED: Final = {
     "hard_bounce": "mail to it bounced for good",
+    "soft_bounces": "its mailbox was full for weeks",
     "complaint": "mail was marked as spam",
     "manual": "blocked by hand",
 }

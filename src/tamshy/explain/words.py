@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _KINDS: Final = {"user_id": "user id", "email": "address", "anonymous_id": "device"}
 _SUPPRESSED: Final = {
     "hard_bounce": "mail to it bounced for good",
+    "soft_bounces": "its mailbox was full for weeks",
     "complaint": "mail was marked as spam",
     "manual": "blocked by hand",
     "erased": "the person was erased",

@@ -26,6 +26,7 @@ MOVED: Final = (
     "message",
     "content",
     "delivery",
+    "settlement",
     "engagement",
     "consent",
     "journal",

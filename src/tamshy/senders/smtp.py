@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from tamshy.deliver import BadAddress, Mail, Outcome, Reason, Verdict, build
@@ -39,8 +39,15 @@ class _Session:
     link: smtplib.SMTP
     pipelining: bool
     sized: bool
+    name: str
+    """Both ends, as the server's log has them."""
     used: int = 0
     idle_since: float = 0.0
+
+    @property
+    def message(self) -> str:
+        """The connection, and which message on it is being said."""
+        return f"{self.name}, message {self.used + 1}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ class SmtpSender:
         session = self._borrowed()
         if session is not None:
             try:
-                return self._said(session, envelope, lease_holds)
+                return self._noted(session, envelope, lease_holds)
             except _Stale:
                 # Nothing was handed over on it, so a fresh connection may begin anew.
                 self._dropped(session.link)
@@ -97,7 +104,7 @@ class SmtpSender:
         if isinstance(opened, Verdict):
             return opened
         try:
-            return self._said(opened, envelope, lease_holds)
+            return self._noted(opened, envelope, lease_holds)
         except _Stale as exc:
             self._dropped(opened.link)
             return lost(Command.MAIL, str(exc))
@@ -164,7 +171,15 @@ class SmtpSender:
             return lost(Command.CONNECT, f"{wanted.host}:{wanted.port}: {exc}")
         with self._guard:
             self._open.add(smtp)
-        return _Session(smtp, smtp.has_extn("pipelining"), smtp.has_extn("size"))
+        return _Session(smtp, smtp.has_extn("pipelining"), smtp.has_extn("size"), self._name(smtp))
+
+    def _name(self, link: smtplib.SMTP) -> str:
+        to = f"{self.settings.host}:{self.settings.port}"
+        try:
+            host, port = link.sock.getsockname()[:2] if link.sock is not None else ("", 0)
+        except OSError:
+            return to
+        return f"{host}:{port} to {to}"
 
     def _connected(self) -> smtplib.SMTP:
         wanted = self.settings
@@ -187,6 +202,11 @@ class SmtpSender:
             self._open.discard(link)
 
     # -- one message -------------------------------------------------------------------------------------------------
+
+    def _noted(self, session: _Session, envelope: _Envelope, lease_holds: Callable[[], bool]) -> Verdict:
+        """Say one message, and keep with the verdict on which connection."""
+        link = session.message
+        return replace(self._said(session, envelope, lease_holds), link=link)
 
     def _said(self, session: _Session, envelope: _Envelope, lease_holds: Callable[[], bool]) -> Verdict:
         """Say one message on a connection, and keep the connection where it can be used again."""

@@ -47,6 +47,8 @@ PEOPLE: Final = (
     "message",
     "content",
     "delivery",
+    "settlement",
+    "soft_bounce",
     "engagement",
     "journal",
 )
