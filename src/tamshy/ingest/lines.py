@@ -151,7 +151,7 @@ def _timed(text: bytes, number: int, zone: str) -> _Line:
     try:
         raw = orjson.loads(text)
     except orjson.JSONDecodeError as exc:
-        raise why_unreadable(text, exc) from exc
+        raise why_unreadable(exc) from exc
     if not isinstance(raw, dict):
         raise Refused(RefusalReason.NOT_AN_OBJECT, "a line is one JSON object")
     item, canonical = cleaned(raw)

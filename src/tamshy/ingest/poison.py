@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import Final
 
 import orjson
@@ -16,6 +17,9 @@ MAX_DEPTH: Final = 64
 """Lists and objects inside one another."""
 MAX_NUMBER: Final = 1e100
 """Beyond this a number is a mistake, and as a decimal in the database a long one."""
+
+MAX_MARKS: Final = 30
+"""Accents and other combining marks on one letter: what Unicode's Stream-Safe Text Format lets stand (UAX 15)."""
 
 # An escape is a NUL only when the backslash before `u0000` is not itself escaped.
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -45,9 +49,22 @@ def cleaned(item: dict[str, object]) -> tuple[dict[str, object], bytes]:
     if _PERHAPS_LARGE.search(text) and _has_large(item):
         raise Refused(RefusalReason.NUMBER_TOO_LARGE, f"a number is larger than {MAX_NUMBER:g}; send it as text")
     if not text.isascii() and not unicodedata.is_normalized("NFC", text.decode()):
+        # Putting marks in order takes the square of their number: 250 kB of them would take a minute.
+        if _heap_of_marks().search(text.decode()):
+            raise Refused(RefusalReason.TOO_MANY_MARKS, f"a letter carries more than {MAX_MARKS} accents or marks")
         item = {unicodedata.normalize("NFC", key): _composed(value) for key, value in item.items()}
         text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     return item, text
+
+
+@cache
+def _heap_of_marks() -> re.Pattern[str]:
+    """Match more marks in a row than belong on one letter.
+
+    Beyond the first plane the scripts and music signs that have marks count as a whole: `re` is slow with single ones.
+    """
+    marks = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.combining(chr(code)))
+    return re.compile(f"[{marks}\U00010a00-\U0001d244\U0001e000-\U0001e94a]{{{MAX_MARKS + 1}}}")
 
 
 def _deeper(value: object, left: int) -> bool:

@@ -25,6 +25,7 @@ class RefusalReason(StrEnum):
     TOO_DEEP = "too_deep"
     TOO_LARGE = "too_large"
     TOO_MANY_PROPERTIES = "too_many_properties"
+    TOO_MANY_MARKS = "too_many_marks"
 
 
 class BodyReason(StrEnum):
