@@ -124,6 +124,34 @@ def sent_message(  # noqa: PLR0913 - a row has many columns
     return message
 
 
+LINK = "10.0.0.5:40312 to mail.example:587, message 3"
+
+
+def in_doubt(conn: Connection, count: int, workspace: int = 1, **columns: object) -> list[UUID]:
+    """Messages whose answer was lost, one a person, queued a second apart; the caller commits."""
+    ids = []
+    for at in range(count):
+        profile = person(conn, f"p{workspace}-{at}", workspace=workspace)
+        doubt: dict[str, object] = {
+            "workspace": workspace,
+            "state": "uncertain",
+            "reason": "answer_lost",
+            "attempts": 1,
+            "fence": 1,
+            "queued_at": NOON + timedelta(seconds=at),
+            "next_at": NOON + timedelta(minutes=1),
+            "claimed_at": NOON + timedelta(seconds=at + 1),
+            "owner": "mx1/77",
+            "link": LINK,
+            "reply": "timed out",
+        }
+        expiry: dict[str, object] = {"expires_at": "2026-03-03T12:00:00+00:00"}
+        ids.append(
+            sent_message(conn, profile, f"m{at}", address=f"p{at}@example.com", facts=expiry, delivery=doubt | columns)
+        )
+    return ids
+
+
 def unread(conn: Connection, profile: UUID, kind: str, name: str, **columns: object) -> None:
     """An inbox row that the engine has not taken in."""
     defaults: dict[str, Any] = {

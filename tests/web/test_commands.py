@@ -97,6 +97,7 @@ def commands_in_order() -> list[str]:
         "test",
         "simulate",
         "explain",
+        "uncertain",
         "key",
         "doctor",
         "bench",

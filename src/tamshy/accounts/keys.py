@@ -124,6 +124,14 @@ class KeyRing:
         self._lock = threading.Lock()
         self._remembered: dict[bytes, tuple[float, Key | None]] = {}
 
+    def with_id(self, id_: UUID) -> Key | None:
+        """Find a key by its id, None where there is none or it was revoked.
+
+        Raises:
+            DatabaseUnavailable: it is not remembered, and the database cannot be asked.
+        """
+        return self._known(id_.bytes, "find_key_by_id", {"id": id_})
+
     def find(self, secret: str) -> Key | None:
         """Find the key with this text, None where there is none or it was revoked.
 
@@ -133,21 +141,24 @@ class KeyRing:
         if not secret or len(secret) > LONGEST:
             return None
         digest = _digest(secret)
+        return self._known(digest, "find_key", {"digest": digest})
+
+    def _known(self, mark: bytes, query: str, params: dict[str, object]) -> Key | None:
         now = self._monotonic()
         with self._lock:
-            until, key = self._remembered.get(digest, (now, None))
+            until, key = self._remembered.get(mark, (now, None))
         if until > now:
             return key
-        key = self._look_up(digest)
+        key = self._look_up(query, params)
         with self._lock:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[digest] = (now + (UNKNOWN_FOR_S if key is None else KNOWN_FOR_S), key)
+            self._remembered[mark] = (now + (UNKNOWN_FOR_S if key is None else KNOWN_FOR_S), key)
         return key
 
-    def _look_up(self, digest: bytes) -> Key | None:
+    def _look_up(self, query: str, params: dict[str, object]) -> Key | None:
         with self._connection() as conn:
-            row = conn.execute(_Q["find_key"], {"digest": digest}).fetchone()
+            row = conn.execute(_Q[query], params).fetchone()
         return None if row is None else Key(row[0], row[1], KeyKind(row[2]), row[3], row[4])
 
 

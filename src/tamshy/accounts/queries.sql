@@ -4,6 +4,12 @@ select k.id, k.workspace, k.kind, k.role, k.name
 from api_key as k
 where k.digest = %(digest)s and k.revoked_at is null;
 
+-- name: find_key_by_id
+-- A key that is not revoked, by its id.
+select k.id, k.workspace, k.kind, k.role, k.name
+from api_key as k
+where k.id = %(id)s and k.revoked_at is null;
+
 -- name: add_key
 -- Adds a key; a digest that is there already is left as it is.
 insert into api_key (id, workspace, kind, role, name, digest, created_at)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import path, re_path
 
-from tamshy.api import browser, calls, consent, health
+from tamshy.api import browser, calls, consent, health, uncertain
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -38,6 +38,11 @@ urlpatterns = [
     path("analytics.js/v1/<str:key>/analytics.min.js", browser.segment_library),
     re_path(r"^sourceConfig/?$", browser.rudder_settings),
     path("api/profiles/<path:profile>/consent", consent.record_consent),
+    path("api/uncertain", uncertain.list_uncertain),
+    path("api/uncertain/<str:message>/sent", uncertain.settle_one, {"did": "sent"}),
+    path("api/uncertain/<str:message>/resend", uncertain.settle_one, {"did": "resend"}),
+    path("api/domains", uncertain.list_domains),
+    path("api/domains/<str:domain>/resume", uncertain.resume_one),
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("metrics", health.metrics),

@@ -15,11 +15,23 @@ from tamshy.deliver.mime import build
 from tamshy.deliver.reasons import MAYBE_SENT, Reason
 from tamshy.deliver.sender import Mail, Outcome, Sender, Verdict
 from tamshy.deliver.stage import HandOver, Result, buckets_due
-from tamshy.deliver.uncertain import Counting, Settled, Settlement, Uncertain, counting, in_doubt, settle, uncertain
+from tamshy.deliver.uncertain import (
+    BadCursor,
+    Counting,
+    Settled,
+    Settlement,
+    Uncertain,
+    counting,
+    in_doubt,
+    place_of,
+    settle,
+    uncertain,
+)
 
 __all__ = [
     "MAYBE_SENT",
     "BadAddress",
+    "BadCursor",
     "Counting",
     "HandOver",
     "Mail",
@@ -38,6 +50,7 @@ __all__ = [
     "counting",
     "in_doubt",
     "paused_domains",
+    "place_of",
     "resume_domain",
     "settle",
     "uncertain",

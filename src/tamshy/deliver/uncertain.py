@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -19,7 +21,15 @@ _QUERIES: Final = sqlkit.queries(__package__)
 
 Place = tuple[datetime, UUID]
 """A place in the list: when a delivery was queued, and its message."""
-_FIRST: Final[Place] = datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final[Place] = _EPOCH, UUID(int=0)
+_CURSOR_BYTES: Final = 24
+# Beyond the year 3000 no moment of ours lies.
+_LATEST: Final = 2**55
+
+
+class BadCursor(ValueError):
+    """A text that says where to go on in the list is none of ours."""
 
 
 class Settlement(StrEnum):
@@ -64,6 +74,12 @@ class Uncertain:
         """Where it stands in the list."""
         return self.queued_at, self.message
 
+    @property
+    def cursor(self) -> str:
+        """The same as text that can stand in an address."""
+        microseconds = (self.queued_at - _EPOCH) // timedelta(microseconds=1)
+        return base64.urlsafe_b64encode(microseconds.to_bytes(8, "big") + self.message.bytes).decode("ascii")
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -92,6 +108,24 @@ def uncertain(conn: Connection, workspace: int, limit: int, after: Place | None 
         {"workspace": workspace, "limit": limit, "after_queued_at": queued_at, "after_message": message},
     )
     return [Uncertain(*row) for row in found]
+
+
+def place_of(cursor: str) -> Place | None:
+    """Read the place that a cursor says; None for an empty one: the beginning.
+
+    Raises:
+        BadCursor: it is none.
+    """
+    if not cursor:
+        return None
+    try:
+        raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise BadCursor(cursor) from exc
+    microseconds = int.from_bytes(raw[:8], "big")
+    if len(raw) != _CURSOR_BYTES or microseconds >= _LATEST:
+        raise BadCursor(cursor)
+    return _EPOCH + timedelta(microseconds=microseconds), UUID(bytes=raw[8:])
 
 
 def in_doubt(conn: Connection, workspace: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tamshy.panel import shop, views
+from tamshy.panel import doubts, shop, signing, views
 
 app_name = "panel"
 
@@ -16,6 +16,11 @@ urlpatterns = [
     path("mails/<int:bucket>/<uuid:profile>/<uuid:message>", views.mail, name="mail"),
     path("mails/<int:bucket>/<uuid:profile>/<uuid:message>/frame", views.frame, name="frame"),
     path("static/<path:name>", views.static, name="static"),
+    path("uncertain", doubts.uncertain, name="uncertain"),
+    path("uncertain/settle", doubts.settled, name="settle"),
+    path("uncertain/resume", doubts.resumed, name="resume"),
+    path("sign-in", signing.sign_in, name="sign-in"),
+    path("sign-out", signing.sign_out, name="sign-out"),
     path("flows/<slug:flow>/<int:step>", views.standing, name="standing"),
     path("shop", shop.shelf, name="shelf"),
     path("shop/join", shop.join, name="join"),

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from tamshy.deliver import in_doubt, paused_domains
 from tamshy.panel import reading, story, words
 from tamshy.panel.published import LiveFlow, Shop, Unpublished, published
 from tamshy.panel.wiring import wired
@@ -40,14 +41,18 @@ def guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @require_safe
     @wraps(view)
     def answered(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        response.headers.setdefault("Content-Security-Policy", _POLICY)
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
+        return dressed(view(request, *args, **kwargs))
 
     return answered
+
+
+def dressed(response: HttpResponse) -> HttpResponse:
+    """Give an answer the headers that let its page run nothing but our own files, and be kept by nobody."""
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
 
 
 def _language(request: HttpRequest) -> str:
@@ -62,10 +67,16 @@ def _shop(conn: Connection) -> Shop:
         raise Http404(str(exc)) from exc
 
 
-def _page(request: HttpRequest, template: str, values: dict[str, object]) -> HttpResponse:
+def page(request: HttpRequest, template: str, values: dict[str, object], status: int = 200) -> HttpResponse:
+    """Fill a template of the page."""
     setting = wired()
-    around = {"speed": f"{setting.speed:g}" if setting.speed != 1 else "", "demo": setting.demo}
-    return render(request, f"panel/{template}.html", {**around, "language": _language(request), **values})
+    around = {
+        "speed": f"{setting.speed:g}" if setting.speed != 1 else "",
+        "demo": setting.demo,
+        "settles": setting.sign_in is not None,
+    }
+    values = {**around, "language": _language(request), **values}
+    return render(request, f"panel/{template}.html", values, status=status)
 
 
 @guarded
@@ -76,9 +87,10 @@ def home(request: HttpRequest) -> HttpResponse:
         try:
             shop = published(conn)
         except Unpublished:
-            return _page(request, "empty", {})
+            return page(request, "empty", {})
         state = reading.live(conn, shop, setting.now(), _language(request))
-    return _page(request, "home", {"shop": shop, "state": state})
+        waiting = {"doubts": in_doubt(conn, shop.workspace), "domains": paused_domains(conn, shop.workspace)}
+    return page(request, "home", {"shop": shop, "state": state, **waiting})
 
 
 @guarded
@@ -101,7 +113,7 @@ def people(request: HttpRequest) -> HttpResponse:
         found = reading.people(conn, shop, _language(request))
     if way is not None:
         return redirect(way)
-    return _page(request, "people", {"shop": shop, "people": found, "asked": asked})
+    return page(request, "people", {"shop": shop, "people": found, "asked": asked})
 
 
 @guarded
@@ -113,7 +125,7 @@ def person(request: HttpRequest, bucket: int, profile: UUID) -> HttpResponse:
         found = story.person(conn, shop, (bucket, profile), setting.now(), _language(request))
     if found is None:
         raise Http404("There is nobody with this id.")
-    return _page(request, "person", {"shop": shop, "person": found})
+    return page(request, "person", {"shop": shop, "person": found})
 
 
 @guarded
@@ -124,7 +136,7 @@ def mail(request: HttpRequest, bucket: int, profile: UUID, message: UUID) -> Htt
         found = reading.mail(conn, shop, (bucket, profile, message), _language(request))
     if found is None:
         raise Http404("There is no such message.")
-    return _page(request, "mail", {"shop": shop, "mail": found})
+    return page(request, "mail", {"shop": shop, "mail": found})
 
 
 @guarded
@@ -170,7 +182,7 @@ def standing(request: HttpRequest, flow: str, step: int) -> HttpResponse:
         if box is None:
             raise Http404("The flow has no such step.")
         found = reading.at_step(conn, shop, live, step, _language(request))
-    return _page(request, "standing", {"shop": shop, "live": live, "box": box, "people": found})
+    return page(request, "standing", {"shop": shop, "live": live, "box": box, "people": found})
 
 
 def _live(shop: Shop, name: str) -> LiveFlow:

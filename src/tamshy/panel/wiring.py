@@ -10,7 +10,21 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from tamshy.accounts import KeyRing, Sessions, Tries
     from tamshy.sqlkit import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What signing in needs: the keys, the sessions, and how often somebody was wrong.
+
+    `base_url` is where the outside reaches the page; with `https` the cookie goes nowhere else.
+    """
+
+    keys: KeyRing
+    sessions: Sessions
+    tries: Tries
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +42,7 @@ class Wiring:
 
     `connection` lends a connection for a `with` block; `now` is the moment it is for the engine; `speed` tells how much
     faster than life that clock runs (1: life); `demo` is True where the shop and its shoppers are made up, and then
-    `storefront` may be there for a person to shop in.
+    `storefront` may be there for a person to shop in. Without `sign_in` the page only shows.
     """
 
     connection: Callable[[], AbstractContextManager[Connection]]
@@ -36,6 +50,7 @@ class Wiring:
     speed: float = 1.0
     demo: bool = False
     storefront: Storefront | None = None
+    sign_in: SignIn | None = None
 
 
 _INSTALLED: list[Wiring] = []

@@ -40,6 +40,7 @@ _COMMANDS: Final = {
     "simulate": ("tamshy.site.commands.playing", "simulate"),
     "explain": ("tamshy.site.commands.explaining", "explain"),
     "aside": ("tamshy.site.commands.aside", "aside"),
+    "uncertain": ("tamshy.site.commands.uncertain", "uncertain_"),
     "key": ("tamshy.site.commands.keys", "key"),
     "doctor": ("tamshy.site.commands.doctor", "doctor"),
     "bench": ("tamshy.site.commands.measuring", "bench"),
@@ -158,13 +159,14 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     aside.add_argument(
         "--let-in", metavar="PROFILE", default="", help="let this one in again, or `all`, once the cause is mended"
     )
-    key = commands.add_parser("key", parents=[shared, place], help="make, list and revoke keys")
-    does = key.add_subparsers(dest="does", metavar="list|add|revoke", required=True)
     # The same options once more, for whoever writes them at the end; absent there, those before it hold.
     again = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     again.add_argument("--workspace", metavar="NAME", help=argparse.SUPPRESS)
     again.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     again.add_argument("--data", metavar="DIR", help=argparse.SUPPRESS)
+    _settling(commands, [shared, place], again)
+    key = commands.add_parser("key", parents=[shared, place], help="make, list and revoke keys")
+    does = key.add_subparsers(dest="does", metavar="list|add|revoke", required=True)
     does.add_parser("list", parents=[again], help="list the keys of the workspace")
     add = does.add_parser("add", parents=[again], help="make a key; its text is shown once")
     add.add_argument("kind", choices=["write", "api"], help="write: may only send calls; api: may use the API")
@@ -176,6 +178,17 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     bench.add_argument("stage", metavar="STAGE", nargs="*", help="ingest, advance, decide, render, send (default: all)")
     bench.add_argument("--size", choices=["tiny", "short", "full"], default="short", help="how much (default: short)")
     bench.add_argument("--out", metavar="DIR", default="", help="keep the record there, as dated JSON")
+
+
+def _settling(commands: _Commands, parents: list[argparse.ArgumentParser], again: argparse.ArgumentParser) -> None:
+    doubt = commands.add_parser("uncertain", parents=parents, help="list and settle messages whose answer was lost")
+    says = doubt.add_subparsers(dest="does", metavar="sent|resend|resume")
+    sent = says.add_parser("sent", parents=[again], help="the mail server has them: nothing more happens")
+    resend = says.add_parser("resend", parents=[again], help="hand them over again, with the same Message-ID")
+    for each in (sent, resend):
+        each.add_argument("ids", metavar="ID", nargs="+", help="messages as `tamshy uncertain` lists them, or `all`")
+    resume = says.add_parser("resume", parents=[again], help="go on with a sending domain that was paused")
+    resume.add_argument("ids", metavar="DOMAIN", nargs="+", help="sending domains, or `all`")
 
 
 def _count(text: str) -> int:

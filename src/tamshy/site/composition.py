@@ -62,7 +62,7 @@ def parts(configuration: Configuration, dsn: str = "") -> Parts:
 
 def wire_web(given: Parts) -> Callable[[], None]:
     """Hand every part of the edge what it needs; gives what closes it all again."""
-    from tamshy.accounts import KeyRing  # noqa: PLC0415 - only a web process pays for the edge
+    from tamshy.accounts import KeyRing, Sessions, Tries  # noqa: PLC0415 - only a web process pays for the edge
     from tamshy.api import counts, gate, workspaces  # noqa: PLC0415
     from tamshy.api import wiring as api  # noqa: PLC0415
     from tamshy.panel import wiring as panel  # noqa: PLC0415
@@ -70,12 +70,19 @@ def wire_web(given: Parts) -> Callable[[], None]:
 
     pool = sqlkit.pool(given.dsn, largest=WEB_CONNECTIONS)
     clock = given.clock
+    keys = KeyRing(pool.connection, clock.monotonic)
+    sign_in = panel.SignIn(
+        keys,
+        Sessions(secret_key(given.configuration), keys, clock.real),
+        Tries(clock.monotonic),
+        given.configuration.base_url,
+    )
     api.install(
         api.Wiring(
             connection=pool.connection,
             now=clock.now,
             real=clock.real,
-            keys=KeyRing(pool.connection, clock.monotonic),
+            keys=keys,
             workspaces=workspaces.Workspaces(pool.connection, clock.monotonic),
             counts=counts.Counts(),
             admission=gate.Gate(),
@@ -91,6 +98,7 @@ def wire_web(given: Parts) -> Callable[[], None]:
             speed=clock.speed,
             demo=bool(given.configuration.clock),
             storefront=_storefront(given),
+            sign_in=sign_in,
         ),
     )
     return pool.close
