@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PARTITIONS = 4
 ACROSS = {
     "worker: queries.discover": "one look at the indexes for each of a worker's buckets",
+    "worker: queries.aside": "a workspace's list for a person",
+    "worker: queries.let_in_now": "whom a person lets in again",
     "publish: queries.running_versions": "which versions still have people, when rules are read anew",
     "publish: queries.count_overdue": "for how many something became due while a flow stood still, when it is resumed",
     "publish: queries.go_on": "everybody for whom it did, once, when it is resumed",

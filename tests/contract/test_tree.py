@@ -77,7 +77,7 @@ def test_nothing_lies_about(folder: str) -> None:
         | {"CHANGELOG.md", "CONTEXT.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md"}
         | {"package.json", "package-lock.json", "pyproject.toml", "requirements.lock", "requirements-dev.lock"},
         "src": {"tamshy"},
-        "docs": {"README.md", "quickstart.md", "contracts.md", "adr", "explanation", "howto", "images", "reference"},
+        "docs": {"README.md", "quickstart.md", "contracts.md", "adr", "explanation", "how-to", "images", "reference"},
     }
     there = {path.name for path in (ROOT / folder).iterdir() if not path.name.startswith(".")}
     assert there - homes[folder] == set()

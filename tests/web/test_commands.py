@@ -99,6 +99,12 @@ def commands_in_order() -> list[str]:
         "explain",
         "uncertain",
         "key",
+        "pause",
+        "resume",
+        "hold",
+        "confirm",
+        "backup",
+        "restore",
         "doctor",
         "bench",
     ]
@@ -298,8 +304,8 @@ def test_who_is_set_aside_is_told_and_let_in_again(migrated: Callable[..., tuple
     one, two = UUID(int=1), UUID(int=2)
     with sqlkit.connect(address) as conn:
         conn.execute(
-            "insert into set_aside (bucket, profile, workspace, since, tries, until, error)"
-            " select b.at, b.profile, w.id, %(at)s, b.at, b.until, 'DataError: odd' from workspace w,"
+            "insert into set_aside (bucket, profile, since, tries, until, error)"
+            " select b.at, b.profile, %(at)s, b.at, b.until, 'DataError: odd' from"
             " (values (2, %(one)s::uuid, timestamptz '2026-03-02 09:05Z'), (3, %(two)s, 'infinity')) b (at, profile, until)",
             {"at": datetime(2026, 3, 2, 9, tzinfo=UTC), "one": one, "two": two},
         )

@@ -197,7 +197,7 @@ class Worker:
         worked, poison = sift(sorted(suspects), work)
         if not poison:
             raise cause
-        set_aside(conn, book.workspace, bucket, poison, horizon.until, self._clock.speed)
+        set_aside(conn, bucket, poison, horizon.until, self._clock.speed)
         for exc in poison.values():
             # What it says is kept in the table: it may hold what belongs to the person.
             _LOG.error("one profile of bucket %d is set aside: %s", bucket, type(exc).__name__)

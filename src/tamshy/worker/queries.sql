@@ -75,8 +75,8 @@ from workspace w order by w.first_bucket
 
 -- name: set_aside
 -- Whoever's item raised waits: a little, then longer, then for a person.
-insert into set_aside as s (bucket, profile, workspace, since, tries, until, error)
-select %(bucket)s, profile, %(workspace)s, %(now)s, 1, %(first)s::timestamptz, error
+insert into set_aside as s (bucket, profile, since, tries, until, error)
+select %(bucket)s, profile, %(now)s, 1, %(first)s::timestamptz, error
 from json_to_recordset(%(rows)s::json) as r (profile uuid, error text)
 on conflict (bucket, profile) do update
 set tries = s.tries + 1, error = excluded.error, until = case s.tries when 1 then %(second)s::timestamptz else 'infinity' end
@@ -88,8 +88,9 @@ delete from set_aside where bucket = %(bucket)s and until <= %(horizon)s
 -- name: aside
 -- Who is set aside, longest first; without an end those that wait for a person.
 select profile, since, tries, nullif(until, 'infinity'), error
-from set_aside where workspace = %(workspace)s order by since, profile
+from set_aside where bucket >= %(first_bucket)s and bucket < %(first_bucket)s + %(buckets)s order by since, profile
 
 -- name: let_in_now
 -- A person says that the cause is mended: this profile, or all, are as everybody.
-delete from set_aside where workspace = %(workspace)s and (%(profile)s::uuid is null or profile = %(profile)s)
+delete from set_aside
+where bucket >= %(first_bucket)s and bucket < %(first_bucket)s + %(buckets)s and (%(profile)s::uuid is null or profile = %(profile)s)

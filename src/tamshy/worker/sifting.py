@@ -52,14 +52,11 @@ def sift(profiles: Sequence[UUID], work: Callable[[Sequence[UUID]], int]) -> tup
     return worked, poison
 
 
-def set_aside(
-    conn: Connection, workspace: int, bucket: int, poison: Mapping[UUID, Exception], now: datetime, speed: float
-) -> None:
+def set_aside(conn: Connection, bucket: int, poison: Mapping[UUID, Exception], now: datetime, speed: float) -> None:
     """Set these profiles aside, each with its error; commits. ``now``: the shop's time, ``speed`` times as fast as life."""
     rows = [{"profile": profile, "error": _told(exc)} for profile, exc in poison.items()]
     first, second = (now + pause * speed for pause in AGAIN)
     params = {
-        "workspace": workspace,
         "bucket": bucket,
         "now": now,
         "first": first,
@@ -85,12 +82,13 @@ class Aside:
     error: str
 
 
-def aside(conn: Connection, workspace: int) -> list[Aside]:
-    """Tell who is set aside in a workspace, longest first."""
-    rows = conn.execute(_SQL["aside"], {"workspace": workspace}).fetchall()
+def aside(conn: Connection, first_bucket: int, buckets: int) -> list[Aside]:
+    """Tell who is set aside in a workspace, given by its buckets, longest first."""
+    rows = conn.execute(_SQL["aside"], {"first_bucket": first_bucket, "buckets": buckets}).fetchall()
     return [Aside(profile, since, tries, until, error) for profile, since, tries, until, error in rows]
 
 
-def let_in(conn: Connection, workspace: int, profile: UUID | None = None) -> int:
-    """Let this profile in again, or everybody; the caller commits. Returns how many were set aside."""
-    return conn.execute(_SQL["let_in_now"], {"workspace": workspace, "profile": profile}).rowcount
+def let_in(conn: Connection, first_bucket: int, buckets: int, profile: UUID | None = None) -> int:
+    """Let this profile of a workspace in again, or everybody; the caller commits. Returns how many were set aside."""
+    params = {"first_bucket": first_bucket, "buckets": buckets, "profile": profile}
+    return conn.execute(_SQL["let_in_now"], params).rowcount

@@ -3,7 +3,6 @@
 create table set_aside (
     bucket smallint not null,
     profile uuid not null,
-    workspace integer not null,
     since timestamptz not null,
     tries smallint not null,
     until timestamptz not null,

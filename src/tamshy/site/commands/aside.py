@@ -27,7 +27,7 @@ def aside(options: argparse.Namespace) -> int:
 
 
 def _list(work: Opened, *, as_json: bool) -> int:
-    known = worker.aside(work.conn, work.id)
+    known = worker.aside(work.conn, work.first_bucket, work.buckets)
     for one in known:
         until = one.until.isoformat() if one.until else None
         if as_json:
@@ -53,7 +53,7 @@ def _let_in(work: Opened, text: str) -> int:
         profile = None if text == "all" else UUID(text)
     except ValueError as exc:
         raise WrongUse(f"{text!r} is no profile's own id; `tamshy aside` shows them, or say `all`") from exc
-    count = worker.let_in(work.conn, work.id, profile)
+    count = worker.let_in(work.conn, work.first_bucket, work.buckets, profile)
     work.conn.commit()
     out(f"let in again: {count}")
     return _DONE if count or profile is None else _NOT_SO
