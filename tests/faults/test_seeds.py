@@ -1,0 +1,26 @@
+"""The simulator of faults in its small size: some seeds, and every run that once failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.prove.faults.verdict import Verdict, drawn, judge
+
+if TYPE_CHECKING:
+    from tests.prove.faults.ground import Ground
+
+SEEDS = range(16)
+
+
+@pytest.mark.slow
+def test_whatever_goes_wrong_the_lines_are_the_oracles(ground: Ground) -> None:
+    found = {seed: judge(ground, drawn(seed)) for seed in SEEDS}
+    assert {seed: verdict.wrong for seed, verdict in found.items() if verdict.wrong} == {}
+    assert sum(verdict.lines for verdict in found.values()) > 200
+
+
+def test_the_same_seed_is_the_same_run(ground: Ground) -> None:
+    first, second = (judge(ground, drawn(3)) for _ in range(2))
+    assert first == second
+    assert first == Verdict([], first.statements, first.lines, first.locked_up)
