@@ -59,6 +59,8 @@ class ScriptedServer:
     answer_late_s: float = 0.0
     port: int = 0
     connections: int = 0
+    peers: list[int] = field(default_factory=list)
+    """The client's port of each connection."""
     taken: list[Taken] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -66,11 +68,12 @@ class ScriptedServer:
     def serve(self, listener: socket.socket) -> None:
         while True:
             try:
-                link, _ = listener.accept()
+                link, peer = listener.accept()
             except OSError:
                 return
             with self._lock:
                 self.connections += 1
+                self.peers.append(peer[1])
             threading.Thread(target=self._talk, args=(link,), daemon=True).start()
 
     def _talk(self, link: socket.socket) -> None:

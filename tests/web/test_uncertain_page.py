@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client, override_settings
@@ -207,8 +207,8 @@ def test_all_means_all_and_not_only_those_on_the_page(site: Site) -> None:
     assert sorted(site.states()) == ["sent"] * 60 + ["uncertain"] * 2
 
 
-def forms(site: Site, message: UUID) -> list[tuple[dict[str, object], dict[str, str], str]]:
-    right = {"proof": site.proof(), "did": "sent", "message": str(message)}
+def forms(site: Site, message: UUID) -> list[tuple[dict[str, Any], dict[str, str], str]]:
+    right: dict[str, Any] = {"proof": site.proof(), "did": "sent", "message": str(message)}
     return [
         ({**right, "proof": ""}, {}, "sent from another page"),
         ({**right, "proof": "é"}, {}, "sent from another page"),
