@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from tamshy import sqlkit
 from tamshy.api.credentials import presented
 from tamshy.api.crossing import allowed, preflight
-from tamshy.api.problems import Problem, later
+from tamshy.api.problems import Problem
 from tamshy.api.wiring import wired
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ _SEGMENT_PLAN: Final = {
     "track": {"__default": {"enabled": True, "integrations": {}}},
     "identify": {"__default": {"enabled": True}},
     "group": {"__default": {"enabled": True}},
+}
+
+# By itself the library gives up after ten tries, some minutes, and cuts what is under way when the page is closed.
+_PATIENCE: Final = {
+    "deliveryStrategy": {"config": {"keepalive": True}},
+    "httpConfig": {"backoffConfig": {"maxRetryCount": 100}, "rateLimitConfig": {"maxRetryCount": 100}},
 }
 
 
@@ -43,6 +49,7 @@ def segment_settings(request: HttpRequest, key: str) -> HttpResponse:
                     "addBundledMetadata": True,
                     "maybeBundledConfigIds": {},
                     "versionSettings": {"version": "4.4.7", "componentTypes": ["browser"]},
+                    **_PATIENCE,
                 },
             },
             "plan": _SEGMENT_PLAN,
@@ -83,15 +90,6 @@ def rudder_settings(request: HttpRequest) -> HttpResponse:
     return _answered(request, made)
 
 
-def segment_library(request: HttpRequest, key: str) -> HttpResponse:  # noqa: ARG001 - the path's own shape
-    """Say that the library itself is not served: this build does not carry Segment's script."""
-    detail = (
-        "this server does not carry Segment's script. Bundle the npm package @segment/analytics-next with the page, "
-        "and give it this server as `cdnURL`: everything else it needs is here"
-    )
-    return allowed(request, Problem(HTTPStatus.NOT_FOUND, "no_script", detail).response(), _METHODS)
-
-
 def _answered(request: HttpRequest, made: Callable[[], Mapping[str, object]]) -> HttpResponse:
     if request.method == "OPTIONS":
         return preflight(request, _METHODS)
@@ -102,13 +100,20 @@ def _answered(request: HttpRequest, made: Callable[[], Mapping[str, object]]) ->
         response["Cache-Control"] = "public, max-age=60"
     except Problem as problem:
         response = problem.response()
-    except (sqlkit.DatabaseUnavailable, sqlkit.Error):
-        response = later("the database does not answer at this moment").response()
     return allowed(request, response, _METHODS)
 
 
 def _known(key: str) -> None:
-    if wired().keys.find(key) is None:
+    """Refuse a key that is not known.
+
+    Where the database is away, nobody is refused: a library that gets no settings drops what its page has to say,
+    while with them it keeps it and sends it later. The settings hold nothing but what the caller sent.
+    """
+    try:
+        found = wired().keys.find(key)
+    except (sqlkit.DatabaseUnavailable, sqlkit.Error):
+        return
+    if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown_key", "no source has this write key: `tamshy key list`")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from django.http import HttpResponse
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 # What the browser libraries send: Segment's key and retry count, RudderStack's id, Jitsu's key.
 _HEADERS: Final = "authorization, content-type, content-encoding, x-retry-count, anonymousid, x-write-key"
+_ASKED: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}")
 
 
 def allowed(request: HttpRequest, response: HttpResponse, methods: str) -> HttpResponse:
@@ -19,11 +21,17 @@ def allowed(request: HttpRequest, response: HttpResponse, methods: str) -> HttpR
         response["Access-Control-Allow-Origin"] = "*"
     if request.method == "OPTIONS":
         response["Access-Control-Allow-Methods"] = methods
-        response["Access-Control-Allow-Headers"] = _HEADERS
+        response["Access-Control-Allow-Headers"] = _headers(request)
         response["Access-Control-Max-Age"] = "86400"
         if request.headers.get("Access-Control-Request-Private-Network") == "true":
             response["Access-Control-Allow-Private-Network"] = "true"
     return response
+
+
+def _headers(request: HttpRequest) -> str:
+    """Allow what is asked for, whatever it is: libraries add headers of their own to a retry, and none opens anything."""
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    return f"{_HEADERS}, {asked}" if _ASKED.fullmatch(asked) else _HEADERS
 
 
 def preflight(request: HttpRequest, methods: str) -> HttpResponse:

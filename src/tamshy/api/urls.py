@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import path, re_path
 
-from tamshy.api import browser, calls, consent, health, uncertain
+from tamshy.api import browser, calls, consent, health, scripts, uncertain
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -34,8 +34,11 @@ def _calls() -> list[URLPattern]:
 
 urlpatterns = [
     *_calls(),
+    # Where RudderStack's library sends beacons; the key stands in the query.
+    re_path(r"^beacon/v1/batch/?$", calls.take_calls, {"kind": "batch"}),
     path("v1/projects/<str:key>/settings", browser.segment_settings),
-    path("analytics.js/v1/<str:key>/analytics.min.js", browser.segment_library),
+    path("analytics.js/v1/<str:key>/analytics.min.js", scripts.segment_library),
+    path("analytics-next/bundles/<str:name>", scripts.segment_bundle),
     re_path(r"^sourceConfig/?$", browser.rudder_settings),
     path("api/profiles/<path:profile>/consent", consent.record_consent),
     path("api/uncertain", uncertain.list_uncertain),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -31,6 +32,11 @@ WEB_THREADS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
+SEGMENT_LIBRARY: Final = "@segment/analytics-next"
+SEGMENT_VERSION: Final = "1.84.3"
+"""The version that the tests load; `package.json` has the same."""
+
+
 class Parts:
     """What every process is put together from."""
 
@@ -90,6 +96,10 @@ def wire_web(given: Parts) -> Callable[[], None]:
             most_at_once=WEB_THREADS - 4,
         ),
     )
+            instance=given.configuration.instance,
+            clock_ahead=lambda: bool(clock.ahead),
+            scripts=script_folders(given.configuration.data_folder),
+            scripts_mend=f"Segment's library is not installed here: {_script_mend(given.configuration.data_folder)}",
     public.install(public.Wiring(connection=pool.connection, now=clock.now, signer=given.signer))
     panel.install(
         panel.Wiring(
@@ -107,6 +117,17 @@ def wire_web(given: Parts) -> Callable[[], None]:
 def _storefront(given: Parts) -> Storefront | None:
     """Give what the demo's storefront acts with; None outside a demo."""
     from tamshy.panel.wiring import Storefront  # noqa: PLC0415 - only a web process pays for the edge
+def script_folders(data: Path) -> tuple[Path, ...]:
+    """Give the folders in which Segment's browser library may lie: the data folder's, else those of a checkout."""
+    here = Path(__file__).resolve()
+    homes = [data, *(parent.parent for parent in here.parents if parent.name == "src")]
+    return tuple(home / "node_modules" / SEGMENT_LIBRARY / "dist" / "umd" for home in homes)
+
+
+def _script_mend(data: Path) -> str:
+    return f"npm install --ignore-scripts --prefix {data.resolve()} {SEGMENT_LIBRARY}@{SEGMENT_VERSION}"
+
+
 
     set_ = given.configuration
     if not (set_.clock and set_.bootstrap_write_key and set_.bootstrap_api_key):
