@@ -31,12 +31,12 @@ WEB_THREADS: Final = 16
 """Threads of one web process: more than may store calls at once, so that there is always one left to say "later"."""
 
 
-@dataclass(frozen=True, slots=True)
 SEGMENT_LIBRARY: Final = "@segment/analytics-next"
 SEGMENT_VERSION: Final = "1.84.3"
 """The version that the tests load; `package.json` has the same."""
 
 
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What every process is put together from."""
 
@@ -93,13 +93,11 @@ def wire_web(given: Parts) -> Callable[[], None]:
             counts=counts.Counts(),
             admission=gate.Gate(),
             base_url=given.configuration.base_url,
+            scripts=script_folders(given.configuration.data_folder),
+            scripts_mend=f"Segment's library is not installed here: {_script_mend(given.configuration.data_folder)}",
             most_at_once=WEB_THREADS - 4,
         ),
     )
-            instance=given.configuration.instance,
-            clock_ahead=lambda: bool(clock.ahead),
-            scripts=script_folders(given.configuration.data_folder),
-            scripts_mend=f"Segment's library is not installed here: {_script_mend(given.configuration.data_folder)}",
     public.install(public.Wiring(connection=pool.connection, now=clock.now, signer=given.signer))
     panel.install(
         panel.Wiring(
@@ -114,9 +112,6 @@ def wire_web(given: Parts) -> Callable[[], None]:
     return pool.close
 
 
-def _storefront(given: Parts) -> Storefront | None:
-    """Give what the demo's storefront acts with; None outside a demo."""
-    from tamshy.panel.wiring import Storefront  # noqa: PLC0415 - only a web process pays for the edge
 def script_folders(data: Path) -> tuple[Path, ...]:
     """Give the folders in which Segment's browser library may lie: the data folder's, else those of a checkout."""
     here = Path(__file__).resolve()
@@ -128,6 +123,9 @@ def _script_mend(data: Path) -> str:
     return f"npm install --ignore-scripts --prefix {data.resolve()} {SEGMENT_LIBRARY}@{SEGMENT_VERSION}"
 
 
+def _storefront(given: Parts) -> Storefront | None:
+    """Give what the demo's storefront acts with; None outside a demo."""
+    from tamshy.panel.wiring import Storefront  # noqa: PLC0415 - only a web process pays for the edge
 
     set_ = given.configuration
     if not (set_.clock and set_.bootstrap_write_key and set_.bootstrap_api_key):
