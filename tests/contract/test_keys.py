@@ -34,6 +34,8 @@ OTHERS = {
     "naming": "which user a device named, keyed by the device",
     "lease": "one row for each bucket: who works it",
     "worker": "one row for each worker",
+    "installation": "one row: where this database lies",
+    "anchor": "one row for each start of a machine",
     "workspace": "a definition",
     "definition": "a definition",
     "publication": "a definition",

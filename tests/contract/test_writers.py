@@ -38,12 +38,24 @@ WRITERS: dict[str, dict[str, str]] = {
     },
     "event": {"passes": "insert"},
     # passage
-    "enrollment": {"enroll": "insert update", "advance": "update", "decide": "update", "publish": "update"},
+    "enrollment": {
+        "enroll": "insert update",
+        "advance": "update",
+        "decide": "update",
+        "publish": "update",
+        "standing": "update",
+    },
     "entry": {"enroll": "insert"},
     "conversion": {"enroll": "insert"},
     "message": {"decide": "insert update", "publish": "delete"},
     "content": {"decide": "insert"},
-    "delivery": {"decide": "insert", "deliver": "update", "enroll": "update", "publish": "update"},
+    "delivery": {
+        "decide": "insert",
+        "deliver": "update",
+        "enroll": "update",
+        "publish": "update",
+        "standing": "update",
+    },
     "settlement": {"deliver": "insert"},
     "soft_bounce": {"deliver": "insert delete"},
     "paused_domain": {"deliver": "insert update"},
@@ -51,6 +63,8 @@ WRITERS: dict[str, dict[str, str]] = {
     "journal": dict.fromkeys(("advance", "decide", "enroll", "identify"), "insert"),
     "lease": {"publish": "insert update", "worker": "update", "passes": "update"},
     "worker": {"worker": "insert update delete"},
+    "installation": {"standing": "insert update"},
+    "anchor": {"standing": "insert update delete"},
     "set_aside": {"worker": "insert update delete"},
 }
 """Table -> package -> what it may do there. Merging (below) and simulations stand beside this."""

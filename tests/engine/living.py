@@ -19,7 +19,7 @@ from tamshy.worker import Worker
 from tamshy.worker.leasing import LEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from uuid import UUID
 
     from tamshy.ingest import History
@@ -336,10 +336,10 @@ class Shop:
         self.conn.commit()
         return published
 
-    def work(self, at: datetime, owner: str = "one") -> Worker:
-        """Let a worker do all there is to do at a moment."""
+    def work(self, at: datetime, owner: str = "one", clear: Callable[[Connection], bool] = lambda _: True) -> Worker:
+        """Let a worker do all there is to do at a moment, if the installation is ``clear``."""
         self.clock.at = at
-        worker = Worker(self.dsn, owner, self.clock, InProcess(), links, lambda seconds: seconds > 0)
+        worker = Worker(self.dsn, owner, self.clock, InProcess(), links, lambda seconds: seconds > 0, clear=clear)
         worker.serve()
         return worker
 

@@ -105,6 +105,12 @@ def commands_in_order() -> list[str]:
         "confirm",
         "backup",
         "restore",
+        "pause",
+        "resume",
+        "hold",
+        "confirm",
+        "backup",
+        "restore",
         "doctor",
         "bench",
     ]
@@ -255,6 +261,7 @@ def test_doctor_says_what_is_not_good_and_what_to_do(migrated: Any) -> None:  # 
         "encoding": True,
         "clock": True,
         "tables": True,
+        "installation": True,
         "mail": True,
         "base url": False,
     }

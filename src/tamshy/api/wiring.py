@@ -23,6 +23,8 @@ class Wiring:
     """How the routes reach the database, the clock and the keys.
 
     `connection` lends a connection for a `with` block; `now` is the moment of arrival, `real` the machine's.
+    `instance` is what the settings call this installation; `clock_ahead` says whether the machine's clock was put forward
+    and is not believed.
     `base_url` is where the outside reaches us (empty: as the request says). `scripts` are the folders in which
     Segment's library may lie, `scripts_mend` says how it gets there. `admission` lets at most `most_at_once` requests
     store calls together.
@@ -36,6 +38,8 @@ class Wiring:
     counts: Counts
     admission: Gate
     base_url: str = ""
+    instance: str = ""
+    clock_ahead: Callable[[], bool] = bool
     scripts: tuple[Path, ...] = ()
     scripts_mend: str = "this server does not carry Segment's script"
     most_at_once: int = 12

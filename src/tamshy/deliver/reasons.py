@@ -13,6 +13,7 @@ class Reason(StrEnum):
     NO_CONSENT = "no_consent"
     ERASED = "erased"
     EXPIRED = "expired"
+    RESTORED = "restored"
     # failed: the server's permanent no, or nothing that could be sent
     HARD_BOUNCE = "hard_bounce"
     MAILBOX_FULL = "mailbox_full"

@@ -7,16 +7,21 @@ Reads the texts of a folder and what is published already; leaves ``workspace``,
 from __future__ import annotations
 
 from tamshy.publish.loading import load_rulebook, published_files, workspace_names
+from tamshy.publish.outlook import Outlook, flow_names, next_send, outlook
 from tamshy.publish.pausing import Overdue, pause, resume
 from tamshy.publish.publishing import CompileMessage, Published, Unpublishable, create_workspace, publish
 
 __all__ = [
     "CompileMessage",
+    "Outlook",
     "Overdue",
     "Published",
     "Unpublishable",
     "create_workspace",
+    "flow_names",
     "load_rulebook",
+    "next_send",
+    "outlook",
     "pause",
     "publish",
     "published_files",

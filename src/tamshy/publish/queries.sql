@@ -206,3 +206,25 @@ where e.bucket = %(bucket)s and e.workspace = %(workspace)s and e.flow = %(flow)
     and not exists (
         select from message m
         where m.bucket = e.bucket and m.profile = e.profile and m.enrollment = e.id and m.state = 'accepted')
+
+-- name: flow_state
+-- Whether a flow stands still, and since when.
+select paused, paused_at from flow where workspace = %(workspace)s and name = %(flow)s and not archived
+
+-- name: flow_names
+-- The flows that are not gone.
+select name from flow where workspace = %(workspace)s and not archived and live_version is not null order by name
+
+-- name: inside
+-- Who is inside a flow, and whose wait would go on from where it stood.
+select count(*)::integer, count(*) filter (where e.met_at is null and not exists (
+    select from message m
+    where m.bucket = e.bucket and m.profile = e.profile and m.enrollment = e.id and m.state = 'accepted'))::integer
+from enrollment e
+where e.bucket >= %(first)s and e.bucket < %(beyond)s and e.flow = %(flow)s and e.active
+
+-- name: overdue_places
+-- For how many something was due by now, by where they stand.
+select version, step::integer, met_at is not null, count(*)::integer from enrollment
+where bucket >= %(first)s and bucket < %(beyond)s and flow = %(flow)s and active and work_at < %(at)s
+group by 1, 2, 3

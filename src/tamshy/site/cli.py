@@ -42,6 +42,12 @@ _COMMANDS: Final = {
     "aside": ("tamshy.site.commands.aside", "aside"),
     "uncertain": ("tamshy.site.commands.uncertain", "uncertain_"),
     "key": ("tamshy.site.commands.keys", "key"),
+    "pause": ("tamshy.site.commands.pausing", "pause"),
+    "resume": ("tamshy.site.commands.pausing", "resume"),
+    "hold": ("tamshy.site.commands.standing", "hold"),
+    "confirm": ("tamshy.site.commands.standing", "confirm"),
+    "backup": ("tamshy.site.commands.backup", "backup"),
+    "restore": ("tamshy.site.commands.backup", "restore"),
     "doctor": ("tamshy.site.commands.doctor", "doctor"),
     "bench": ("tamshy.site.commands.measuring", "bench"),
 }
@@ -102,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     _folders(commands, shared, place)
     _playing(commands, shared)
     _looking(commands, shared, place)
+    _stopping(commands, shared, place)
     return top
 
 
@@ -189,6 +196,32 @@ def _settling(commands: _Commands, parents: list[argparse.ArgumentParser], again
         each.add_argument("ids", metavar="ID", nargs="+", help="messages as `tamshy uncertain` lists them, or `all`")
     resume = says.add_parser("resume", parents=[again], help="go on with a sending domain that was paused")
     resume.add_argument("ids", metavar="DOMAIN", nargs="+", help="sending domains, or `all`")
+
+
+def _stopping(commands: _Commands, shared: argparse.ArgumentParser, place: argparse.ArgumentParser) -> None:
+    pause = commands.add_parser("pause", parents=[shared, place], help="let a flow stand still")
+    resume = commands.add_parser("resume", parents=[shared, place], help="let a flow go on, and say with whom")
+    for each in (pause, resume):
+        each.add_argument("flow", metavar="FLOW", help="the flow's name")
+    resume.add_argument(
+        "--overdue", choices=["skip", "send", "shift"], help="what was due (default: as `expires` says)"
+    )
+    commands.add_parser("hold", parents=[shared, place], help="let nothing leave until it is confirmed")
+    confirm = commands.add_parser(
+        "confirm", parents=[shared, place], help="say that this installation is the one that mails"
+    )
+    confirm.add_argument("--overdue", choices=["skip", "send"], default="send", help="what was decided or due by now")
+    for each in (resume, confirm):
+        each.add_argument("--yes", action="store_true", help="do not ask")
+        each.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    backup = commands.add_parser(
+        "backup", parents=[shared, place], help="write everything to a file, while all goes on"
+    )
+    restore = commands.add_parser(
+        "restore", parents=[shared, place], help="read it back into an empty database, on hold"
+    )
+    for each in (backup, restore):
+        each.add_argument("file", metavar="FILE", help="the backup")
 
 
 def _count(text: str) -> int:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SHAPE: Final = "2026-03-02T09:00:00Z@2026-11-23T02:30:00Z*600"
 _TEXT: Final = re.compile(r"(?P<origin>[^@*]+)@(?P<begin>[^@*]+)\*(?P<speed>[0-9.]+)")
 _FASTEST: Final = 100_000.0
+BELIEVED: Final = timedelta(minutes=5)
+"""How far the machine's clock may be put forward and still be believed."""
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class BadClock(ValueError):
@@ -31,7 +39,10 @@ class Clock:
 
     def now(self) -> datetime:
         """Give the shop's time, in UTC."""
-        real = self.real()
+        return self.shop(self.real())
+
+    def shop(self, real: datetime) -> datetime:
+        """Give the shop's time at a moment of the machine's."""
         if self.origin is None or self.begin is None:
             return real
         return self.origin + (real - self.begin) * self.speed
@@ -49,6 +60,80 @@ class Clock:
         if self.origin is None or self.begin is None:
             return ""
         return f"{_written(self.origin)}@{_written(self.begin)}*{self.speed:g}"
+
+
+def since_boot() -> float:
+    """Give the seconds since the machine was started, those that it slept too where it can tell."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def boot() -> str:
+    """Give what this start of the machine is called; empty where it has no name."""
+    try:
+        return _BOOT.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+class SteadyClock:
+    """A clock that is not believed when it is put forward by more than five minutes: time goes on as it went before.
+
+    Held against the seconds since the machine was started. A clock that is put back is believed: what was done stays done, and
+    what is to come waits for its moment. Safe for several threads at once.
+    """
+
+    def __init__(self, clock: Clock, seconds: Callable[[], float] = since_boot) -> None:
+        """Take the clock as it stands; `seconds` only grow."""
+        self.speed = clock.speed
+        self._clock = clock
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._at, self._since = clock.real(), seconds()
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Give the shop's time, in UTC."""
+        return self._clock.shop(self.real())
+
+    def real(self) -> datetime:
+        """Give the machine's time, in UTC, as far as it is believed."""
+        with self._lock:
+            told, since = self._clock.real(), self._seconds()
+            expected = self._at + timedelta(seconds=since - self._since)
+            self._ahead = max(told - expected, timedelta())
+            if self._ahead > BELIEVED:
+                return expected
+            if expected - told <= BELIEVED:
+                # Drift and small corrections add up over months.
+                self._at, self._since = told, since
+            return told
+
+    def monotonic(self) -> float:
+        """Give seconds that only grow, for measuring and waiting."""
+        return self._clock.monotonic()
+
+    @property
+    def ahead(self) -> timedelta:
+        """By how much the clock was put forward; nothing where it is believed."""
+        self.real()
+        return self._ahead if self._ahead > BELIEVED else timedelta()
+
+    @property
+    def anchor(self) -> tuple[float, datetime]:
+        """Seconds since the machine was started, and the moment that was believed at them."""
+        with self._lock:
+            return self._since, self._at
+
+    def hold_to(self, since: float, at: datetime) -> None:
+        """Go by what an earlier process believed at so many seconds after the machine was started."""
+        with self._lock:
+            self._since, self._at = since, at
+
+    def believe(self) -> None:
+        """Take the clock at its word: a person says that it is right."""
+        with self._lock:
+            self._at, self._since = self._clock.real(), self._seconds()
+            self._ahead = timedelta()
 
 
 def running(origin: datetime, speed: float) -> Clock:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from tamshy import sqlkit
 from tamshy.domain.token import Purpose, Signer, Subject, make_links
-from tamshy.site.clock import Clock, clock_from
+from tamshy.site.clock import SteadyClock, clock_from
 from tamshy.site.configuration import secret_key
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tamshy.passes.rendering import Links
     from tamshy.render.children import RenderChild
     from tamshy.site.configuration import Configuration
+    from tamshy.site.guarding import Guard
     from tamshy.worker import Worker
 
 SCHEMA_FILES: Final = "tamshy.schema.sql"
@@ -41,7 +42,7 @@ class Parts:
     """What every process is put together from."""
 
     configuration: Configuration
-    clock: Clock
+    clock: SteadyClock
     signer: Signer
     dsn: str
 
@@ -63,7 +64,7 @@ def parts(configuration: Configuration, dsn: str = "") -> Parts:
         BadClock: the clock cannot be read.
     """
     signer = Signer([secret_key(configuration)])
-    return Parts(configuration, clock_from(configuration.clock), signer, dsn or configuration.database_url)
+    return Parts(configuration, SteadyClock(clock_from(configuration.clock)), signer, dsn or configuration.database_url)
 
 
 def wire_web(given: Parts) -> Callable[[], None]:
@@ -73,9 +74,11 @@ def wire_web(given: Parts) -> Callable[[], None]:
     from tamshy.api import wiring as api  # noqa: PLC0415
     from tamshy.panel import wiring as panel  # noqa: PLC0415
     from tamshy.public import wiring as public  # noqa: PLC0415
+    from tamshy.site.guarding import watch_clock  # noqa: PLC0415
 
     pool = sqlkit.pool(given.dsn, largest=WEB_CONNECTIONS)
     clock = given.clock
+    watch_clock(pool.connection, clock)
     keys = KeyRing(pool.connection, clock.monotonic)
     sign_in = panel.SignIn(
         keys,
@@ -93,6 +96,8 @@ def wire_web(given: Parts) -> Callable[[], None]:
             counts=counts.Counts(),
             admission=gate.Gate(),
             base_url=given.configuration.base_url,
+            instance=given.configuration.instance,
+            clock_ahead=lambda: bool(clock.ahead),
             scripts=script_folders(given.configuration.data_folder),
             scripts_mend=f"Segment's library is not installed here: {_script_mend(given.configuration.data_folder)}",
             most_at_once=WEB_THREADS - 4,
@@ -173,11 +178,19 @@ def owner_name(pid: int) -> str:
     return f"{socket.gethostname()}/{pid}"
 
 
+def make_guard(given: Parts, *, say: bool = True) -> Guard:
+    """Give what is asked before anything is worked or handed over; one for each connection."""
+    from tamshy.site.guarding import Guard  # noqa: PLC0415 - only a worker pays for the engine
+
+    return Guard(given.clock, given.configuration.instance, say=say)
+
+
 def make_worker(given: Parts, owner: str, renderer: RenderChild, wait: Callable[[float], bool]) -> Worker:
     """Put a worker together; `wait` rests for some seconds and says whether to stop."""
     from tamshy.worker import Worker  # noqa: PLC0415 - only a worker pays for the engine
 
-    return Worker(given.dsn, owner, given.clock, renderer, Linking(given), wait)
+    clear = make_guard(given).clear
+    return Worker(given.dsn, owner, given.clock, renderer, Linking(given), wait, clear=clear)
 
 
 def make_hand_over(given: Parts, owner: str, pause: Callable[[float], None]) -> HandOver:

@@ -41,6 +41,8 @@ class Configuration:
     bootstrap_api_key: str = ""
     bootstrap_admin: str = ""
     clock: str = ""
+    instance: str = ""
+    ramp: str = ""
     config: str = ""
 
     @property

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
-from tamshy import sqlkit
+from tamshy import sqlkit, standing
 from tamshy.accounts import KeyKind, add_key, keys_of, new_secret
 from tamshy.publish import create_workspace, workspace_names
 from tamshy.site.composition import SCHEMA_FILES
+from tamshy.site.whereabouts import folder_mark
 from tamshy.sqlkit.calendar import fill_zones
 
 if TYPE_CHECKING:
@@ -25,11 +27,13 @@ _LOCK: Final = "lock table schema_version in share row exclusive mode"
 class Founded:
     """What was made now: schema files applied, and the keys of the first workspace where it had none.
 
-    `made` holds only keys that were made up; those that the settings gave are known to whoever set them.
+    `made` holds only keys that were made up; those that the settings gave are known to whoever set them. `held` names
+    the reasons for which nothing leaves.
     """
 
     applied: tuple[str, ...]
     made: dict[KeyKind, str]
+    held: tuple[str, ...] = ()
 
 
 def found(dsn: str, configuration: Configuration, now: datetime) -> Founded:
@@ -51,8 +55,22 @@ def found(dsn: str, configuration: Configuration, now: datetime) -> Founded:
         if not names:
             workspace = create_workspace(conn, FIRST_WORKSPACE, buckets=BUCKETS)
             made = _first_keys(conn, workspace, configuration, now)
+        held = _recognised(conn, configuration, now)
         conn.commit()
-    return Founded(applied, made)
+    return Founded(applied, made, held)
+
+
+def _recognised(conn: sqlkit.Connection, configuration: Configuration, now: datetime) -> tuple[str, ...]:
+    """Write down where a new database lies; hold one that is another than the one that was written down."""
+    folder = "" if configuration.database_url else folder_mark(configuration)
+    here = standing.whereabouts(conn, folder=folder, name=configuration.instance)
+    standing.founded(conn, here, uuid4(), now)
+    found = standing.look(conn, here)
+    if found.clear:
+        standing.learn(conn, here)
+    else:
+        standing.hold(conn, found.reasons, now, here)
+    return found.reasons
 
 
 def _first_keys(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tamshy import sqlkit
 from tamshy.deliver import buckets_due
 from tamshy.render.children import RenderChild
-from tamshy.site.composition import make_hand_over, make_worker, owner_name
+from tamshy.site.composition import make_guard, make_hand_over, make_worker, owner_name
 
 if TYPE_CHECKING:
     from tamshy.deliver import HandOver
@@ -66,8 +66,9 @@ def _hand_over_while_there(
     given: Parts,
     stop: threading.Event,
 ) -> None:
+    guard = make_guard(given, say=False)
     while not stop.is_set():
-        due = buckets_due(conn, given.clock.now())
+        due = buckets_due(conn, given.clock.now()) if guard.clear(conn) else []
         moved = hand_over.run(conn, due, _AT_ONCE).moved if due else 0
         if not moved:
             stop.wait(_REST_S)

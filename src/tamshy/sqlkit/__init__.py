@@ -5,6 +5,7 @@ The only package that imports the driver. It knows no table of Tamshy's; stages 
 
 from __future__ import annotations
 
+from tamshy.sqlkit.archive import Archive, BadArchive, NotEmpty, check_archive, read_archive, write_archive
 from tamshy.sqlkit.batches import NulInText, rows_json
 from tamshy.sqlkit.connection import (
     Connection,
@@ -39,6 +40,8 @@ from tamshy.sqlkit.named import NamedQuery, named_queries, queries
 from tamshy.sqlkit.scratch import ScratchServer, scratch_server
 
 __all__ = [
+    "Archive",
+    "BadArchive",
     "Connection",
     "Cursor",
     "DataFolderInUse",
@@ -50,12 +53,14 @@ __all__ = [
     "InvalidDsn",
     "MigrationError",
     "NamedQuery",
+    "NotEmpty",
     "NulInText",
     "Pool",
     "QueryFileError",
     "SchemaFile",
     "ScratchServer",
     "UnreachableDataFolder",
+    "check_archive",
     "connect",
     "conninfo",
     "drop_database",
@@ -67,6 +72,7 @@ __all__ = [
     "pool",
     "queries",
     "quoted",
+    "read_archive",
     "rows_json",
     "running_dsn",
     "schema_files",
@@ -74,4 +80,5 @@ __all__ = [
     "sqlstate",
     "stream",
     "violated_constraint",
+    "write_archive",
 ]

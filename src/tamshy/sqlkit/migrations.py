@@ -19,6 +19,8 @@ from psycopg import errors, sql
 from tamshy.sqlkit.failures import MigrationError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tamshy.sqlkit.connection import Connection
 
 _FILE_NAME: Final = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
@@ -55,8 +57,12 @@ def schema_files(package: str) -> tuple[SchemaFile, ...]:
     return tuple(found.values())
 
 
-def migrate(conn: Connection, package: str, schema: str = "public") -> tuple[str, ...]:
-    """Bring `schema` up to date with the schema files of `package`; does nothing where that was done.
+def migrate(
+    conn: Connection, package: str, schema: str = "public", *, only: Collection[str] | None = None
+) -> tuple[str, ...]:
+    """Bring `schema` up to date with the schema files of `package`, or with those named in `only`.
+
+    Does nothing where that was done.
 
     Every file runs in a transaction of its own with `schema` as the only search path, under a lock on
     `schema_version`, so that several programs may start at once. Files name no schema.
@@ -73,6 +79,8 @@ def migrate(conn: Connection, package: str, schema: str = "public") -> tuple[str
     known = {entry.name for entry in wanted}
     applied = []
     for file in wanted:
+        if only is not None and file.name not in only:
+            continue
         with conn.transaction():
             if _apply(conn, schema, file, known):
                 applied.append(file.name)

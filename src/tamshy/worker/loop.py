@@ -79,14 +79,16 @@ class Worker:
         wait: Callable[[float], bool],
         *,
         deliver: bool = True,
+        clear: Callable[[Connection], bool] = lambda _: True,
     ) -> None:
-        """Keep what it needs. ``wait`` rests for some seconds and says whether to stop."""
+        """Keep what it needs. ``wait`` rests for some seconds and says whether to stop; ``clear`` says whether to work at all."""
         self._dsn = dsn
         self._leases = Leases(owner)
         self._clock = clock
         self._press = Press(renderer, links)
         self._wait = wait
         self._keep = deliver
+        self._clear = clear
         self._rules: dict[str, _Rules] = {}
         self._resting: dict[int, float] = {}
         self._shared = -SHARING
@@ -210,7 +212,7 @@ class Worker:
             self._keep_up(conn)
             rules = self._rules_of(bucket)
             fence = self._leases.held.get(bucket)
-            if rules is None or fence is None:
+            if rules is None or fence is None or not self._clear(conn):
                 break
             horizon = self._horizon()
             worked = run(conn, rules.book, bucket, fence, horizon, rules.values)

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from tamshy import __version__, sqlkit
+from tamshy import __version__, sqlkit, standing
 from tamshy.site.clock import Clock
 from tamshy.site.commands.saying import data, out
 from tamshy.site.commands.surroundings import configured
@@ -101,12 +101,12 @@ def _database(configuration: Configuration) -> Iterator[Finding]:
         return
     try:
         with database(configuration) as dsn, sqlkit.connect(dsn) as conn:
-            yield from _server(conn)
+            yield from _server(conn, configuration)
     except sqlkit.DatabaseError as exc:
         yield Finding("database", good=False, found=str(exc), mend="start it, or mend DATABASE_URL")
 
 
-def _server(conn: sqlkit.Connection) -> Iterator[Finding]:
+def _server(conn: sqlkit.Connection, configuration: Configuration) -> Iterator[Finding]:
     row = conn.execute(_Q["server"]).fetchone()
     if row is None:
         return
@@ -125,6 +125,23 @@ def _server(conn: sqlkit.Connection) -> Iterator[Finding]:
     newest = conn.execute(_Q["newest_schema"]).fetchone() if there else None
     found = newest[0] if newest else None
     yield Finding("tables", found == wanted, f"at {found or 'nothing'}", f"run `tamshy migrate`: {wanted} is wanted")
+    if found == wanted:
+        yield _standing(conn, configuration)
+
+
+def _standing(conn: sqlkit.Connection, configuration: Configuration) -> Finding:
+    """Say whether this installation works and mails, or is on hold."""
+    from tamshy.site.commands.standing import here, told_ahead  # noqa: PLC0415 - no other check needs it
+
+    held = standing.look(conn, here(conn, configuration))
+    if not held.clear:
+        return Finding(
+            "installation", good=False, found=f"on hold: {standing.because(held.reasons)}", mend=standing.MEND
+        )
+    ahead = told_ahead(conn, configuration)
+    mend = "set it right, or run `tamshy confirm` if it is right; until then nothing is decided and no mail leaves"
+    said = f"on hold: this machine's clock was put forward by {ahead / 60:.0f} minutes" if ahead else "clear"
+    return Finding("installation", good=not ahead, found=said, mend=mend)
 
 
 def _mail(configuration: Configuration) -> Finding:
