@@ -154,7 +154,7 @@ insert into paused_domain (workspace, domain, paused_at, reply, message)
 select r.workspace, r.domain, %(now)s, r.reply, r.message
 from json_to_recordset(%(rows)s::json) as r (workspace integer, domain text, reply text, message uuid)
 where r.domain <> ''
-on conflict (workspace, domain) where resumed_at is null do nothing
+on conflict do nothing
 
 -- name: paused_domains
 -- The sending domains of a workspace that are paused now, and since when.

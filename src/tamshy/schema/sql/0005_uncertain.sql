@@ -49,6 +49,7 @@ create table paused_domain (
     message uuid not null,
     resumed_at timestamptz,
     resumed_by text,
-    primary key (workspace, domain, paused_at)
+    -- not by its moment: resumed and refused again, a domain may pause twice in one
+    primary key (workspace, domain, message)
 );
 create unique index paused_domain_now on paused_domain (workspace, domain) where resumed_at is null;
