@@ -185,15 +185,17 @@ def make_guard(given: Parts, *, say: bool = True) -> Guard:
     return Guard(given.clock, given.configuration.instance, say=say)
 
 
-def make_worker(given: Parts, owner: str, renderer: RenderChild, wait: Callable[[float], bool]) -> Worker:
-    """Put a worker together; `wait` rests for some seconds and says whether to stop."""
+def make_worker(
+    given: Parts, owner: str, renderer: RenderChild, wait: Callable[[float], bool], rendered: Callable[[], None]
+) -> Worker:
+    """Put a worker together; `wait` rests for some seconds and says whether to stop, `rendered` hears of mail to hand over."""
     from tamshy.worker import Worker  # noqa: PLC0415 - only a worker pays for the engine
 
     clear = make_guard(given).clear
-    return Worker(given.dsn, owner, given.clock, renderer, Linking(given), wait, clear=clear)
+    return Worker(given.dsn, owner, given.clock, renderer, Linking(given), wait, clear=clear, rendered=rendered)
 
 
-def make_hand_over(given: Parts, owner: str, pause: Callable[[float], None]) -> HandOver:
+def make_hand_over(given: Parts, owner: str, pause: Callable[[float], bool]) -> HandOver:
     """Put the hand-over of a process together: by SMTP where a server is set, else into the inbox.
 
     Raises:

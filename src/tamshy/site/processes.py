@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger("tamshy")
 PATIENCE_S: Final = 30.0
 """How long a process may take to finish what it has in hand."""
-_LOOK_S: Final = 0.2
+_LOOK_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 5.0
 """A process that has lived so long did start: its end is no reason to wait longer and longer before the next start."""
@@ -47,13 +48,27 @@ def follow_parent(parent: int, patience_s: float = PATIENCE_S + 5) -> None:
     """
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_FOLLOW_S)
+        _outlive(parent)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(patience_s)
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _outlive(parent: int) -> None:
+    """Wait until our parent is gone: asleep where the system can wake us for that, else by looking again and again."""
+    if hasattr(os, "pidfd_open"):
+        try:
+            gone = os.pidfd_open(parent)
+        except OSError:
+            return
+        if os.getppid() == parent:
+            poll = select.poll()
+            poll.register(gone, select.POLLIN)
+            poll.poll()
+    while os.getppid() == parent:
+        time.sleep(_FOLLOW_S)
 
 
 def stop_on_signals() -> threading.Event:

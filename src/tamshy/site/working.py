@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger("tamshy.worker")
 _REST_S: Final = 0.1
+"""Rest when nothing was to hand over; longer and longer, up to the longest, while there still is nothing."""
+_LONGEST_REST_S: Final = 1.0
+_LONGER: Final = 1.25
 _AGAIN_S: Final = 2.0
 _AT_ONCE: Final = 500
 
@@ -29,18 +32,16 @@ def work(given: Parts, stop: threading.Event) -> None:
         BadSmtpUrl: the mail server's address cannot be used.
     """
     owner = owner_name(os.getpid())
-
-    def pause(seconds: float) -> None:
-        stop.wait(seconds)
-
-    hand_over = make_hand_over(given, owner, pause)
-    handing = threading.Thread(target=_hand_over, args=(given, hand_over, stop), name="hand-over")
+    mail = threading.Event()
+    hand_over = make_hand_over(given, owner, stop.wait)
+    handing = threading.Thread(target=_hand_over, args=(given, hand_over, stop, mail), name="hand-over")
     handing.start()
     try:
         with RenderChild(1) as renderer:
-            make_worker(given, owner, renderer, lambda seconds: _rest(stop, seconds)).serve()
+            make_worker(given, owner, renderer, lambda seconds: _rest(stop, seconds), mail.set).serve()
     finally:
         stop.set()
+        mail.set()
         handing.join()
 
 
@@ -48,12 +49,12 @@ def _rest(stop: threading.Event, seconds: float) -> bool:
     return stop.wait(seconds) if seconds > 0 else stop.is_set()
 
 
-def _hand_over(given: Parts, hand_over: HandOver, stop: threading.Event) -> None:
+def _hand_over(given: Parts, hand_over: HandOver, stop: threading.Event, mail: threading.Event) -> None:
     """Hand over what is due, again and again; a database that is away is waited for."""
     while not stop.is_set():
         try:
             with sqlkit.connect(given.dsn, autocommit=True, application="tamshy hand-over") as conn:
-                _hand_over_while_there(conn, hand_over, given, stop)
+                _hand_over_while_there(conn, hand_over, given, stop, mail)
         except (sqlkit.DatabaseUnavailable, sqlkit.Error) as exc:
             _LOG.warning("hand-over waits for the database: %s", type(exc).__name__)
             stop.wait(_AGAIN_S)
@@ -65,11 +66,19 @@ def _hand_over_while_there(
     hand_over: HandOver,
     given: Parts,
     stop: threading.Event,
+    mail: threading.Event,
 ) -> None:
     guard = make_guard(given, say=False)
+    rest = _REST_S
     while not stop.is_set():
         due = buckets_due(conn, given.clock.now()) if guard.clear(conn) else []
         moved = hand_over.run(conn, due, _AT_ONCE).moved if due else 0
-        if not moved:
-            stop.wait(_REST_S)
+        if moved:
+            rest = _REST_S
+        elif mail.wait(rest):
+            # Our own worker has rendered something; what other processes' have is found within the longest rest.
+            rest = _REST_S
+        else:
+            rest = min(rest * _LONGER, _LONGEST_REST_S)
+        mail.clear()
     hand_over.drain(conn)

@@ -26,13 +26,18 @@ class Leases:
         """Start without any; ``owner`` tells workers apart."""
         self.owner = owner
         self.held: dict[int, int] = {}
+        self.settled = False
+        """Whether we held our share when we last looked."""
 
-    def share_out(self, conn: Connection, now: datetime) -> None:
-        """Renew what is held, give back what is beyond our share, take what is free; commits. ``now`` is real time."""
+    def share_out(self, conn: Connection, now: datetime) -> datetime | None:
+        """Renew what is held, give back what is beyond our share, take what is free; commits.
+
+        ``now`` is real time. Returns when the first lease or life of another runs out that is not renewed; None: there is none.
+        """
         conn.execute(_SQL["live"], {"owner": self.owner, "until": now + LEASE, "now": now})
         self.held = dict(conn.execute(_SQL["renew"], {"owner": self.owner, "until": now + LEASE}).fetchall())
-        others = self._number(conn, "others", now)
-        total = self._number(conn, "total", now)
+        row = conn.execute(_SQL["others"], {"owner": self.owner, "now": now}).fetchone()
+        others, total, runs_out = row or (0, 0, None)
         share = -(-total // (others + 1))
         beyond = sorted(self.held)[share:]
         if beyond:
@@ -43,6 +48,9 @@ class Leases:
             params = {"owner": self.owner, "until": now + LEASE, "now": now, "count": share - len(self.held)}
             self.held.update(conn.execute(_SQL["take"], params).fetchall())
         conn.commit()
+        # The last of several may find less than an equal share, and that is all there is.
+        self.settled = len(self.held) >= total // (others + 1)
+        return runs_out if isinstance(runs_out, datetime) else None
 
     def give_back(self, conn: Connection) -> None:
         """Give everything back, so that others need not wait for it to run out; commits."""
@@ -50,7 +58,3 @@ class Leases:
         conn.execute(_SQL["give_back"], {"owner": self.owner, "buckets": None})
         conn.commit()
         self.held = {}
-
-    def _number(self, conn: Connection, name: str, now: datetime) -> int:
-        row = conn.execute(_SQL[name], {"owner": self.owner, "now": now}).fetchone()
-        return int(row[0]) if row else 0

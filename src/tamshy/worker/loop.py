@@ -11,7 +11,7 @@ from tamshy.ingest import prune
 from tamshy.passes import Horizon, at_hand, merge_ready, merging, prepare, run, settle_rendered
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
-from tamshy.sqlkit import DatabaseUnavailable, connect, is_retryable, queries
+from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries
 from tamshy.worker.leasing import Leases
 from tamshy.worker.sifting import set_aside, sift
 
@@ -29,10 +29,16 @@ _LOG = logging.getLogger("tamshy.worker")
 
 SHARING: Final = 1.0
 """Seconds between two looks at leases and publications."""
+QUIET_SHARING: Final = 4.0
+"""The same while nothing is to do and everybody has their share: a lease outlasts three such looks."""
 PRUNING: Final = 60.0
 """Seconds between two prunings of message ids that nothing can repeat any more."""
 REST: Final = 0.1
-"""Seconds of rest when nothing was to do."""
+"""Seconds of rest when nothing was to do; longer and longer, up to the longest, while there still is nothing."""
+LONGEST_REST: Final = 0.5
+_LONGER: Final = 1.25
+PATIENT: Final = 10
+"""Rests after which people of a paused flow, whose time has come, are looked at again."""
 AGAIN: Final = 5.0
 """Seconds that a bucket rests after an unexpected error."""
 STUCK: Final = 120.0
@@ -65,11 +71,16 @@ class _Rules:
     book: Rulebook
     values: LiquidValues
 
+    @property
+    def paused(self) -> bool:
+        """Whether a flow stands still."""
+        return bool(self.mark[-1])
+
 
 class Worker:
     """One worker process: passes over the buckets it holds, until it is told to stop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a worker needs, by its own name
         self,
         dsn: str,
         owner: str,
@@ -80,8 +91,13 @@ class Worker:
         *,
         deliver: bool = True,
         clear: Callable[[Connection], bool] = lambda _: True,
+        rendered: Callable[[], None] = lambda: None,
     ) -> None:
-        """Keep what it needs. ``wait`` rests for some seconds and says whether to stop; ``clear`` says whether to work at all."""
+        """Keep what it needs.
+
+        ``wait`` rests for some seconds (0: none, there was work) and says whether to stop; ``clear`` says whether to work at all;
+        ``rendered`` is told when there is mail to hand over.
+        """
         self._dsn = dsn
         self._leases = Leases(owner)
         self._clock = clock
@@ -89,9 +105,13 @@ class Worker:
         self._wait = wait
         self._keep = deliver
         self._clear = clear
+        self._rendered = rendered
         self._rules: dict[str, _Rules] = {}
         self._resting: dict[int, float] = {}
-        self._shared = -SHARING
+        self._paused_until: dict[int, datetime] = {}
+        self._share_at = 0.0
+        self._rest = REST
+        self._rests = 0
         self.passes = 0
         self.items = 0
 
@@ -119,7 +139,7 @@ class Worker:
         # A worker that is stopped in its tracks must not keep its bucket for ever: the server ends its transaction.
         conn.execute(f"set idle_in_transaction_session_timeout = {STUCK * 1000:.0f}".encode())
         conn.commit()
-        self._shared, pruned = -SHARING, -PRUNING
+        self._share_at, pruned = self._clock.monotonic(), -PRUNING
         while True:
             now = self._clock.monotonic()
             if now - pruned >= PRUNING:
@@ -128,17 +148,36 @@ class Worker:
                 pruned = now
             self._keep_up(conn)
             worked = self.once(conn)
-            if self._wait(0 if worked else REST):
+            if self._wait(self._pause(worked)):
                 self._leases.give_back(conn)
                 return
 
+    def _pause(self, worked: int) -> float:
+        """How long to rest now: longer and longer while nothing is to do."""
+        if worked:
+            self._rest, self._rests = REST, 0
+            return 0.0
+        self._rests += 1
+        if self._rests % PATIENT == 0:
+            self._paused_until.clear()
+        rest, self._rest = self._rest, min(self._rest * _LONGER, LONGEST_REST)
+        return rest
+
     def _keep_up(self, conn: Connection) -> None:
-        """Share out and read the rules, once a second however long a round takes: leases must not run out meanwhile."""
+        """Share out and read the rules, once a second however long a round takes: leases must not run out meanwhile.
+
+        More rarely while all is quiet; whose lease runs out before then is noticed at that moment.
+        """
         now = self._clock.monotonic()
-        if now - self._shared >= SHARING:
-            self._leases.share_out(conn, self._clock.real())
+        if now >= self._share_at:
+            real = self._clock.real()
+            runs_out = self._leases.share_out(conn, real)
             self._read_rules(conn)
-            self._shared = now
+            quiet = self._rests > PATIENT and self._leases.settled
+            pause = QUIET_SHARING if quiet else SHARING
+            if runs_out is not None:
+                pause = min(pause, max((runs_out - real).total_seconds(), SHARING))
+            self._share_at = now + pause
 
     def once(self, conn: Connection) -> int:
         """One round over the buckets that have work; returns how many items were worked."""
@@ -146,8 +185,9 @@ class Worker:
         buckets = sorted(self._leases.held)
         if not buckets:
             return 0
-        found = conn.execute(_SQL["discover"], {"buckets": buckets, "horizon": horizon}).fetchall()
-        conn.commit()
+        after = [self._paused_until.get(bucket) for bucket in buckets]
+        with alone(conn):
+            found = conn.execute(_SQL["discover"], {"buckets": buckets, "after": after, "horizon": horizon}).fetchall()
         worked = 0
         for bucket, some, let_in in found:
             if (some or let_in) and self._resting.get(bucket, 0.0) <= self._clock.monotonic():
@@ -218,14 +258,20 @@ class Worker:
             worked = run(conn, rules.book, bucket, fence, horizon, rules.values)
             conn.commit()
             if worked.lost:
-                # Another has taken it, or the rules have changed: it is asked for anew, and the rules are read after that.
+                # Another has taken it, or the rules have changed: it is asked for anew at once, and the rules are read after that.
                 self._leases.held.pop(bucket, None)
+                self._share_at = self._clock.monotonic()
                 break
             rendered = self._render(conn, rules.book, bucket, fence, horizon)
             self.passes += 1
             total += worked.items + rendered
             if not (worked.items or rendered):
-                return total + merge_ready(conn, rules.book, horizon, [bucket])
+                total += merge_ready(conn, rules.book, horizon, [bucket])
+                conn.commit()
+                if not total and rules.paused:
+                    # Whoever is due here stands in a paused flow: only those who become due later are looked for.
+                    self._paused_until[bucket] = horizon.until
+                break
         return total
 
     def _horizon(self) -> Horizon:
@@ -244,6 +290,8 @@ class Worker:
             conn.commit()
             total += done
         conn.commit()
+        if total:
+            self._rendered()
         return total
 
     def _rules_of(self, bucket: int) -> _Rules | None:
@@ -270,4 +318,5 @@ class Worker:
                 self._rules.pop(name, None)
             else:
                 self._rules[name] = _Rules(tuple(mark), book, LiquidValues(book.settings))
+            self._paused_until.clear()
         conn.commit()

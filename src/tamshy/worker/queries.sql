@@ -20,12 +20,13 @@ where l.bucket = ours.bucket and l.owner = %(owner)s
 returning l.bucket, l.fence
 
 -- name: others
--- How many other workers live, with leases or without.
-select count(*)::integer from worker where owner <> %(owner)s and until > %(now)s
-
--- name: total
--- All buckets there are.
-select count(*)::integer from lease
+-- How many other workers live, with leases or without; how many buckets there are; and when the first of the others' words runs
+-- out.
+select
+    (select count(*)::integer from worker where owner <> %(owner)s and until > %(now)s), count(*)::integer,
+    least((select min(until) from worker where owner <> %(owner)s and until > %(now)s),
+        min(until) filter (where owner <> %(owner)s and until > %(now)s))
+from lease
 
 -- name: take
 -- Takes free or abandoned buckets, with a fence that nobody held before.
@@ -48,22 +49,28 @@ from (
 where l.bucket = ours.bucket
 
 -- name: discover
--- Which of our buckets have anything to work up to the horizon, and in which somebody who was set aside is let in again.
-select b,
-    exists (
+-- Which of our buckets have anything to work up to the horizon, and in which somebody who was set aside is let in again. Those
+-- due up to `after` stand in a paused flow, and are not looked at again.
+select b, work, let_in
+from (
+    select b, exists (
         select from inbox i where i.bucket = b and i.moment <= %(horizon)s
             and not exists (
                 select from set_aside s where s.bucket = b and s.profile = i.profile and s.until > %(horizon)s))
         or exists (
             select from enrollment e where e.bucket = b and e.active and e.work_at <= %(horizon)s
+                and e.work_at > coalesce(after, '-infinity')
                 and not exists (
                     select from set_aside s where s.bucket = b and s.profile = e.profile and s.until > %(horizon)s))
         or exists (
             select from message m where m.bucket = b and m.state = 'accepted'
                 and not exists (
-                    select from set_aside s where s.bucket = b and s.profile = m.profile and s.until > %(horizon)s)),
-    exists (select from set_aside s where s.bucket = b and s.until <= %(horizon)s)
-from unnest(%(buckets)s::smallint[]) b
+                    select from set_aside s where s.bucket = b and s.profile = m.profile and s.until > %(horizon)s)) as work,
+    exists (select from set_aside s where s.bucket = b and s.until <= %(horizon)s) as let_in
+    from unnest(%(buckets)s::smallint[], %(after)s::timestamptz[]) as ours (b, after)
+    offset 0
+) looked
+where work or let_in
 
 -- name: workspaces
 -- Every workspace with its buckets, its newest publication and message, and its pauses: when these change, its rulebook is read
