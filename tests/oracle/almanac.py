@@ -137,6 +137,24 @@ def back(moment: int, length: Duration, tz: ZoneInfo) -> int:
     return add(moment, negated(length), tz)
 
 
+def lets_go(moment: int, length: Duration, tz: ZoneInfo, after: int) -> int:
+    """The first instant after ``after`` from which a duration back is no earlier than the moment: looked for, minute by minute.
+
+    The way back is not always the way there: an hour may come twice or be left out in between, and months clamp.
+    """
+    usual = add(moment, length, tz)
+    if not (length.months or length.days):
+        return max(usual, after + 1)
+    before = max(after, usual - 2 * 3_600_000)
+    tried = before + 1
+    while back(tried, length, tz) < moment:
+        before, tried = tried, (tried // 60_000 + 1) * 60_000
+    while tried - before > 1:
+        middle = (tried + before) // 2
+        before, tried = (middle, tried) if back(middle, length, tz) < moment else (before, middle)
+    return tried
+
+
 def clock_time(text: str) -> time:
     """A time of day such as ``09:00``."""
     hours, minutes = text.split(":")[:2]

@@ -217,8 +217,10 @@ class Engine:
                 self._leave(enrollment, "exit_on")
         for enrollment in list(profile.active):
             self._awaited(enrollment, event)
-        for flow in self.flows:
-            self._trigger(flow, profile, event)
+        # All that an event may start is judged before any of it begins: none is "enrolled" for another by the same event.
+        judged = [found for flow in self.flows if (found := self._judge(flow, profile, event)) is not None]
+        for flow, key, refused in judged:
+            self._trigger(flow, key, refused, profile, event)
 
     def _matches(self, form: dict[str, Json], event: Event, profile: Profile, start: Event) -> bool:
         """``{event, where, same}``: does the event fit it?"""
@@ -247,13 +249,16 @@ class Engine:
             enrollment.came, enrollment.due = True, event.at
             self._sleep(enrollment, event.at)
 
-    def _trigger(self, flow: Flow, profile: Profile, event: Event) -> None:
+    def _judge(self, flow: Flow, profile: Profile, event: Event) -> tuple[Flow, str, str | None] | None:
+        """Whether the event is a trigger of the flow: its key, and why it does not enroll."""
         fits = [t for t in flow.triggers if self._matches(t, event, profile, event)]
         if not fits:
-            return
+            return None
         scene = self._scene(profile, start=event)
         key = _key(reference(flow.per, scene)) if flow.per else ""
-        refused = self._objection(flow, key, fits, scene)
+        return flow, key, self._objection(flow, key, fits, scene)
+
+    def _trigger(self, flow: Flow, key: str, refused: str | None, profile: Profile, event: Event) -> None:
         if refused is not None:
             line = {"kind": "enrollment", "flow": flow.name, "state": "refused", "reason": refused}
             self._say(profile, self.now, line)
@@ -527,7 +532,7 @@ class Engine:
             sent = sorted(one.at for one in profile.letters if one.marketing and one.at > begins)
             if len(sent) >= messages:
                 # One more fits once the oldest of the newest N has left the window.
-                frees = max(add(sent[-messages], per, zone), self.now + 1)
+                frees = almanac.lets_go(sent[-messages], per, zone, self.now)
                 latest = frees if latest is None else max(latest, frees)
         return latest
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import time
 from typing import TYPE_CHECKING
 
 from tamshy.language.model import Send, TopicDefault
 from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import DUE_ROWS, Weaver
-from tamshy.sqlkit.calendar import add_sql, next_time_of_day_sql, quiet_until_sql
+from tamshy.sqlkit.calendar import add_sql, let_go_sql, quiet_until_sql
 
 if TYPE_CHECKING:
     from tamshy.domain.duration import Duration
@@ -159,21 +158,11 @@ def _over_cap(book: Rulebook) -> str:
 
 
 def _one_cap(messages: int, per: Duration) -> str:
-    """When the cap's window lets go of the newest message but ``messages`` - 1; null where fewer were sent in it.
-
-    A month's end clamps: 31 January + 1 month is 28 February, whose month before does not reach back to the 31st. There
-    the cap allows again from the next local midnight on.
-    """
+    """When the cap's window lets go of the newest message but ``messages`` - 1; null where fewer were sent in it."""
     nth = f"""(
             select m.decided_at from message m
             where m.bucket = %(bucket)s and m.profile = x.profile and m.state in ('sent', 'accepted') and m.kind = 'marketing'
                 and m.decided_at > {add_sql("x.moment", "x.zone", -per)} and m.decided_at <= x.moment
             order by m.decided_at desc offset {messages - 1} limit 1)"""
-    freed = add_sql("n.at", "x.zone", per)
-    if per.months:
-        midnight = next_time_of_day_sql("f.at", "x.zone", time(0))
-        freed = (
-            f"(select case when {add_sql('f.at', 'x.zone', -per)} >= n.at then f.at else {midnight} end"
-            f" from (select {freed} as at offset 0) f)"
-        )
+    freed = let_go_sql("n.at", "x.zone", per, "x.moment")
     return f"(select {freed} from (select {nth} as at offset 0) n where n.at is not null)"

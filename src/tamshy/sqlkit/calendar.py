@@ -9,6 +9,7 @@ needed, and no `%` stands in the text. Arguments may be results of these functio
 
 from __future__ import annotations
 
+from datetime import time
 from typing import TYPE_CHECKING, Final
 
 from tamshy.domain import calendar
@@ -17,7 +18,7 @@ from tamshy.sqlkit.batches import rows_json
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
-    from datetime import datetime, time
+    from datetime import datetime
 
     from tamshy.domain.duration import Duration
     from tamshy.sqlkit.connection import Connection
@@ -96,6 +97,38 @@ def quiet_until_sql(moment: str, zone: str, start: time, end: time) -> str:
         " where night.reading >= night.start_reading - interval '24 hours' and night.reading < night.end_reading"
         " and begins.moment <= night.utc at time zone 'UTC' and night.utc at time zone 'UTC' < ends.moment"
         " order by night.k limit 1)"
+    )
+
+
+def let_go_sql(moment: str, zone: str, length: Duration, after: str) -> str:
+    """Give the first moment after `after` at which a window of a length, ending then, reaches back no further than `moment`.
+
+    Mostly the moment that long after it. Another one where the way back is not the way there: behind an hour that comes
+    twice, around a clock that was set in between, and where a month's end clamps.
+    """
+    there = calendar.bounded(length)
+    if there.is_elapsed:
+        return f"greatest({add_sql(moment, zone, there)}, {after})"
+    midnight = next_time_of_day_sql("(f.at + interval '1 microsecond')", "g.zone", time(0))
+    # The reading behind the doubled hour in which the calendar's part of the way began, that part later.
+    begun = f"(g.at + interval '{there.seconds} seconds')"
+    behind = resolve_sql(
+        f"((select max(s.local_until) from zone_span s where s.zone = g.zone and s.utc_until <= {begun} at time zone 'UTC'"
+        f" and s.local_until > {local_sql(begun, 'g.zone')})"
+        f" + interval '{there.months} months {there.days} days')",
+        "g.zone",
+    )
+    reaches = [add_sql(at, "g.zone", -there) for at in ("f.at", "s.at", "c.at")]
+    return (
+        # One of the places where it can be; an hour later where it is none of them, to be asked again.
+        f"(select coalesce(min(c.at) filter (where c.at > g.after and {reaches[2]} >= g.at),"
+        " greatest(f.at, g.after) + interval '1 hour')"
+        f" from (select {moment} as at, {zone} as zone, {after} as after) g"
+        f" cross join lateral (select {add_sql('g.at', 'g.zone', there)} as at) f"
+        # As far off as the way back misses it, twice: an hour that is left out may lie on the way as well.
+        f" cross join lateral (select f.at + (g.at - {reaches[0]}) as at) s"
+        f" cross join lateral (values (f.at), (s.at), (s.at + (g.at - {reaches[1]})), ({behind}), ({midnight})) c (at)"
+        " group by f.at, g.after)"
     )
 
 

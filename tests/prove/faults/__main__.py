@@ -17,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.prove.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--show", type=int, default=1000, help="how much of what is wrong to print of each seed")
     given = parser.parse_args()
     failed = 0
     with scratch_server() as server:
@@ -29,7 +30,7 @@ def main() -> None:
                 statements, lines = statements + verdict.statements, lines + verdict.lines
                 failed += bool(verdict.wrong)
                 if verdict.wrong:
-                    sys.stdout.write(f"--- seed {seed}: " + "\n".join(verdict.wrong) + "\n")
+                    sys.stdout.write(f"--- seed {seed}: " + "\n".join(verdict.wrong)[: given.show] + "\n")
                     sys.stdout.flush()
             took = time.monotonic() - begun
     sys.stdout.write(f"{given.count} seeds, {failed} failed, {statements} statements, {lines} lines, {took:.1f} s\n")
