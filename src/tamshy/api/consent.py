@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import orjson
 from django.http import HttpRequest, HttpResponse
 
 from tamshy import sqlkit
@@ -17,7 +16,7 @@ from tamshy.api.problems import Problem, later
 from tamshy.api.wiring import wired
 from tamshy.domain.call import Call, CallKind
 from tamshy.domain.identity import ANONYMOUS, USER
-from tamshy.ingest import BodyRefused, Refused, cleaned, moment
+from tamshy.ingest import BodyRefused, Refused, cleaned, moment, parse_body
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,10 +54,9 @@ def record_consent(request: HttpRequest, profile: str) -> HttpResponse:
 
 
 def _document(request: HttpRequest) -> dict[str, object]:
-    try:
-        found = orjson.loads(raw_body(request))
-    except orjson.JSONDecodeError as exc:
-        raise Problem(HTTPStatus.BAD_REQUEST, "invalid_json", f"this is not JSON: {exc}") from exc
+    found = parse_body(raw_body(request), batch=False).items[0]
+    if isinstance(found, Refused):
+        raise found
     if not isinstance(found, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "not_an_object", "the body is one JSON object")
     for name in found:

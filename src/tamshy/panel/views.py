@@ -106,7 +106,8 @@ def state(request: HttpRequest) -> HttpResponse:
 @guarded
 def people(request: HttpRequest) -> HttpResponse:
     """The newest people; `?find=ADDRESS` leads to the one with that address."""
-    asked = request.GET.get("find", "").strip()[:320]
+    # No address holds U+0000, and no text of the database can.
+    asked = request.GET.get("find", "").replace("\0", "").strip()[:320]
     with wired().connection() as conn:
         shop = _shop(conn)
         way = reading.person_with(conn, shop, asked) if asked else None

@@ -6,6 +6,7 @@ those who come meanwhile wait in the socket's queue, and the next server answers
 
 from __future__ import annotations
 
+import resource
 import socket
 from typing import Any, Final
 
@@ -15,9 +16,10 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from tamshy.site.composition import WEB_THREADS
-
 BACKLOG: Final = 1024
+MOST_CONNECTIONS: Final = 8192
+"""Connections at the same time; further ones wait in the queue. One costs about 30 kB."""
+_OTHER_FILES: Final = 128
 
 
 class AddressTaken(OSError):
@@ -39,14 +41,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 def answer(listening: socket.socket) -> None:
     """Answer on this socket until told to stop."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = MOST_CONNECTIONS + _OTHER_FILES if allowed == resource.RLIM_INFINITY else allowed
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, allowed))
     _OnSocket(
         listening,
-        "tamshy.site.wsgi:application",
-        interface=Interfaces.WSGI,
+        "tamshy.site.rsgi:application",
+        interface=Interfaces.RSGI,
         workers=1,
-        blocking_threads=WEB_THREADS,
+        blocking_threads=1,
         backlog=BACKLOG,
-        backpressure=WEB_THREADS * 8,
+        backpressure=min(MOST_CONNECTIONS, files - _OTHER_FILES),
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         websockets=False,
         respawn_failed_workers=True,

@@ -1,0 +1,222 @@
+"""What stands between the network and Django: requests are taken in whole before a thread is spent on them.
+
+A slow client costs a connection and what it has sent, never one of the few threads: bodies are read on the event loop,
+within a limit of time, of bytes each, and of bytes of all together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import orjson
+
+from tamshy.site.silence import watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+BODY_WITHIN_S: Final = 20.0
+"""How long a body may take to arrive."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of one body; the routes' own limits are this or less."""
+FREELY: Final = 64 * 1024
+"""Bytes of a body that are taken in however much is held already: what nearly every request stays below."""
+MOST_HELD: Final = 32 * 1024 * 1024
+"""Bytes of bodies, beyond what is taken freely, that are held for all requests together."""
+
+CRUMB: Final = 256
+"""Bytes that a body's pieces have on average at least; each piece costs 0.1 ms, and a packet brings a thousand bytes."""
+MOST_CRUMBS: Final = 512
+"""Pieces before that is looked at."""
+
+_SAYS: Final = {
+    "broken_off": "the body is not as long as its headers say",
+    "too_many_pieces": "the body comes in crumbs; send larger chunks",
+    "too_slow": "the body took too long to arrive; send it again",
+    "body_too_large": f"a request holds at most {MOST_BYTES} bytes; send smaller batches",
+    "too_many_at_once": "more arrives than can be held at this moment; send the same again",
+}
+
+
+class Headers(Protocol):
+    """A request's headers, as granian gives them."""
+
+    def items(self) -> list[tuple[str, str]]:
+        """Each name, in lower case, with its value; doubled ones twice."""
+
+
+class Scope(Protocol):
+    """What is known of a request before its body."""
+
+    http_version: str
+    server: str
+    client: str
+    scheme: str
+    method: str
+    path: str
+    query_string: str
+
+    @property
+    def headers(self) -> Headers:
+        """Its headers."""
+
+
+class Exchange(Protocol):
+    """The way in for the body, and out for the answer."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give the body, piece by piece."""
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Answer."""
+
+
+Environ = dict[str, Any]
+"""A request as WSGI has it."""
+
+
+class _Refused(Exception):
+    """The body is not taken in."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = HTTPStatus(status)
+        self.reason = reason
+
+
+class Gateway:
+    """Serves a WSGI application by RSGI, granian's own protocol."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], threads: int) -> None:
+        """Take the application, and how many requests it may work on at the same time."""
+        self._application = application
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._held = 0
+        self._watched = False
+
+    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer one request."""
+        if not self._watched:
+            self._watched = True
+            watch(int(scope.server.rpartition(":")[2]))
+        headers = scope.headers.items()
+        body = bytearray()
+        try:
+            await self._take_in(headers, exchange, body)
+            environ = environ_of(scope, headers, bytes(body))
+            loop = asyncio.get_running_loop()
+            status, given, content = await loop.run_in_executor(self._threads, self._answered, environ)
+        except _Refused as exc:
+            status, given, content = _refusal(exc.status, exc.reason)
+        finally:
+            self._held -= max(0, len(body) - FREELY)
+        exchange.response_bytes(status, given, content)
+
+    async def _take_in(self, headers: list[tuple[str, str]], exchange: Exchange, body: bytearray) -> None:
+        """Read the body into `body`.
+
+        Raises:
+            _Refused: it is too long, too slow, or more than can be held.
+        """
+        lengths = [value for name, value in headers if name == "content-length"]
+        if not (lengths or any(name == "transfer-encoding" for name, _ in headers)):
+            return
+        if any(value.isdecimal() and int(value[:20]) > MOST_BYTES for value in lengths):
+            raise _Refused(413, "body_too_large")
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                pieces = 0
+                async for piece in exchange:
+                    pieces += 1
+                    if pieces > MOST_CRUMBS and len(body) < pieces * CRUMB:
+                        raise _Refused(400, "too_many_pieces")
+                    self._add(body, piece)
+        except TimeoutError:
+            raise _Refused(408, "too_slow") from None
+        if lengths and lengths != [str(len(body))]:
+            # Whoever broke off has not said what they wanted to say; half a form would be another word.
+            raise _Refused(400, "broken_off")
+
+    def _add(self, body: bytearray, piece: bytes) -> None:
+        if len(body) + len(piece) > MOST_BYTES:
+            raise _Refused(413, "body_too_large")
+        more = max(0, len(body) + len(piece) - FREELY) - max(0, len(body) - FREELY)
+        if more and self._held + more > MOST_HELD:
+            raise _Refused(429, "too_many_at_once")
+        body += piece
+        self._held += more
+
+    def _answered(self, environ: Environ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Run the application, in a thread."""
+        said: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
+            said[:] = [int(status.partition(" ")[0]), headers]
+
+        pieces = self._application(environ, start)
+        try:
+            content = b"".join(pieces)
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+        return said[0], said[1], content
+
+
+def environ_of(scope: Scope, headers: list[tuple[str, str]], body: bytes) -> Environ:
+    """Write a request down as WSGI has it (PEP 3333): text as the bytes that came, one value for each name."""
+    host, _, port = scope.server.rpartition(":")
+    client, _, client_port = scope.client.rpartition(":")
+    environ: Environ = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        # It comes decoded; once more would open what was closed twice.
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": client,
+        "REMOTE_PORT": client_port,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in headers:
+        # A name with a stroke below would pass for the one with a dash; a length is what was counted.
+        if "_" in name or name in {"content-length", "transfer-encoding"}:
+            continue
+        key = "CONTENT_TYPE" if name == "content-type" else f"HTTP_{name.upper().replace('-', '_')}"
+        joint = "; " if name == "cookie" else ","
+        environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return environ
+
+
+def _refusal(status: HTTPStatus, reason: str) -> tuple[int, list[tuple[str, str]], bytes]:
+    body = {
+        "type": f"urn:tamshy:problem:{reason}",
+        "title": status.phrase,
+        "status": status.value,
+        "reason": reason,
+        "detail": _SAYS[reason],
+    }
+    headers = [
+        ("content-type", "application/problem+json"),
+        ("cache-control", "no-store"),
+        ("connection", "close"),
+        # Pages of other hosts send calls too, and are to see why.
+        ("access-control-allow-origin", "*"),
+    ]
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        headers.append(("retry-after", "1"))
+    return status.value, headers, orjson.dumps(body)
