@@ -104,6 +104,10 @@ class Shop:
         self._process.wait()
         self._process = None
 
+    def runs(self) -> bool:
+        """Tell whether the process that looks after all others does."""
+        return self._process is not None and self._process.poll() is None
+
     def relieve(self) -> None:
         """Ask for a new web server and new workers, one after the other."""
         assert self._process is not None

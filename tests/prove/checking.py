@@ -1,0 +1,188 @@
+"""The oracle's judgement: what the shop's database says, held beside what the witness and the ledger know for certain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from tamshy.domain.ids import named
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from tests.prove.ledger import Ledger, Witness
+
+    from tamshy import sqlkit
+
+_SOURCE: Final = "select id::text from api_key where kind = 'write'"
+_SEEN: Final = "select digest from seen_message"
+_TAKEN_IN: Final = "select id, count(*) from (select id from event union all select id from inbox) e group by id"
+_ENROLLED: Final = "select flow, key, trigger_event from enrollment"
+_ASKED: Final = "select properties ->> 'cart_id', count(*) from event where name = 'Cart Asked' group by 1"
+# One line for each beginning and each end.
+_NOT_WHOLE: Final = """
+select e.flow, e.key, j.entered, j.exited, e.active
+from enrollment e
+cross join lateral (
+    select count(*) filter (where outcome = 'entered'), count(*) filter (where outcome = 'exited')
+    from journal j where j.bucket = e.bucket and j.profile = e.profile and j.enrollment = e.id and j.kind = 'enrollment'
+) j (entered, exited)
+where e.active or (j.entered, j.exited) <> (1, 1)
+"""
+# Visits with another number of decisions than one, in the table or in the journal; and of deliveries than were sent.
+_NOT_ONCE: Final = """
+select m.id, m.state, j.decisions, d.deliveries
+from message m
+cross join lateral (
+    select count(*) from journal j where j.bucket = m.bucket and j.profile = m.profile and j.kind = 'message'
+        and j.outcome in ('sent', 'skipped') and j.id = m.id
+) j (decisions)
+cross join lateral (
+    select count(*) from delivery d where d.bucket = m.bucket and d.profile = m.profile and d.message = m.id
+) d (deliveries)
+where m.state = 'accepted' or j.decisions <> 1 or d.deliveries <> (m.state = 'sent')::integer
+"""
+_DECIDED_TWICE: Final = """
+select enrollment, step_index, visit, count(*) from message group by 1, 2, 3 having count(*) > 1
+"""
+_DELIVERIES: Final = """
+select m.id, d.state, d.doubts from delivery d
+join message m on m.bucket = d.bucket and m.profile = d.profile and m.id = d.message
+"""
+_REASONS: Final = """
+select coalesce('skipped as ' || reason, 'sent'), count(*) from message group by 1
+union all select 'exited as ' || exit_reason, count(*) from enrollment group by 1 order by 1
+"""
+_SAID_SENT: Final = "select message from settlement where did = 'sent'"
+_TOUCHED: Final = "select distinct message, kind from engagement"
+_WITHDRAWN: Final = """
+select m.id from message m where exists (
+    select from consent c where c.bucket = m.bucket and c.profile = m.profile and c.topic = m.topic and not c.granted
+)
+"""
+_GRANTED: Final = """
+select i.value from identifier i
+where i.kind = 'user_id' and exists (select from consent c where c.bucket = i.bucket and c.profile = i.profile and c.granted)
+"""
+
+
+@dataclass
+class Judgement:
+    """What was found: everything in `faults` is a broken promise; `figures` says how much there was to break."""
+
+    faults: dict[str, list[object]] = field(default_factory=dict)
+    figures: Counter[str] = field(default_factory=Counter)
+
+    def hold(self, promise: str, broken: list[object]) -> None:
+        """Note where a promise does not hold."""
+        if broken:
+            self.faults[promise] = broken[:20]
+
+    def told(self) -> str:
+        """Say the figures in a line."""
+        return ", ".join(f"{count} {name}" for name, count in self.figures.items())
+
+
+def judge(conn: sqlkit.Connection, witness: Witness, ledger: Ledger, *, most_copies: int) -> Judgement:
+    """Hold everything against everything, once nothing is under way any more.
+
+    Args:
+        conn: to the shop's database, in autocommit.
+        witness: what was acknowledged to callers.
+        ledger: what was handed over.
+        most_copies: how many second copies there may be: connections times kills.
+    """
+    found = Judgement()
+    _calls(conn, witness, found)
+    _enrollments(conn, witness, found)
+    found.hold("one decision for each visit", [*_rows(conn, _DECIDED_TWICE), *_rows(conn, _NOT_ONCE)])
+    _deliveries(conn, ledger, found, most_copies)
+    _touches(conn, witness, found)
+    for reason, count in conn.execute(_REASONS):
+        found.figures[reason] = count
+    return found
+
+
+def _rows(conn: sqlkit.Connection, statement: str) -> list[object]:
+    return list(conn.execute(statement).fetchall())
+
+
+def _calls(conn: sqlkit.Connection, witness: Witness, found: Judgement) -> None:
+    """Every acknowledged call is stored, and taken in once."""
+    source = _rows(conn, _SOURCE)[0][0]  # type: ignore[index]
+    acknowledged = witness.seen("call")
+    seen = {digest for (digest,) in conn.execute(_SEEN)}
+    found.hold("nothing acknowledged is lost", [m for m in acknowledged if named(f"{source}|{m}") not in seen])
+    taken: dict[UUID, int] = dict(conn.execute(_TAKEN_IN).fetchall())
+    lost: list[object] = [cart for cart in witness.seen("cart") if named(f"{source}|{cart}") not in taken]
+    found.hold("every acknowledged event is there", lost)
+    found.hold("every event is there once", [id_ for id_, count in taken.items() if count > 1])
+    found.figures["calls acknowledged"] = len(acknowledged)
+
+
+def _enrollments(conn: sqlkit.Connection, witness: Witness, found: Judgement) -> None:
+    """Every cart is one enrollment, which began once and ended once; so is every event that the flow itself made."""
+    source = _rows(conn, _SOURCE)[0][0]  # type: ignore[index]
+    rows = conn.execute(_ENROLLED).fetchall()
+    doubles: list[object] = [key for key, count in Counter((flow, key) for flow, key, _ in rows).items() if count > 1]
+    found.hold("one enrollment for each flow and key", doubles)
+    wanted = {named(f"{source}|{cart}") for cart in witness.seen("cart")}
+    there = {event for flow, _, event in rows if flow == "cart"}
+    found.hold("whoever triggered is enrolled", [*(wanted - there), *(there - wanted)])
+    asked: dict[str, int] = dict(conn.execute(_ASKED).fetchall())
+    found.hold("the engine's own events are there once", [cart for cart, count in asked.items() if count > 1])
+    keys = {key for flow, key, _ in rows if flow == "asked"}
+    found.hold("the engine's own events enroll", [*(asked.keys() - keys), *(keys - asked.keys())])
+    found.hold("every enrollment begins once and ends once", _rows(conn, _NOT_WHOLE))
+    found.figures["enrollments"] = len(rows)
+
+
+def _deliveries(conn: sqlkit.Connection, ledger: Ledger, found: Judgement, most_copies: int) -> None:
+    """What was handed over is what is said to have been, and a second copy was in doubt before it was made."""
+    copies = ledger.copies()
+    states: dict[str, tuple[str, int]] = {
+        message.hex: (state, doubts) for message, state, doubts in conn.execute(_DELIVERIES)
+    }
+    found.hold("what was handed over is known", list(copies.keys() - states.keys()))
+    word = {message.hex for (message,) in conn.execute(_SAID_SENT)}
+    unsent = [m for m, (state, _) in states.items() if state == "sent" and m not in copies and m not in word]
+    found.hold("what was sent was handed over", list(unsent))
+    open_ = [(message, state) for message, (state, _) in states.items() if state in {"queued", "handing_over"}]
+    found.hold("every delivery is settled", list(open_))
+    silent: list[object] = [
+        (message, states[message])
+        for message in copies
+        if message in states and states[message][0] not in {"sent", "uncertain"} and not states[message][1]
+    ]
+    found.hold("what was handed over is sent or in doubt", silent)
+    extra = {message: count - 1 for message, count in copies.items() if count > 1}
+    unsaid: list[object] = [
+        (message, count, states.get(message))
+        for message, count in extra.items()
+        if message not in states or states[message][1] < count
+    ]
+    found.hold("a second copy was in doubt first", unsaid)
+    second = sum(extra.values())
+    found.hold("at most one second copy for each connection and kill", [second] if second > most_copies else [])
+    found.figures["messages"] = len(states)
+    found.figures["handed over"] = copies.total()
+    found.figures["in doubt at some time"] = sum(doubts > 0 for _, doubts in states.values())
+    found.figures["second copies"] = second
+    found.figures["uncertain"] = sum(state == "uncertain" for state, _ in states.values())
+
+
+def _touches(conn: sqlkit.Connection, witness: Witness, found: Judgement) -> None:
+    """Openings, clicks, withdrawals and consents that were acknowledged are there."""
+    kept: set[tuple[UUID, str]] = set(conn.execute(_TOUCHED).fetchall())
+    there = {(message.hex, kind) for message, kind in kept}
+    for kind in ("opened", "clicked"):
+        said = witness.seen(kind)
+        found.hold(f"nobody {kind} for nothing", [message for message in said if (message, kind) not in there])
+        found.figures[kind] = len(said)
+    withdrawn = {message.hex for (message,) in conn.execute(_WITHDRAWN)}
+    left = witness.seen("unsubscribed")
+    found.hold("nobody unsubscribed for nothing", [message for message in left if message not in withdrawn])
+    found.figures["unsubscribed"] = len(left)
+    granted = {user for (user,) in conn.execute(_GRANTED)}
+    found.hold("consent that was acknowledged is there", [w for w in witness.seen("consent") if w not in granted])

@@ -1,0 +1,209 @@
+"""A shop that exercises every stage, and the crowd that comes to it: callers that give up nothing, and readers of mail."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from base64 import b64encode
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.prove.serving import API_KEY, WRITE_KEY, wait_out
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.prove.ledger import Ledger, Taken, Witness
+
+_PERSON: Final = "Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
+_WRITE: Final = {"Authorization": "Basic " + b64encode(f"{WRITE_KEY}:".encode()).decode()}
+_API: Final = {"Authorization": f"Bearer {API_KEY}"}
+_AGAIN_S: Final = 0.1
+BATCH: Final = 20
+"""Calls that a caller sends at once."""
+
+_FILES: Final = {
+    "tamshy.yaml": """\
+name: Rig
+locale: en
+timezone: UTC
+currency: EUR
+url: https://rig.example
+from: Rig <hello@rig.example>
+topics: {offers: {name: Offers, default: opt_out}}
+identities: {merge_on: [user_id, email]}
+""",
+    "flows/cart.yaml": """\
+name: Cart
+trigger: {event: Checkout Started}
+per: event.cart_id
+reentry: once
+exit_on: {event: Order Completed, same: event.cart_id}
+steps:
+  - wait: 20m
+  - send: reminder
+  - set: {profile.reminded: "{{ event.cart_id }}"}
+  - track: {event: Cart Asked, properties: {cart_id: "{{ event.cart_id }}"}}
+  - wait: 10m
+  - branch:
+      - {if: {clicked: reminder}, steps: [{send: thanks}]}
+      - {else: [{send: receipt}]}
+""",
+    "flows/asked.yaml": """\
+name: Asked
+trigger: {event: Cart Asked}
+per: event.cart_id
+reentry: once
+steps: [{wait: 10m}, {exit: asked}]
+""",
+    "messages/reminder/message.yaml": "kind: marketing\ntopic: offers\nsubject: {en: Your basket in version VERSION}\n",
+    "messages/reminder/en.md": "Hello, [your basket](https://rig.example/cart) waits.\n",
+    "messages/thanks/message.yaml": "kind: transactional\nsubject: {en: Thanks for the visit}\n",
+    "messages/thanks/en.md": "Thanks.\n",
+    "messages/receipt/message.yaml": "kind: transactional\nsubject: {en: All we know}\n",
+    "messages/receipt/en.md": "This is all.\n",
+}
+
+
+def write_shop(folder: Path, version: int = 1) -> None:
+    """Write the rig's workspace; each version differs in the text of one message and the length of one wait."""
+    for path, text in _FILES.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        wait = f"wait: {10 + version % 2}m\n  - branch"
+        target.write_text(text.replace("VERSION", str(version)).replace("wait: 10m\n  - branch", wait))
+
+
+def carts(number: int, seed: int) -> list[list[dict[str, Any]]]:
+    """What so many carts call, in order of the carts: nearly all are bought by nobody, some people are two at first."""
+    dice = random.Random(seed)  # noqa: S311 - made-up people
+    bursts = []
+    for at in range(number):
+        who, device = f"u{at // 2}", f"a{at}"
+        named: dict[str, Any] = {"userId": who}
+        burst: list[dict[str, Any]] = [{"type": "identify", **named, "traits": {"email": f"{who}@rig.example"}}]
+        stranger = dice.random() < 0.06
+        cart = {"type": "track", "event": "Checkout Started", "properties": {"cart_id": f"c{at}", "value": at % 90}}
+        burst.append({**({"anonymousId": device} if stranger else named), **cart})
+        if stranger:
+            # Who was somebody else on this device turns out to be one of ours: two profiles become one.
+            burst.append({"type": "track", "event": "Seen", "anonymousId": device})
+            burst.append({"type": "identify", **named, "anonymousId": device})
+        if dice.random() < 0.1:
+            burst.append({"type": "track", "event": "Order Completed", **named, "properties": {"cart_id": f"c{at}"}})
+        bursts.append([{**call, "messageId": f"m{at}-{place}"} for place, call in enumerate(burst)])
+    return bursts
+
+
+def ask(port: int, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> int:
+    """Send a request on a connection of its own and give the answer's status; 0: there was none."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=15)
+    try:
+        connection.request(method, path, body, {"User-Agent": _PERSON, **headers})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, HTTPException):
+        return 0
+    finally:
+        connection.close()
+    return answer.status
+
+
+@dataclass
+class Crowd:
+    """Callers and readers. Each call is sent until it is acknowledged, and only then written down by the witness."""
+
+    port: int
+    witness: Witness
+    ledger: Ledger
+    number: int
+    seconds: float
+    seed: int = 1
+    callers: int = 4
+    failed: int = 0
+    """Requests that had to be made again."""
+    odd: list[str] = field(default_factory=list)
+    """Answers that nobody should get, whatever is killed."""
+    enough: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _bursts: list[list[dict[str, Any]]] = field(default_factory=list)
+    _reader: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to call, evenly over the seconds, and to read."""
+        self._bursts = carts(self.number, self.seed)
+        for place in range(self.callers):
+            thread = threading.Thread(target=self._call, args=(place,), name=f"caller {place}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._reader = threading.Thread(target=self._read, name="reader", daemon=True)
+        self._reader.start()
+
+    def calling(self) -> bool:
+        """Tell whether anybody still has something to say."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def stop_reading(self) -> None:
+        """Let the reader finish what it has begun."""
+        self.enough.set()
+        if self._reader is not None:
+            self._reader.join()
+
+    def _call(self, place: int) -> None:
+        mine = self._bursts[place :: self.callers]
+        batches: list[list[dict[str, Any]]] = [[]]
+        for burst in mine:
+            if len(batches[-1]) >= BATCH:
+                batches.append([])
+            batches[-1] += burst
+        for batch in batches:
+            self._post(batch)
+            if place == 0:
+                self._consent(batch)
+            wait_out(self.seconds / len(batches))
+
+    def _post(self, batch: list[dict[str, Any]]) -> None:
+        body = json.dumps({"batch": batch}).encode()
+        self._until_taken("POST", "/v1/batch", body, _WRITE)
+        self.witness.saw("call", [str(call["messageId"]) for call in batch])
+        self.witness.saw("cart", [str(call["messageId"]) for call in batch if call.get("event") == "Checkout Started"])
+
+    def _consent(self, batch: list[dict[str, Any]]) -> None:
+        who = next(str(call["userId"]) for call in batch if "userId" in call)
+        body = json.dumps({"topic": "offers", "consent": "granted", "time": "2026-03-01T00:00:00Z"}).encode()
+        self._until_taken("PUT", f"/api/profiles/{who}/consent", body, _API)
+        self.witness.saw("consent", [who])
+
+    def _until_taken(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:
+        while (status := ask(self.port, method, path, body, headers)) not in {200, 302}:
+            self.failed += 1
+            if status not in {0, 429, 503}:
+                self.odd.append(f"{method} {path}: {status}")
+                return
+            wait_out(_AGAIN_S)
+
+    def _read(self) -> None:
+        """Open, follow and unsubscribe from what the mail server was given, until told to stop."""
+        dice = random.Random(self.seed)  # noqa: S311 - made-up people
+        while not self.enough.is_set():
+            for taken in self.ledger.news():
+                self._one(taken, dice)
+            wait_out(_AGAIN_S)
+
+    def _one(self, taken: Taken, dice: random.Random) -> None:
+        for mark, kind, method, chance in (("/o/", "opened", "GET", 0.2), ("/c/", "clicked", "GET", 0.1)):
+            urls = [url for url in taken.urls if mark in url]
+            if urls and dice.random() < chance:
+                self._touch(taken, kind, method, urls[0])
+        urls = [url for url in taken.urls if "/u/" in url]
+        if urls and dice.random() < 0.03:
+            self._touch(taken, "unsubscribed", "POST", urls[-1])
+
+    def _touch(self, taken: Taken, kind: str, method: str, url: str) -> None:
+        path = "/" + url.split("/", 3)[3]
+        body = b"List-Unsubscribe=One-Click" if method == "POST" else None
+        form = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
+        self._until_taken(method, path, body, form)
+        self.witness.saw(kind, [taken.message])

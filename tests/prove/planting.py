@@ -1,0 +1,54 @@
+"""Bugs that the rig must find: each is planted into a running process by name, and shown to break a promise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def no_fence() -> None:
+    """The claim is not looked at any more: whoever slept over its lease hands over and records all the same."""
+    from tamshy.deliver import stage  # noqa: PLC0415 - planted where the program is loaded already
+
+    stage.HandOver._holds = lambda _self, _claim: lambda: True  # type: ignore[assignment, method-assign]
+
+
+def sent_before_handed_over() -> None:
+    """A delivery is recorded as sent, and then handed over."""
+    from tamshy.deliver import Outcome, Verdict  # noqa: PLC0415
+    from tamshy.senders import smtp  # noqa: PLC0415
+
+    said = smtp.SmtpSender.hand_over
+    late: list[tuple[Any, ...]] = []
+
+    def hand_over(*given: Any) -> Verdict:  # noqa: ANN401 - as the real one takes them
+        late.append(given)
+        # What was recorded by now goes out behind the next ones.
+        while len(late) > 3:
+            said(*late.pop(0))
+        return Verdict(Outcome.ACCEPTED)
+
+    smtp.SmtpSender.hand_over = hand_over  # type: ignore[assignment, method-assign]
+
+
+def answered_before_stored() -> None:
+    """Calls are acknowledged first, and stored by and by."""
+    import threading  # noqa: PLC0415
+
+    from tamshy.api import calls  # noqa: PLC0415
+    from tamshy.ingest import Stored  # noqa: PLC0415
+
+    stored = calls.stored_durably
+
+    def later(*given: Any) -> Stored:  # noqa: ANN401 - as the real one takes them
+        threading.Timer(0.5, stored, given).start()
+        return Stored(len(given[1]), 0)
+
+    calls.stored_durably = later  # type: ignore[assignment]
+
+
+BUGS: Final[dict[str, Callable[[], None]]] = {
+    bug.__name__: bug for bug in (no_fence, sent_before_handed_over, answered_before_stored)
+}

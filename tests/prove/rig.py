@@ -1,0 +1,224 @@
+"""The rig: a shop as `tamshy serve` runs it, the ledger, the crowd; and what is done to them while they are at work."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Self
+
+from tests.prove import launch
+from tests.prove.checking import Judgement, judge
+from tests.prove.crowd import Crowd, write_shop
+from tests.prove.ledger import Ledger, Witness
+from tests.prove.serving import Shop, wait_out
+
+from tamshy import sqlkit
+from tamshy.deliver import Settlement, settle, uncertain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BEGIN: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
+_LEFT: Final = """
+select (select count(*) from inbox) + (select count(*) from enrollment where active)
+    + (select count(*) from message where state = 'accepted')
+    + (select count(*) from delivery where state in ('queued', 'handing_over'))
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much, how fast, and with what: carts over so many real seconds, on a clock `speed` times as fast as life.
+
+    `leases`: real seconds of a worker's lease, of a delivery's and of a pause before another try; None: the product's.
+    """
+
+    carts: int
+    seconds: float
+    speed: float = 600.0
+    seed: int = 1
+    workers: int = 2
+    connections: int = 4
+    thinks_s: float = 0.0
+    leases: tuple[float, float, float] | None = None
+    plant: str = ""
+
+
+@dataclass
+class Rig:
+    """Everything at work; a context manager of which nothing is left afterwards."""
+
+    plan: Plan
+    place: Path
+    kills: Counter[str] = field(default_factory=Counter)
+    """What was done, and how often."""
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _versions: int = 1
+    _publisher: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start it all, or leave nothing."""
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def _start(self, stack: ExitStack) -> None:
+        plan, place = self.plan, self.place
+        write_shop(place / "shop")
+        self.ledger = stack.enter_context(Ledger(place / "ledger.jsonl", plan.thinks_s))
+        smtp = f"{self.ledger.url}?connections={plan.connections}"
+        self.points = place / "points"
+        self.shop = Shop(
+            place / "shop",
+            place,
+            module=launch.NAME,
+            options=("--workers", str(plan.workers)),
+            surroundings={"TAMSHY_SMTP_URL": smtp, **launch.surroundings(self.points, plan.leases, plan.plant)},
+        )
+        stack.enter_context(self.shop)
+        self.shop.open(BEGIN, plan.speed)
+        self.witness = Witness(place / "witness.jsonl")
+        self.crowd = Crowd(self.shop.port, self.witness, self.ledger, plan.carts, plan.seconds, plan.seed)
+
+    def __exit__(self, *raised: object) -> None:
+        """Stop it all."""
+        self.crowd.enough.set()
+        if self._publisher is not None:
+            self._publisher.kill()
+            self._publisher.wait()
+        self._stack.close()
+
+    # -- what is done to it --------------------------------------------------------------------------------------------
+
+    def kill(self, what: str, how: int = signal.SIGKILL) -> bool:
+        """Send a signal to one process of a kind; False where none of that kind runs at this moment.
+
+        Kinds: `web` (the server that was started, or the one that answers), `worker` (passes and hand-over), `render`
+        (a worker's child), `database` (all of it at once), `backend` (one session of it), `all` (the one that looks
+        after all others, which then is started again).
+        """
+        if what == "all":
+            self.shop.kill()
+            self.shop.start()
+        else:
+            found = self.processes(what)
+            if not found:
+                return False
+            with suppress(ProcessLookupError):
+                os.kill(random.choice(found), how)  # noqa: S311 - whom it meets
+        self.kills[what] += 1
+        return True
+
+    def look_after(self) -> None:
+        """Start the one that looks after all others again, where a kill in the midst of its start has ended it."""
+        if not self.shop.runs():
+            self.shop.start()
+            self.kills["starts that a kill has ended"] += 1
+
+    def processes(self, what: str) -> list[int]:
+        """Find the processes of a kind."""
+        match what:
+            case "render":
+                return [pid for pid, command in self.shop.family() if "tamshy.render.child" in command]
+            case "database":
+                return self.shop.processes("postgres")
+            case "backend":
+                return [pid for pid, command in self.shop.family() if command.startswith("postgres: tamshy")]
+            case _:
+                return self.shop.processes(what)
+
+    def arm(self, point: str) -> None:
+        """Have the next process that comes by this place die there."""
+        (self.points / "armed" / point).touch()
+
+    def armed(self, point: str) -> bool:
+        """Tell whether nobody has come by since."""
+        return (self.points / "armed" / point).exists()
+
+    def disarm(self, point: str) -> bool:
+        """Take it back; False: somebody has died there."""
+        try:
+            (self.points / "armed" / point).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def reached(self) -> set[str]:
+        """Name the places that somebody has come by."""
+        return {path.name for path in (self.points / "reached").iterdir()}
+
+    def keep_publishing(self) -> None:
+        """Publish the next version as soon as the last is; one whose publisher has died is published again."""
+        if self._publisher is not None:
+            code = self._publisher.poll()
+            if code is None:
+                return
+            self._versions += code == 0
+        write_shop(self.place / "next", self._versions)
+        command = [sys.executable, "-m", launch.NAME, "apply", str(self.place / "next")]
+        given = {k: v for k, v in os.environ.items() if k != "DATABASE_URL" and not k.startswith(("TAMSHY_", "PG"))}
+        given |= {"TAMSHY_CLOCK": self.shop.clock.text(), **launch.surroundings(self.points)}
+        with (self.place / "apply.log").open("ab") as log:
+            self._publisher = subprocess.Popen(command, cwd=self.place, env=given, stdout=log, stderr=log)
+
+    # -- to the end ----------------------------------------------------------------------------------------------------
+
+    def settle_down(self, patience_s: float) -> None:
+        """Wait until nobody is inside any flow and nothing waits; a person then settles what is in doubt, half of it anew."""
+        deadline = time.monotonic() + patience_s
+        # Whose publisher has died is published again.
+        while self._publisher is not None and self._publisher.wait() != 0:
+            assert time.monotonic() < deadline, (self.place / "apply.log").read_text()[-2000:]
+            self.look_after()
+            self.keep_publishing()
+        self._until_nothing_is_left(deadline)
+        self.crowd.stop_reading()
+        self._until_nothing_is_left(deadline)
+        with self.shop.connect() as conn:
+            doubts = uncertain(conn, 1, 100_000)
+            self.kills["settled by a person"] = len(doubts)
+            now = self.shop.clock.now()
+            settle(conn, 1, [one.message for one in doubts[::2]], Settlement.RESEND, "rig", now)
+            settle(conn, 1, [one.message for one in doubts[1::4]], Settlement.SENT, "rig", now)
+        self._until_nothing_is_left(deadline)
+
+    def _until_nothing_is_left(self, deadline: float) -> None:
+        left: object = "the database does not answer"
+        while True:
+            try:
+                with self.shop.connect() as conn:
+                    while (row := conn.execute(_LEFT).fetchone()) != (0,):
+                        left = row
+                        assert time.monotonic() < deadline, (
+                            f"{left} left at {self.shop.clock.now()}: {self.shop.said()}"
+                        )
+                        wait_out(0.2)
+                    return
+            except (sqlkit.DatabaseUnavailable, sqlkit.Error):
+                assert time.monotonic() < deadline, f"{left}: {self.shop.said()}"
+                self.look_after()
+                wait_out(0.2)
+
+    def deaths(self) -> str:
+        """Say who died, in a line."""
+        return ", ".join(f"{count} x {what}" for what, count in sorted(self.kills.items()))
+
+    def judge(self) -> Judgement:
+        """Hold the shop's database beside what is known outside."""
+        deaths = sum(count for what, count in self.kills.items() if what in DEADLY or what.startswith("point"))
+        most = self.plan.connections * deaths
+        with self.shop.connect() as conn:
+            return judge(conn, self.witness, self.ledger, most_copies=most)
+
+
+DEADLY: Final = frozenset({"worker", "all", "database", "backend"})
+"""What may leave a hand-over without its record."""
