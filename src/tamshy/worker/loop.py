@@ -138,6 +138,9 @@ class Worker:
         prepare(conn)
         # A worker that is stopped in its tracks must not keep its bucket for ever: the server ends its transaction.
         conn.execute(f"set idle_in_transaction_session_timeout = {STUCK * 1000:.0f}".encode())
+        # No pass waits for the disk: what a crash takes back, it takes back whole, and it is worked again. Nothing of it can
+        # have left the house, as the claim that comes before every hand-over does wait, for all that was before it too.
+        conn.execute("set synchronous_commit = off")
         conn.commit()
         self._share_at, pruned = self._clock.monotonic(), -PRUNING
         while True:
@@ -256,7 +259,10 @@ class Worker:
                 break
             horizon = self._horizon()
             worked = run(conn, rules.book, bucket, fence, horizon, rules.values)
-            conn.commit()
+            if worked.items:
+                conn.commit()
+            else:
+                conn.rollback()
             if worked.lost:
                 # Another has taken it, or the rules have changed: it is asked for anew at once, and the rules are read after that.
                 self._leases.held.pop(bucket, None)
@@ -289,7 +295,7 @@ class Worker:
         ):
             conn.commit()
             total += done
-        conn.commit()
+        conn.rollback()
         if total:
             self._rendered()
         return total
