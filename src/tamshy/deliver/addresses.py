@@ -73,6 +73,10 @@ def ascii_address(address: str) -> str:
     if len(local) > _LONGEST_LOCAL or not _LOCAL.fullmatch(local):
         msg = "the part before the @ is not one that RFC 5321 allows"
         raise BadAddress(msg)
+    if "=?" in local:
+        # RFC 5321 lets it be, and there are readers of mail that decode it, line ends included.
+        msg = "the part before the @ looks like an encoded word"
+        raise BadAddress(msg)
     return f"{local}@{_ascii_domain(domain)}"
 
 

@@ -117,7 +117,9 @@ def _one_line(value: str) -> str:
 
 def _uri(value: str) -> str:
     """Keep a URI from ending its brackets or its line, whatever it was made of."""
-    return re.sub(r"[^!-;=?-~]", lambda odd: "".join(f"%{byte:02X}" for byte in odd[0].encode()), value)
+    return re.sub(
+        r"[^!-;=?-~]", lambda odd: "".join(f"%{byte:02X}" for byte in odd[0].encode("utf-8", "replace")), value
+    )
 
 
 def _encoded(text: str, used: int) -> str:
