@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tamshy.domain.ids import named
+from tamshy.domain.token import Purpose, Signer, Subject
 from tamshy.site.clock import BadClock, Clock, clock_from, running
 from tamshy.site.configuration import (
     NAMES,
     BadSetting,
     Configuration,
     environment,
+    kept_secret,
     read_configuration,
     secret_key,
+    secret_keys,
 )
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
@@ -113,6 +117,36 @@ def test_a_short_secret_is_used_and_said_aloud(caplog: pytest.LogCaptureFixture)
     spread = secret_key(Configuration(secret_key="short"))
     assert (len(spread), spread) == (64, secret_key(Configuration(secret_key="short")))
     assert "TAMSHY_SECRET_KEY has fewer than 16 characters" in caplog.text
+
+
+def test_a_new_key_signs_and_the_old_ones_are_still_believed(caplog: pytest.LogCaptureFixture) -> None:
+    new, old = "n" * 32, "o" * 32
+    assert secret_keys(Configuration(secret_key=f"{new}, {old},")) == (new, old)
+    assert secret_key(Configuration(secret_key=f"{new},{old}")) == new
+    assert caplog.text == ""
+    spread = secret_keys(Configuration(secret_key=f"{new},short"))
+    assert spread == (new, secret_key(Configuration(secret_key="short")))
+    with pytest.raises(BadSetting, match="TAMSHY_SECRET_KEY holds no key"):
+        secret_keys(Configuration(secret_key=" , "))
+
+
+def test_the_data_folder_keeps_a_key_a_line_and_other_processes_get_them_all(tmp_path: Path) -> None:
+    new, old = "n" * 32, secret_key(Configuration(data=str(tmp_path)))
+    (tmp_path / "secret_key").write_text(f"{new}\n{old}\n")
+    assert secret_keys(Configuration(data=str(tmp_path))) == (new, old)
+    handed_on = read_configuration({"TAMSHY_SECRET_KEY": kept_secret(tmp_path)})
+    assert secret_keys(handed_on) == (new, old)
+
+
+def test_links_of_mails_sent_two_years_ago_lead_on_after_the_key_was_changed_four_times() -> None:
+    subject = Subject(1, 3, named("profile"), named("message"))
+    keys = [year * 8 for year in ("2026", "2027", "2028", "2029", "2030")]
+    mails = [Signer([key]).token(Purpose.UNSUBSCRIBE, subject) for key in keys]
+    ring = Signer(secret_keys(Configuration(secret_key=",".join(reversed(keys)))))
+    assert [ring.read(Purpose.UNSUBSCRIBE, token) for token in mails] == [subject] * 5
+    assert ring.token(Purpose.UNSUBSCRIBE, subject) == mails[-1]
+    dropped = Signer(secret_keys(Configuration(secret_key=",".join(reversed(keys[1:])))))
+    assert dropped.read(Purpose.UNSUBSCRIBE, mails[0]) is None
 
 
 @pytest.mark.parametrize("name", ["TAMSHY_BOOTSTRAP_WRITE_KEY", "TAMSHY_BOOTSTRAP_API_KEY"])

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tamshy import sqlkit
 from tamshy.domain.token import Purpose, Signer, Subject, make_links
 from tamshy.site.clock import SteadyClock, clock_from
-from tamshy.site.configuration import secret_key
+from tamshy.site.configuration import secret_key, secret_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def parts(configuration: Configuration, dsn: str = "") -> Parts:
         BadSetting: a secret key is missing or too short.
         BadClock: the clock cannot be read.
     """
-    signer = Signer([secret_key(configuration)])
+    signer = Signer(secret_keys(configuration))
     return Parts(configuration, SteadyClock(clock_from(configuration.clock)), signer, dsn or configuration.database_url)
 
 

@@ -84,33 +84,48 @@ def environment(configuration: Configuration) -> dict[str, str]:
 
 
 def secret_key(configuration: Configuration) -> str:
-    """Give the key that signs links: the one set, else the data folder's own, made when missing.
+    """Give the key that signs: the first of `secret_keys`, which says what it raises."""
+    return secret_keys(configuration)[0]
+
+
+def secret_keys(configuration: Configuration) -> tuple[str, ...]:
+    """Give the keys of links: the one that signs, then those that did before and are still believed.
+
+    They are those that are set, else the data folder's own, of which one is made when there is none.
 
     Raises:
-        BadSetting: it is missing beside a `DATABASE_URL`, where several machines must share one.
+        BadSetting: there is none beside a `DATABASE_URL`, where several machines must share them.
     """
-    if configuration.secret_key:
-        if len(configuration.secret_key) < _SHORTEST_SECRET:
-            # Guessable, but the shop's own choice: said aloud, and spread to the length that signing asks for.
-            _LOG.warning(
-                "TAMSHY_SECRET_KEY has fewer than %d characters and can be guessed; take `openssl rand -hex 32`",
-                _SHORTEST_SECRET,
+    if not configuration.secret_key:
+        if configuration.database_url:
+            raise BadSetting(
+                "DATABASE_URL is set and TAMSHY_SECRET_KEY is not: links in mails are signed with it, and every "
+                "machine needs the same one; take `openssl rand -hex 32` and keep it",
             )
-            return hashlib.sha256(configuration.secret_key.encode()).hexdigest()
-        return configuration.secret_key
-    if configuration.database_url:
-        raise BadSetting(
-            "DATABASE_URL is set and TAMSHY_SECRET_KEY is not: links in mails are signed with it, and every machine "
-            "needs the same one; take `openssl rand -hex 32` and keep it",
+        return _ring(kept_secret(configuration.data_folder), "the data folder's secret_key")
+    return _ring(configuration.secret_key, "TAMSHY_SECRET_KEY")
+
+
+def _ring(text: str, where: str) -> tuple[str, ...]:
+    keys = tuple(key for key in (part.strip() for part in text.split(",")) if key)
+    if not keys:
+        raise BadSetting(f"{where} holds no key; take `openssl rand -hex 32`")
+    if any(len(key) < _SHORTEST_SECRET for key in keys):
+        # Guessable, but the shop's own choice: said aloud, and spread to the length that signing asks for.
+        _LOG.warning(
+            "%s has fewer than %d characters and can be guessed; take `openssl rand -hex 32`", where, _SHORTEST_SECRET
         )
-    return kept_secret(configuration.data_folder)
+    return tuple(hashlib.sha256(key.encode()).hexdigest() if len(key) < _SHORTEST_SECRET else key for key in keys)
 
 
 def kept_secret(data: Path) -> str:
-    """Give the data folder's own secret key, made when missing, and read by its owner alone."""
+    """Give the data folder's own secret keys, one made when there is none, read by their owner alone.
+
+    The file holds a key a line, the one that signs first; they are given as the setting has them, with commas.
+    """
     path = data / SECRET_FILE
     try:
-        return path.read_text(encoding="ascii").strip()
+        return ",".join(path.read_text(encoding="ascii").split())
     except FileNotFoundError:
         pass
     data.mkdir(parents=True, exist_ok=True)
