@@ -38,6 +38,8 @@ def test_a_window_lets_go_at_the_first_moment_that_it_can(spelt: str, db: sqlkit
         near = die.choice(CHANGES) + timedelta(milliseconds=die.randrange(-3 * 86_400_000, 3 * 86_400_000))
         if die.random() < 0.5:
             near = near.replace(minute=die.choice([0, 30]), second=0, microsecond=0)
+        if die.random() < 0.1:
+            near = die.choice(CHANGES)
         # A message that still is in the window of the moment after which it is asked for.
         samples.append((near, die.choice(ZONES), near + timedelta(milliseconds=die.randrange(20_000_000))))
     rows = "unnest(%(at)s::timestamptz[], %(zone)s::text[], %(after)s::timestamptz[])"

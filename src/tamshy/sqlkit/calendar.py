@@ -110,11 +110,13 @@ def let_go_sql(moment: str, zone: str, length: Duration, after: str) -> str:
     if there.is_elapsed:
         return f"greatest({add_sql(moment, zone, there)}, {after})"
     midnight = next_time_of_day_sql("(f.at + interval '1 microsecond')", "g.zone", time(0))
-    # The reading behind the doubled hour in which the calendar's part of the way began, that part later.
+    # Where the calendar's part of the way began, and the reading at which the clock was set before: by then it has been later
+    # already (an hour that came twice), or is set right then (one that was left out). That reading, the calendar's part later.
     begun = f"(g.at + interval '{there.seconds} seconds')"
     behind = resolve_sql(
-        f"((select max(s.local_until) from zone_span s where s.zone = g.zone and s.utc_until <= {begun} at time zone 'UTC'"
-        f" and s.local_until > {local_sql(begun, 'g.zone')})"
+        "((select max(s.utc_until + s.utc_offset) from zone_span s"
+        f" where s.zone = g.zone and s.utc_until <= {begun} at time zone 'UTC'"
+        f" and (s.utc_until + s.utc_offset > {local_sql(begun, 'g.zone')} or s.utc_until = {begun} at time zone 'UTC'))"
         f" + interval '{there.months} months {there.days} days')",
         "g.zone",
     )
