@@ -61,7 +61,9 @@ def _taken(request: HttpRequest, kind: str) -> HttpResponse:
             raise Problem(status, exc.reason.value, str(exc)) from exc
         except (sqlkit.DatabaseUnavailable, sqlkit.Error) as exc:
             # Whatever the database says no to, the caller's calls are good: it keeps them and comes again.
-            _LOG.warning("calls were not stored: %s", type(exc).__name__, exc_info=not sqlkit.is_retryable(exc))
+            lost = {"event": "calls_not_stored", "error": type(exc).__name__, "sqlstate": sqlkit.sqlstate(exc)}
+            unexpected = not sqlkit.is_retryable(exc)
+            _LOG.warning("calls were not stored: %s", type(exc).__name__, exc_info=unexpected, extra=lost)
             raise later("calls cannot be stored at this moment; send the same again") from exc
     _count(reading, stored)
     return _answer(body, reading)

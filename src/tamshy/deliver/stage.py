@@ -83,6 +83,7 @@ class HandOver:
         pause: waits so many of the clock's seconds, while the rate limit is used up and nothing is under way; True
             where the process is to stop, and then no more is claimed.
         owner: the name of this process in `delivery.owner`.
+        stopping: whether the process is to stop; then no more is claimed, and what is under way is left to `drain`.
     """
 
     sender: Sender
@@ -92,6 +93,7 @@ class HandOver:
     clock: Callable[[], datetime]
     pause: Callable[[float], bool | None]
     owner: str
+    stopping: Callable[[], bool] = bool
     _threads: ThreadPoolExecutor = field(init=False)
     _flights: list[_Flight] = field(default_factory=list, init=False)
     _landed: list[tuple[Claim, Verdict]] = field(default_factory=list, init=False)
@@ -118,6 +120,8 @@ class HandOver:
         while True:
             self._record(conn, outcomes)
             self._extend(conn)
+            if self.stopping():
+                break
             free = min(self.sender.slots - len(self._flights), left)
             if turn and free > 0:
                 granted = self._granted(free)
@@ -310,7 +314,8 @@ def _verdict(flight: _Flight) -> Verdict:
     place = traceback.extract_tb(fault.__traceback__)[-1:]
     where = ", ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in place)
     words = f"the sender failed: {type(fault).__name__} at {where}"
-    _LOG.error("message %s: %s", flight.claim.row.message, words)
+    fault_of = {"event": "sender_failed", "message_id": flight.claim.row.message, "detail": words}
+    _LOG.error("message %s: %s", flight.claim.row.message, words, extra=fault_of)
     if flight.claim.looks < _LAST_LOOK:
         return Verdict(Outcome.DEFERRED, Reason.PROGRAM_FAULT, words)
     return Verdict(Outcome.UNKNOWN, Reason.SENDER_FAULT, words)

@@ -14,6 +14,7 @@ from tamshy.site.clock import SteadyClock, clock_from
 from tamshy.site.configuration import secret_key, secret_keys
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
     from uuid import UUID
 
@@ -186,17 +187,31 @@ def make_guard(given: Parts, *, say: bool = True) -> Guard:
 
 
 def make_worker(
-    given: Parts, owner: str, renderer: RenderChild, wait: Callable[[float], bool], rendered: Callable[[], None]
+    given: Parts, owner: str, renderer: RenderChild, stop: threading.Event, rendered: Callable[[], None]
 ) -> Worker:
-    """Put a worker together; `wait` rests for some seconds and says whether to stop, `rendered` hears of mail to hand over."""
+    """Put a worker together that works until `stop` is set; `rendered` hears of mail to hand over."""
     from tamshy.worker import Worker  # noqa: PLC0415 - only a worker pays for the engine
 
     clear = make_guard(given).clear
-    return Worker(given.dsn, owner, given.clock, renderer, Linking(given), wait, clear=clear, rendered=rendered)
+
+    def wait(seconds: float) -> bool:
+        return stop.wait(seconds) if seconds > 0 else stop.is_set()
+
+    return Worker(
+        given.dsn,
+        owner,
+        given.clock,
+        renderer,
+        Linking(given),
+        wait,
+        clear=clear,
+        rendered=rendered,
+        stopping=stop.is_set,
+    )
 
 
-def make_hand_over(given: Parts, owner: str, pause: Callable[[float], bool]) -> HandOver:
-    """Put the hand-over of a process together: by SMTP where a server is set, else into the inbox.
+def make_hand_over(given: Parts, owner: str, stop: threading.Event) -> HandOver:
+    """Put the hand-over of a process together, until `stop` is set: by SMTP where a server is set, else into the inbox.
 
     Raises:
         BadSmtpUrl: the server's address cannot be used.
@@ -226,6 +241,7 @@ def make_hand_over(given: Parts, owner: str, pause: Callable[[float], bool]) -> 
         given.signer,
         given.base_url,
         given.clock.now,
-        pause,
+        stop.wait,
         owner,
+        stop.is_set,
     )

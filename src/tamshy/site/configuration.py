@@ -113,7 +113,10 @@ def _ring(text: str, where: str) -> tuple[str, ...]:
     if any(len(key) < _SHORTEST_SECRET for key in keys):
         # Guessable, but the shop's own choice: said aloud, and spread to the length that signing asks for.
         _LOG.warning(
-            "%s has fewer than %d characters and can be guessed; take `openssl rand -hex 32`", where, _SHORTEST_SECRET
+            "%s has fewer than %d characters and can be guessed; take `openssl rand -hex 32`",
+            where,
+            _SHORTEST_SECRET,
+            extra={"event": "secret_key_short", "detail": where},
         )
     return tuple(hashlib.sha256(key.encode()).hexdigest() if len(key) < _SHORTEST_SECRET else key for key in keys)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import socket
 import sys
@@ -24,7 +25,8 @@ from tamshy.site.commands.serving import run_processes
 from tamshy.site.commands.surroundings import WrongUse
 from tamshy.site.configuration import Configuration
 from tamshy.site.founding import found
-from tamshy.site.processes import log_to_stderr, stop_on_signals
+from tamshy.site.logs import to_stderr
+from tamshy.site.processes import stop_on_signals
 from tamshy.site.street import Memory, Outside, Street, live
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class Kept(msgspec.Struct):
 
 def run(options: argparse.Namespace) -> int:
     """Run the demo until told to stop (`--once`: until the first mail is in the inbox); gives the exit code."""
-    log_to_stderr(30)
+    to_stderr("demo", logging.WARNING)
     speed = DEFAULT_SPEED if options.speed is None else options.speed
     if not 1 <= speed <= _FASTEST:
         raise WrongUse(f"--speed is a number from 1 to {_FASTEST:g}")

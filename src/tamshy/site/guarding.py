@@ -106,14 +106,16 @@ class Guard:
             return
         self._told = now
         if not self._standing.clear:
-            _LOG.warning("on hold: %s. %s", because(self._standing.reasons), MEND)
+            why = because(self._standing.reasons)
+            _LOG.warning("on hold: %s. %s", why, MEND, extra={"event": "on_hold", "reason": why, "detail": MEND})
         elif self._jumped:
             _LOG.warning(
                 "on hold: the machine's clock was put forward by %s. Set it right, or run `tamshy confirm` if it is",
                 self._clock.ahead,
+                extra={"event": "clock_jumped", "seconds": self._clock.ahead.total_seconds()},
             )
         elif before != ((), False):
-            _LOG.info("no longer on hold")
+            _LOG.info("no longer on hold", extra={"event": "hold_ended"})
 
 
 def watch_clock(lend: Callable[[], AbstractContextManager[Connection]], clock: SteadyClock) -> None:
@@ -129,5 +131,5 @@ def _watch(lend: Callable[[], AbstractContextManager[Connection]], guard: Guard)
                 guard.watch_clock(conn)
         except (sqlkit.DatabaseUnavailable, sqlkit.Error):
             # It is asked again; meanwhile the clock is held against itself.
-            _LOG.debug("the clock's watch waits for the database")
+            _LOG.debug("the clock's watch waits for the database", extra={"event": "clock_unwatched"})
         rest.wait(WATCH_S)

@@ -19,23 +19,16 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger("tamshy")
 PATIENCE_S: Final = 30.0
 """How long a process may take to finish what it has in hand."""
+GAVE_UP: Final = 1
+"""The exit code of a process that was told a second time to stop, and left what it had in hand."""
 _LOOK_S: Final = 0.5
+_END_LOOK_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 5.0
 """A process that has lived so long did start: its end is no reason to wait longer and longer before the next start."""
 _OVERLAP_S: Final = 3.0
 """How long a process runs beside the one that it relieves: about as long as it takes to come up."""
 _FOLLOW_S: Final = 0.25
-
-
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Write log lines to standard error: time, where from, what."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    root = logging.getLogger()
-    if not root.handlers:
-        root.addHandler(handler)
-        root.setLevel(level)
 
 
 def follow_parent(parent: int, patience_s: float = PATIENCE_S + 5) -> None:
@@ -71,12 +64,35 @@ def _outlive(parent: int) -> None:
         time.sleep(_FOLLOW_S)
 
 
-def stop_on_signals() -> threading.Event:
-    """Give an event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
+class Stop(threading.Event):
+    """Set when this process is told to stop; `at_once` when it is told so a second time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_once = threading.Event()
+
+    def tell(self) -> None:
+        """Tell to stop, or to stop at once."""
+        (self.at_once if self.is_set() else self).set()
+
+
+def stop_on_signals(at_once: Callable[[], None] = lambda: None) -> Stop:
+    """Give an event that SIGTERM and SIGINT set; with the second of them `at_once` is called."""
+    stop = Stop()
+
+    def told(_number: int, _frame: object) -> None:
+        stop.tell()
+        if stop.at_once.is_set():
+            at_once()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        signal.signal(number, told)
     return stop
+
+
+def give_up() -> None:
+    """End this process where it stands: what it has in hand others find as after a crash."""
+    os._exit(GAVE_UP)
 
 
 def relieve_on_signal() -> threading.Event:
@@ -103,11 +119,10 @@ class _Child:
 class Supervisor:
     """Keeps processes of this program running until told to stop.
 
-    `environment` is what they are given; `say` takes a line about each that died.
+    `environment` is what they are given. What dies is told in the log.
     """
 
     environment: Mapping[str, str]
-    say: Callable[[str], None]
     _children: list[_Child] = field(default_factory=list)
 
     def add(self, name: str, arguments: Sequence[str], handed: Sequence[int] = ()) -> None:
@@ -129,7 +144,7 @@ class Supervisor:
                     self._relieve_all(stop)
                 stop.wait(_LOOK_S)
         finally:
-            self._end([child.process for child in self._children if child.process is not None])
+            self._end([child.process for child in self._children if child.process is not None], stop)
 
     def pids(self) -> dict[str, int]:
         """Give the process ids of what runs now, by name."""
@@ -145,7 +160,14 @@ class Supervisor:
             child.failures = 1 if steady else child.failures + 1
             pause = min(0.2 * 2**child.failures, _LONGEST_PAUSE_S)
             child.process, child.next_start = None, now + pause
-            self.say(f"{child.name} ended by itself ({_ending(code)}); it is started again in {pause:.1f} s")
+            died = {"event": "process_died", "child": child.name, "ending": _ending(code), "seconds": round(pause, 1)}
+            _LOG.warning(
+                "%s ended by itself (%s); it is started again in %.1f s",
+                child.name,
+                died["ending"],
+                pause,
+                extra=died,
+            )
         if now >= child.next_start:
             child.process, child.started = self._started(child), now
 
@@ -153,27 +175,43 @@ class Supervisor:
         for child in self._children:
             old, new = child.process, self._started(child)
             if stop.wait(_OVERLAP_S) or new.poll() is not None:
-                self._end([new])
-                self.say(f"{child.name} is not relieved: the new one did not stay")
+                self._end([new], stop)
+                stayed = {"event": "process_not_relieved", "child": child.name}
+                _LOG.warning("%s is not relieved: the new one did not stay", child.name, extra=stayed)
                 continue
             child.process, child.started, child.failures = new, time.monotonic(), 0
-            self._end([old] if old is not None else [])
+            self._end([old] if old is not None else [], stop)
 
     def _started(self, child: _Child) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tamshy.site.cli", *child.arguments]
         # A group of its own: Ctrl-C at the terminal is for us, and we stop them in order.
         return subprocess.Popen(command, env=dict(self.environment), start_new_session=True, pass_fds=child.handed)
 
-    def _end(self, running: Sequence[subprocess.Popen[bytes]]) -> None:
+    def _end(self, running: Sequence[subprocess.Popen[bytes]], stop: threading.Event) -> None:
+        """Tell processes to finish, and cut off those that have not within the patience, or when told again."""
+        begun = time.monotonic()
         for process in running:
             process.terminate()
-        deadline = time.monotonic() + PATIENCE_S
-        for process in running:
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        at_once = stop.at_once if isinstance(stop, Stop) else threading.Event()
+        while any(process.poll() is None for process in running):
+            if time.monotonic() - begun > PATIENCE_S or at_once.wait(_END_LOOK_S):
+                break
+        cut = [process for process in running if process.poll() is None]
+        for process in cut:
+            process.kill()
+            process.wait()
+        took = round(time.monotonic() - begun, 1)
+        ended = {"event": "processes_ended", "count": len(running) - len(cut), "seconds": took}
+        if running and not cut:
+            _LOG.info("%d ended in order, in %.1f s", ended["count"], took, extra=ended)
+        elif cut:
+            _LOG.warning(
+                "%d ended in order, in %.1f s; %d were cut off with what they had in hand",
+                ended["count"],
+                took,
+                len(cut),
+                extra={**ended, "event": "processes_cut_off"},
+            )
 
 
 def _ending(code: int) -> str:

@@ -117,7 +117,7 @@ class Outside:
         try:
             self._threads.submit(act, *arguments)
         except RuntimeError:
-            _LOG.debug("the street is closing")
+            _LOG.debug("the street is closing", extra={"event": "street_closing"})
 
     def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> int:
         """Ask once; somebody whose shop does not answer shrugs."""
@@ -130,11 +130,12 @@ class Outside:
             answer = connection.getresponse()
             answer.read()
         except OSError as exc:
-            _LOG.info("%s %s: %s", method, parts.path, exc)
+            _LOG.info("%s unanswered: %s", method, exc, extra={"event": "shopper_unanswered", "method": method})
             return 0
         else:
             if answer.status >= http.HTTPStatus.BAD_REQUEST:
-                _LOG.warning("%s %s was answered %d", method, parts.path, answer.status)
+                refused = {"event": "shopper_refused", "method": method, "status": answer.status}
+                _LOG.warning("%s was answered %d", method, answer.status, extra=refused)
             return answer.status
         finally:
             connection.close()

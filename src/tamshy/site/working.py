@@ -23,6 +23,8 @@ _LONGEST_REST_S: Final = 1.0
 _LONGER: Final = 1.25
 _AGAIN_S: Final = 2.0
 _AT_ONCE: Final = 500
+_LAST_S: Final = 20.0
+"""Seconds after being told to stop at which links to a mail server that says nothing are cut."""
 
 
 def work(given: Parts, stop: threading.Event) -> None:
@@ -33,20 +35,26 @@ def work(given: Parts, stop: threading.Event) -> None:
     """
     owner = owner_name(os.getpid())
     mail = threading.Event()
-    hand_over = make_hand_over(given, owner, stop.wait)
+    hand_over = make_hand_over(given, owner, stop)
     handing = threading.Thread(target=_hand_over, args=(given, hand_over, stop, mail), name="hand-over")
     handing.start()
     try:
         with RenderChild(1) as renderer:
-            make_worker(given, owner, renderer, lambda seconds: _rest(stop, seconds), mail.set).serve()
+            worker = make_worker(given, owner, renderer, stop, mail.set)
+            worker.serve()
     finally:
         stop.set()
         mail.set()
+        # A server that does not answer must not keep us: its links are cut, and what was lost is told so.
+        cut = threading.Timer(_LAST_S, hand_over.sender.close)
+        cut.daemon = True
+        cut.start()
         handing.join()
-
-
-def _rest(stop: threading.Event, seconds: float) -> bool:
-    return stop.wait(seconds) if seconds > 0 else stop.is_set()
+        cut.cancel()
+    ended = {"event": "worker_ended", "count": worker.items}
+    _LOG.info(
+        "ended in order: its leases are given back, nothing is in hand; %d items worked", worker.items, extra=ended
+    )
 
 
 def _hand_over(given: Parts, hand_over: HandOver, stop: threading.Event, mail: threading.Event) -> None:
@@ -56,7 +64,8 @@ def _hand_over(given: Parts, hand_over: HandOver, stop: threading.Event, mail: t
             with sqlkit.connect(given.dsn, autocommit=True, application="tamshy hand-over") as conn:
                 _hand_over_while_there(conn, hand_over, given, stop, mail)
         except (sqlkit.DatabaseUnavailable, sqlkit.Error) as exc:
-            _LOG.warning("hand-over waits for the database: %s", type(exc).__name__)
+            waits = {"event": "hand_over_waits", "error": type(exc).__name__, "sqlstate": sqlkit.sqlstate(exc)}
+            _LOG.warning("hand-over waits for the database: %s", type(exc).__name__, extra=waits)
             stop.wait(_AGAIN_S)
     hand_over.close()
 
@@ -81,4 +90,6 @@ def _hand_over_while_there(
         else:
             rest = min(rest * _LONGER, _LONGEST_REST_S)
         mail.clear()
-    hand_over.drain(conn)
+    result = hand_over.drain(conn)
+    drained = {"event": "hand_over_ended", "count": result.moved}
+    _LOG.info("hand-over ended in order: %d answers came in meanwhile", result.moved, extra=drained)

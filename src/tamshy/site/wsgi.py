@@ -10,10 +10,11 @@ from django.core.wsgi import get_wsgi_application
 
 from tamshy.site.composition import parts, wire_web
 from tamshy.site.configuration import read_configuration
-from tamshy.site.processes import follow_parent, log_to_stderr
+from tamshy.site.logs import to_stderr
+from tamshy.site.processes import follow_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tamshy.site.settings")
-log_to_stderr()
+to_stderr("web")
 _STARTED_BY = multiprocessing.parent_process()
 if _STARTED_BY is not None and _STARTED_BY.pid is not None:
     # Left alone it would go on answering beside its successor; its requests take milliseconds.

@@ -158,6 +158,9 @@ def _lasting() -> dict[str, str]:
         "work_mem": "16MB",
         "checkpoint_timeout": "10min",
         "log_lock_waits": "on",
+        # Neither the row that a constraint refused nor the statement beside an error: either may hold what is a person's.
+        "log_error_verbosity": "terse",
+        "log_min_error_statement": "panic",
         "log_checkpoints": "off",
         "logging_collector": "on",
         # One file for each day of the week, each overwritten a week later: the log never fills a disk.

@@ -11,7 +11,7 @@ from tamshy.ingest import prune
 from tamshy.passes import Horizon, at_hand, merge_ready, merging, prepare, run, settle_rendered
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
-from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries
+from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
 from tamshy.worker.leasing import Leases
 from tamshy.worker.sifting import set_aside, sift
 
@@ -92,11 +92,12 @@ class Worker:
         deliver: bool = True,
         clear: Callable[[Connection], bool] = lambda _: True,
         rendered: Callable[[], None] = lambda: None,
+        stopping: Callable[[], bool] = bool,
     ) -> None:
         """Keep what it needs.
 
         ``wait`` rests for some seconds (0: none, there was work) and says whether to stop; ``clear`` says whether to work at all;
-        ``rendered`` is told when there is mail to hand over.
+        ``rendered`` is told when there is mail to hand over; ``stopping`` says whether to begin nothing more.
         """
         self._dsn = dsn
         self._leases = Leases(owner)
@@ -106,6 +107,7 @@ class Worker:
         self._keep = deliver
         self._clear = clear
         self._rendered = rendered
+        self._stopping = stopping
         self._rules: dict[str, _Rules] = {}
         self._resting: dict[int, float] = {}
         self._paused_until: dict[int, datetime] = {}
@@ -125,11 +127,13 @@ class Worker:
                     self._serve(conn)
                     return
             except DatabaseUnavailable as exc:
-                _LOG.warning("the database is away: %s", exc)
+                said = {"event": "database_away", "detail": str(exc)}
+                _LOG.warning("the database is away: %s", exc, extra=said)
             except Exception as exc:
                 if not is_retryable(exc):
                     raise
-                _LOG.warning("the database has gone: %s", exc)
+                gone = {"event": "database_gone", "error": type(exc).__name__, "sqlstate": sqlstate(exc)}
+                _LOG.warning("the database has gone: %s", type(exc).__name__, extra=gone)
             if self._wait(pause):
                 return
             pause = min(pause * 2, 5.0)
@@ -215,7 +219,8 @@ class Worker:
             if is_retryable(exc):
                 raise
             conn.rollback()
-            _LOG.exception("bucket %d rests for %.0f seconds", bucket, AGAIN)
+            rests = {"event": "bucket_rests", "bucket": bucket, "seconds": AGAIN}
+            _LOG.exception("bucket %d rests for %.0f seconds", bucket, AGAIN, extra=rests)
             self._resting[bucket] = self._clock.monotonic() + AGAIN
             return 0
 
@@ -245,7 +250,13 @@ class Worker:
         set_aside(conn, bucket, poison, horizon.until, self._clock.speed)
         for exc in poison.values():
             # What it says is kept in the table: it may hold what belongs to the person.
-            _LOG.error("one profile of bucket %d is set aside: %s", bucket, type(exc).__name__)
+            aside = {
+                "event": "profile_set_aside",
+                "bucket": bucket,
+                "error": type(exc).__name__,
+                "sqlstate": sqlstate(exc),
+            }
+            _LOG.error("one profile of bucket %d is set aside: %s", bucket, type(exc).__name__, extra=aside)
         return worked
 
     def _turn(self, conn: Connection, bucket: int) -> int:
@@ -255,7 +266,7 @@ class Worker:
             self._keep_up(conn)
             rules = self._rules_of(bucket)
             fence = self._leases.held.get(bucket)
-            if rules is None or fence is None or not self._clear(conn):
+            if rules is None or fence is None or self._stopping() or not self._clear(conn):
                 break
             horizon = self._horizon()
             worked = run(conn, rules.book, bucket, fence, horizon, rules.values)
@@ -295,6 +306,8 @@ class Worker:
         ):
             conn.commit()
             total += done
+            if self._stopping():
+                break
         conn.rollback()
         if total:
             self._rendered()
@@ -320,7 +333,8 @@ class Worker:
                 if is_retryable(exc):
                     raise
                 conn.rollback()
-                _LOG.exception("the rules of workspace %r cannot be read", name)
+                unread = {"event": "rules_unreadable", "workspace": name}
+                _LOG.exception("the rules of workspace %s cannot be read", name, extra=unread)
                 self._rules.pop(name, None)
             else:
                 self._rules[name] = _Rules(tuple(mark), book, LiquidValues(book.settings))

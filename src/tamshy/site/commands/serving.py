@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from dataclasses import replace
 from ipaddress import ip_address
@@ -16,7 +17,15 @@ from tamshy.site.composition import parts
 from tamshy.site.configuration import environment, kept_secret
 from tamshy.site.database import database
 from tamshy.site.founding import found
-from tamshy.site.processes import Supervisor, follow_parent, log_to_stderr, relieve_on_signal, stop_on_signals
+from tamshy.site.logs import to_stderr
+from tamshy.site.processes import (
+    GAVE_UP,
+    Supervisor,
+    follow_parent,
+    give_up,
+    relieve_on_signal,
+    stop_on_signals,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -26,11 +35,12 @@ if TYPE_CHECKING:
     from tamshy.site.founding import Founded
 
 _DONE: Final = 0
+_LOG: Final = logging.getLogger("tamshy.site")
 
 
 def serve(options: argparse.Namespace) -> int:
     """Run everything on one machine until told to stop."""
-    log_to_stderr()
+    to_stderr("serve")
     configuration = configured(options)
     if options.smtp:
         configuration = replace(configuration, smtp_url=options.smtp)
@@ -38,18 +48,20 @@ def serve(options: argparse.Namespace) -> int:
         configuration = replace(configuration, base_url=f"http://{_reachable(options.host)}:{options.port}")
     stop, again = stop_on_signals(), relieve_on_signal()
     with ExitStack() as stack:
-        dsn = stack.enter_context(database(configuration, remark))
+        dsn = stack.enter_context(database(configuration, _say))
         given = parts(configuration, dsn)
         _tell_keys(found(dsn, configuration, given.clock.now()), configuration)
         if options.dir:
             from tamshy.site.commands.folders import publish_folder  # noqa: PLC0415 - only where a folder is given
 
             publish_folder(dsn, options.workspace, Path(options.dir), given.clock.now())
-        remark(f"Tamshy answers at {configuration.base_url}/ as soon as it is up; Ctrl-C ends it")
+        up = {"event": "serving", "detail": f"{configuration.base_url}/"}
+        _LOG.info("Tamshy answers at %s as soon as it is up; Ctrl-C ends it", up["detail"], extra=up)
         if not _is_here(options.host):
-            remark("the page at / has no sign-in: let only those reach it who may see every shopper")
+            seen = {"event": "page_open"}
+            _LOG.warning("the page at / has no sign-in: let only those reach it who may see every shopper", extra=seen)
         run_processes(configuration, dsn, options.host, options.port, options.workers, stop, again)
-    return _DONE
+    return GAVE_UP if stop.at_once.is_set() else _DONE
 
 
 def run_processes(
@@ -72,7 +84,7 @@ def run_processes(
 
     secret = configuration.secret_key or kept_secret(configuration.data_folder)
     handed_on = replace(configuration, database_url=dsn, secret_key=secret)
-    supervisor = Supervisor({**os.environ, **environment(handed_on)}, remark)
+    supervisor = Supervisor({**os.environ, **environment(handed_on)})
     follow = ["--follow", str(os.getpid())]
     # Kept here: whoever comes while the web server is started again waits in its queue, and is answered.
     with listen(host, port) as listening:
@@ -103,12 +115,12 @@ def worker(options: argparse.Namespace) -> int:
     """Work until told to stop."""
     from tamshy.site.working import work  # noqa: PLC0415 - no other command pays for the engine
 
-    log_to_stderr()
+    to_stderr("worker")
     configuration = configured(options)
     _needs_database(configuration, "worker")
     if options.follow:
         follow_parent(options.follow)
-    work(parts(configuration), stop_on_signals())
+    work(parts(configuration), stop_on_signals(give_up))
     return _DONE
 
 
@@ -133,6 +145,11 @@ def _tell_keys(founded: Founded, configuration: Configuration) -> None:
         out(f"{what}, shown this once: {secret}")
     if configuration.bootstrap_admin and founded.applied:
         remark("TAMSHY_BOOTSTRAP_ADMIN is not used yet: the console has no sign-in")
+
+
+def _say(line: str) -> None:
+    """Take a line about the embedded database."""
+    _LOG.info("%s", line, extra={"event": "database_says", "detail": line})
 
 
 def _needs_database(configuration: Configuration, command: str) -> None:

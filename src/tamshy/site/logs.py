@@ -1,0 +1,167 @@
+"""What processes say on standard error: a line of JSON for each event; where a person reads it at a terminal, a plain line.
+
+Nothing leaves by accident: of a record only its constant text and the fields named here are written, of an error its kind,
+PostgreSQL's code and the places in the code. What an error says, and whatever else a record holds, may belong to a person.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from tamshy import sqlkit
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+FIELDS: Final = frozenset(
+    {
+        "bucket",
+        "bytes",
+        "child",
+        "count",
+        "detail",
+        "ending",
+        "error",
+        "message_id",
+        "method",
+        "ms",
+        "reason",
+        "route",
+        "seconds",
+        "sqlstate",
+        "status",
+        "workspace",
+    }
+)
+"""What a record may bring along, by `extra`; described in docs/reference/logs.md. Other names are left out."""
+_OURS: Final = "tamshy"
+_MOST_FRAMES: Final = 12
+_LONGEST: Final = 300
+_PLACE: Final = re.compile(r"%[-#0 +]*[0-9]*(?:\.[0-9]+)?[srdifg]")
+
+
+def to_stderr(part: str, level: int = logging.INFO) -> None:
+    """Have this process write what it logs to standard error; `part` is what it is called in the lines.
+
+    A process that is set up already is left as it is.
+    """
+    root = logging.getLogger()
+    if any(isinstance(handler.formatter, (Lines, Reading)) for handler in root.handlers):
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Reading(part) if sys.stderr.isatty() else Lines(part))
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # What nobody catches would be printed with all that it says.
+    sys.excepthook = uncaught
+    threading.excepthook = lambda given: uncaught(given.exc_type, given.exc_value, given.exc_traceback)
+
+
+def uncaught(kind: type[BaseException], raised: BaseException | None, trace: TracebackType | None) -> None:
+    """Tell of an error that ends the process or a thread."""
+    if issubclass(kind, KeyboardInterrupt | SystemExit):
+        return
+    found = (kind, raised or kind(), trace)
+    logging.getLogger(_OURS).critical("an error that nobody expected", exc_info=found, extra={"event": "crashed"})
+
+
+def told(record: logging.LogRecord) -> dict[str, object]:
+    """Give what may be told of a record: its event, its text as far as it is ours, its fields, and what is known of an error."""
+    fields = {name: _plain(value) for name, value in vars(record).items() if name in FIELDS and value is not None}
+    line: dict[str, object] = {"event": getattr(record, "event", "said")}
+    text = _text(record, {str(value) for value in fields.values()})
+    if text:
+        line["said"] = text
+    line |= dict(sorted(fields.items()))
+    if record.exc_info and record.exc_info[1] is not None:
+        line |= _error(record.exc_info[1])
+    return line
+
+
+def _text(record: logging.LogRecord, plain: set[str]) -> str:
+    """Give a record's text with numbers and told fields put in, and a dot for everything else.
+
+    Of other people's records nothing but the name of who speaks: their texts may be made of anything.
+    """
+    if record.name.partition(".")[0] != _OURS:
+        return f"{record.name} speaks" if not record.exc_info else f"{record.name} speaks of an error"
+    given = record.args if isinstance(record.args, tuple) else ()
+    shown = tuple(value if _harmless(value, plain) else "…" for value in map(_plain, given))
+    template = str(record.msg)
+    for value in shown:
+        place = _PLACE.search(template)
+        if place is None:
+            break
+        written = str(value) if isinstance(value, str) else place[0] % value
+        template = template[: place.start()] + written.replace("%", "%%") + template[place.end() :]
+    return template.replace("%%", "%")[:_LONGEST]
+
+
+def _harmless(value: object, plain: set[str]) -> bool:
+    return isinstance(value, bool | int | float) or str(value) in plain
+
+
+def _plain(value: object) -> bool | float | str:
+    if isinstance(value, bool | int | float):
+        return value
+    return "".join(c if c.isprintable() else "?" for c in str(value))[:_LONGEST]
+
+
+def _error(raised: BaseException) -> dict[str, object]:
+    """Give an error's kind, PostgreSQL's code and the constraint, and where in the code: never its words."""
+    frames = traceback.extract_tb(raised.__traceback__)[-_MOST_FRAMES:]
+    found: dict[str, object] = {"error": type(raised).__name__}
+    state, constraint = sqlkit.sqlstate(raised), sqlkit.violated_constraint(raised)
+    if state:
+        found["sqlstate"] = state
+    if constraint:
+        found["constraint"] = constraint
+    found["where"] = [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+    if raised.__cause__ is not None:
+        found["cause"] = type(raised.__cause__).__name__
+    return found
+
+
+def _short(path: str) -> str:
+    return "/".join(PurePath(path).parts[-3:])
+
+
+def _at(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Lines(logging.Formatter):
+    """Writes a record as a line of JSON."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self._part = part
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line."""
+        head = {"at": _at(record), "level": record.levelname.lower(), "part": self._part, "pid": record.process}
+        return json.dumps(head | told(record), ensure_ascii=False)
+
+
+class Reading(logging.Formatter):
+    """Writes a record for a person: time, part, what is said, and the fields behind it."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self._part = part
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line."""
+        line = told(record)
+        event, said = str(line.pop("event")), str(line.pop("said", ""))
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        rest = " ".join(f"{name}={value}" for name, value in line.items())
+        return f"{_at(record)[11:19]} {self._part} {level}{said or event}{f'  ({rest})' if rest else ''}"
