@@ -41,6 +41,7 @@ ACROSS = {
     "simulate: queries.journal": "the report at the end of a simulation",
     "simulate: queries.last_moment": "how long the history of a simulation is",
     "deliver: queries.buckets_due": "one look at the index for each bucket",
+    "deliver: queries.usual": "how busy the shop usually is, while something is behind",
     "deliver: queries.uncertain": "a workspace's list for a person",
     "deliver: queries.in_doubt": "how long that list is",
     "deliver: queries.counting": "the same for measurements, of every workspace",

@@ -35,6 +35,7 @@ OTHERS = {
     "lease": "one row for each bucket: who works it",
     "worker": "one row for each worker",
     "installation": "one row: where this database lies",
+    "ramp": "one row: how far a backlog is spread",
     "anchor": "one row for each start of a machine",
     "workspace": "a definition",
     "definition": "a definition",

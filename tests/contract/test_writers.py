@@ -58,6 +58,7 @@ WRITERS: dict[str, dict[str, str]] = {
     },
     "settlement": {"deliver": "insert"},
     "soft_bounce": {"deliver": "insert delete"},
+    "ramp": {"deliver": "insert update"},
     "paused_domain": {"deliver": "insert update"},
     "engagement": {"track": "insert update"},
     "journal": dict.fromkeys(("advance", "decide", "enroll", "identify"), "insert"),

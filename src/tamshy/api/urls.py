@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import path, re_path
 
-from tamshy.api import browser, calls, consent, health, scripts, uncertain
+from tamshy.api import browser, calls, consent, flows, health, scripts, uncertain
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -41,6 +41,10 @@ urlpatterns = [
     path("analytics-next/bundles/<str:name>", scripts.segment_bundle),
     re_path(r"^sourceConfig/?$", browser.rudder_settings),
     path("api/profiles/<path:profile>/consent", consent.record_consent),
+    path("api/flows", flows.flows),
+    path("api/flows/<str:name>", flows.flow),
+    path("api/flows/<str:name>/pause", flows.pause),
+    path("api/flows/<str:name>/resume", flows.resume),
     path("api/uncertain", uncertain.list_uncertain),
     path("api/uncertain/<str:message>/sent", uncertain.settle_one, {"did": "sent"}),
     path("api/uncertain/<str:message>/resend", uncertain.settle_one, {"did": "resend"}),

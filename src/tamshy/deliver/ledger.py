@@ -29,7 +29,8 @@ class Options:
     decides when their answer was lost; the others are tried again until ``most_doubts`` answers were lost, and then
     parked too. ``most_faults``: tries of a message at which the program itself fails. ``unread_pause`` and
     ``longest_unread_pause``: how long a delivery waits for the engine to read the profile's inbox, growing with its
-    age. ``domain_pause``: how often those of a paused sending domain are looked at. ``watch_s``: real seconds between
+    age. ``ramp``: by how many times the usual rate a backlog may leave, None for none; ``behind``: what has waited longer
+    than this is one. ``domain_pause``: how often those of a paused sending domain are looked at. ``watch_s``: real seconds between
     looks at claims under way.
     """
 
@@ -43,6 +44,8 @@ class Options:
     most_faults: int = 3
     unread_pause: timedelta = timedelta(seconds=1)
     longest_unread_pause: timedelta = timedelta(minutes=1)
+    ramp: float | None = None
+    behind: timedelta = timedelta(minutes=10)
     domain_pause: timedelta = timedelta(minutes=10)
     unsubscribe_mailbox: str | None = None
     watch_s: float = 1.0
@@ -73,6 +76,13 @@ class Row:
     from_address: str | None
     reply_to: str | None
     judgement: str | None
+    behind: bool = False
+    """Whether it leaves after its time, with others: smoothed by the ramp."""
+
+    @property
+    def smoothed(self) -> bool:
+        """Whether it has a moment of its own."""
+        return self.reason == Reason.SMOOTHED
 
     @property
     def key(self) -> tuple[int, str | None]:

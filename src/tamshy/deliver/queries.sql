@@ -53,12 +53,32 @@ select d.profile, d.message, d.state, d.attempts, d.fence, d.reason, d.doubts, d
                 -- the engine's word about a message, which ends nothing before its hand-over
                 and not (i.origin = 1 and i.name = 'Message Sent')
         ) then 'unread'
-    end
+    end,
+    -- behind: decided late, or let go on with the flow, or waiting for long; what is in doubt is a person's, or its own
+    m.kind = 'marketing' and d.doubts = 0
+        and (m.facts ? 'late' or m.due_at <= f.resumed_at or d.queued_at < %(behind_before)s)
 from due d
 join message m on m.bucket = %(bucket)s and m.profile = d.profile and m.id = d.message
+left join flow f on f.workspace = m.workspace and f.name = m.flow
 left join profile p on p.bucket = %(bucket)s and p.id = d.profile and p.merged_into is null
 left join content c on c.bucket = %(bucket)s and c.profile = d.profile and c.message = d.message
 order by d.next_at, d.message
+
+-- name: usual
+-- The busiest hour of the last days, by what was decided in time. Asked when something is behind, every ten minutes at most.
+select coalesce(max(h.messages), 0) from (
+    select count(*)::integer as messages from message m
+    join flow f on f.workspace = m.workspace and f.name = m.flow
+    where m.state = 'sent' and m.kind = 'marketing' and m.decided_at > %(since)s and m.decided_at <= %(now)s
+        and not m.facts ? 'late' and not coalesce(m.due_at <= f.resumed_at, false)
+    group by date_bin('1 hour', m.decided_at, timestamptz 'epoch')
+) h
+
+-- name: next_moments
+-- Gives out so many moments, one after the other; whoever asks at the same time gets those behind them.
+insert into ramp as r (next_at) values (%(now)s::timestamptz + %(count)s * %(step)s::interval)
+on conflict (one) do update set next_at = greatest(r.next_at, %(now)s) + %(count)s * %(step)s::interval
+returning r.next_at - %(count)s * %(step)s::interval
 
 -- name: barred
 -- Which of these addresses nobody writes to, asked by address because another profile may have brought the suppression; and

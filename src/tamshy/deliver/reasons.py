@@ -33,6 +33,7 @@ class Reason(StrEnum):
     LEASE_LOST = "lease_lost"
     UNREAD = "unread"
     DOMAIN_PAUSED = "domain_paused"
+    SMOOTHED = "smoothed"
     # uncertain, and queued again after it where the policy says so
     ANSWER_LOST = "answer_lost"
     OWNER_LOST = "owner_lost"

@@ -20,6 +20,7 @@ from tamshy import sqlkit
 from tamshy.deliver import bounces, domains
 from tamshy.deliver.ledger import Claim, Options, Outcomes, Row, judged, settled
 from tamshy.deliver.pacing import Pace, ServerHold
+from tamshy.deliver.ramp import Ramp
 from tamshy.deliver.reasons import Reason
 from tamshy.deliver.sender import Outcome, Sender, Verdict
 from tamshy.domain.ids import named
@@ -98,6 +99,7 @@ class HandOver:
     _flights: list[_Flight] = field(default_factory=list, init=False)
     _landed: list[tuple[Claim, Verdict]] = field(default_factory=list, init=False)
     _pace: Pace = field(init=False)
+    _ramp: Ramp = field(init=False)
     _hold: ServerHold = field(init=False)
     _extended_at: datetime | None = field(default=None, init=False)
     _places: dict[int, tuple[datetime, UUID]] = field(default_factory=dict, init=False)
@@ -107,6 +109,7 @@ class HandOver:
         """Start without a connection; the sender opens them as needed."""
         self._threads = ThreadPoolExecutor(max_workers=self.sender.slots, thread_name_prefix="hand-over")
         self._pace = Pace(self.options.per_second)
+        self._ramp = Ramp(self.options.ramp)
         self._hold = ServerHold(named("server", self.owner), self.options.first_retry, self.options.longest_retry)
 
     def run(self, conn: Connection, buckets: Sequence[int], limit: int) -> Result:
@@ -202,6 +205,7 @@ class HandOver:
                 )
                 for row in rows
             ]
+            marks = self._ramp.smoothed(conn, rows, marks, now)
             conn.execute(_QUERIES["claim"], {"bucket": bucket, "now": now, "rows": sqlkit.rows_json(marks)})
             bounces.note(conn, bucket, marks, now)
         self._places[bucket] = rows[-1].due_at, rows[-1].message
@@ -226,6 +230,7 @@ class HandOver:
                 "now": now,
                 "limit": limit,
                 "give_up_before": now - self.options.give_up_after,
+                "behind_before": now - self.options.behind,
                 "after_at": after_at,
                 "after_message": after_message,
             },

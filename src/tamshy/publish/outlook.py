@@ -84,6 +84,24 @@ def outlook(conn: Connection, workspace: str, flow: str, *, at: datetime) -> Out
     return Outlook(flow, paused, since, inside, overdue, messages, in_time, shifted)
 
 
+def told(found: Outlook) -> dict[str, object]:
+    """Give an outlook for programs."""
+    return {
+        "flow": found.flow,
+        "paused": found.paused,
+        "paused_at": found.since.isoformat() if found.since else None,
+        "inside": found.inside,
+        "overdue": found.overdue,
+        "messages": found.messages,
+        "choices": {
+            "skip": {"skipped": found.messages},
+            "send": {"decided": found.messages},
+            "shift": {"shifted": found.shifted},
+            "expires": {"decided": found.in_time, "skipped": found.expired},
+        },
+    }
+
+
 def next_send(running: RunningFlow, step: int, *, met: bool = False) -> Send | None:
     """The message that is next for those who are due at a step; None where none is, or where a branch decides first."""
     nodes = running.program.nodes

@@ -176,7 +176,7 @@ update flow set paused = true, paused_at = %(at)s where workspace = %(workspace)
 
 -- name: resume
 -- A flow goes on.
-update flow set paused = false, paused_at = null where workspace = %(workspace)s and name = %(flow)s
+update flow set paused = false, paused_at = null, resumed_at = %(at)s where workspace = %(workspace)s and name = %(flow)s
 
 -- name: count_overdue
 -- For how many something was due while a flow stood still.

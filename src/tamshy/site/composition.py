@@ -234,6 +234,8 @@ def make_hand_over(given: Parts, owner: str, stop: threading.Event) -> HandOver:
         smtp = SmtpSettings.from_url(given.configuration.smtp_url)
         rate = None if smtp.per_second is None else smtp.per_second / given.clock.speed
         options = replace(options, per_second=rate)
+        # Without a server nothing leaves; a clock that is faster than life makes a backlog of every second.
+        options = replace(options, ramp=ramp_of(given.configuration) if given.clock.speed == 1 else None)
         sender = SmtpSender(smtp, urlsplit(given.base_url).hostname or "localhost")
     return HandOver(
         sender,

@@ -21,6 +21,8 @@ DEFAULT_DATA: Final = "tamshy-data"
 SECRET_FILE: Final = "secret_key"  # noqa: S105 - a file's name
 _LOG: Final = logging.getLogger("tamshy.site")
 _SHORTEST_SECRET: Final = 16
+DEFAULT_RAMP: Final = "2"
+_STEEPEST: Final = 1e6
 
 
 class BadSetting(ValueError):
@@ -187,8 +189,27 @@ def _check(configuration: Configuration) -> None:
             raise BadSetting("TAMSHY_BASE_URL is an address like https://mail.shop.example, without query")
     if configuration.esp:
         raise BadSetting("TAMSHY_ESP is not supported yet; hand mail over by TAMSHY_SMTP_URL, which every provider has")
+    ramp_of(configuration)
     if configuration.bootstrap_admin and not _is_admin(configuration.bootstrap_admin):
         raise BadSetting("TAMSHY_BOOTSTRAP_ADMIN has the form email:password, both given")
+
+
+def ramp_of(configuration: Configuration) -> float | None:
+    """Give by how many times the usual rate a backlog may leave; None: by any.
+
+    Raises:
+        BadSetting: it is no such number.
+    """
+    text = configuration.ramp or DEFAULT_RAMP
+    if text == "off":
+        return None
+    try:
+        times = float(text)
+    except ValueError:
+        times = 0.0
+    if not 0 < times < _STEEPEST:
+        raise BadSetting("TAMSHY_RAMP is a number above 0, as in 2 for twice the usual rate, or `off`")
+    return times
 
 
 def _is_admin(text: str) -> bool:

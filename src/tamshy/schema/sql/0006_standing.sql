@@ -21,3 +21,12 @@ create table anchor (
     since_boot double precision not null,
     at timestamptz not null
 );
+
+-- When a flow last went on: what had become due by then leaves by the ramp.
+alter table flow add column resumed_at timestamptz;
+
+-- Up to when moments are given out to what leaves by the ramp, by all workers.
+create table ramp (
+    one boolean primary key default true check (one),
+    next_at timestamptz not null
+);

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy import publish
 from tamshy.publish import Overdue
+from tamshy.publish.outlook import told
 from tamshy.site.clock import clock_from
 from tamshy.site.commands.saying import data, out
 from tamshy.site.commands.surroundings import WrongUse, configured, opened
@@ -59,24 +60,6 @@ def resume(options: argparse.Namespace) -> int:
         work.conn.commit()
     _print(found, people, as_json=options.json)
     return _DONE
-
-
-def told(found: Outlook) -> dict[str, object]:
-    """Give an outlook for programs."""
-    return {
-        "flow": found.flow,
-        "paused": found.paused,
-        "paused_at": found.since.isoformat() if found.since else None,
-        "inside": found.inside,
-        "overdue": found.overdue,
-        "messages": found.messages,
-        "choices": {
-            "skip": {"skipped": found.messages},
-            "send": {"decided": found.messages},
-            "shift": {"shifted": found.shifted},
-            "expires": {"decided": found.in_time, "skipped": found.expired},
-        },
-    }
 
 
 def _say(found: Outlook) -> None:
