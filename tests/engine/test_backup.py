@@ -91,6 +91,11 @@ def backed_up(dsn: str, path: Path, tell: Callable[[int, int], None] = lambda _d
         return sqlkit.write_archive(conn, path, leave_out=("worker", "anchor"), tell=tell)
 
 
+def slowly(_done: int, _all: int) -> None:
+    """Leave time for life between two pieces."""
+    threading.Event().wait(0.02)
+
+
 def brought_back(dsn: str, path: Path) -> None:
     with connect(dsn) as conn:
         sqlkit.read_archive(conn, path, SCHEMA)
@@ -150,7 +155,7 @@ def test_a_backup_under_load_is_one_moment_and_resumes_with_what_was_undecided(
     life.start()
     assert started.wait(30)
     # The life goes on between one table and the next.
-    made = backed_up(shop.dsn, tmp_path / "b", lambda _done, _all: threading.Event().wait(0.02) and None)
+    made = backed_up(shop.dsn, tmp_path / "b", slowly)
     stop.set()
     life.join()
     first.extend(hand_over(shop.dsn, shop.clock))
@@ -179,7 +184,7 @@ def test_a_backup_under_load_is_one_moment_and_resumes_with_what_was_undecided(
             assert len(second) == len(set(second))
             settled |= set(second)
         consistent(conn)
-        states = dict(conn.execute("select state, count(*)::int from delivery group by 1").fetchall())
+        states: dict[str, int] = dict(conn.execute("select state, count(*)::int from delivery group by 1").fetchall())
         assert states.keys() <= {"sent", "uncertain"}
         # Every person's first cart has come to its end, each of its two messages decided once.
         ended = "select count(*)::int from enrollment where key = 'c' and exit_reason = 'finished'"

@@ -103,7 +103,7 @@ def busiest(taken: list[datetime], window: timedelta) -> int:
     return max(bisect_right(moments, at + window) - index for index, at in enumerate(moments))
 
 
-LATE = {"late": True}
+LATE: dict[str, object] = {"late": True}
 
 
 def backlog(conn: Connection, people: int, **message: object) -> None:
@@ -211,7 +211,9 @@ def test_who_waits_longer_than_expires_allows_is_withdrawn(db: Connection) -> No
     sender = Noting(clock)
     drained(db, handing(sender, clock), clock)
     assert max(at for at, _ in sender.taken) <= deadline
-    states = dict(db.execute("select state || coalesce('/' || reason, ''), count(*)::int from delivery group by 1"))
+    states: dict[str, int] = dict(
+        db.execute("select state || coalesce('/' || reason, ''), count(*)::int from delivery group by 1")
+    )
     assert states == {"sent": 34, "withdrawn/expired": 66}
 
 
@@ -236,7 +238,7 @@ def test_a_mail_server_that_is_away_for_two_hours_is_left_alone_and_loses_nothin
     workspace(db)
     db.execute("insert into flow (workspace, name) values (1, 'abandoned-cart')")
     for number in range(people):
-        facts = {"expires_at": (NOON + (HOUR if number < old else DAY)).isoformat()}
+        facts: dict[str, object] = {"expires_at": (NOON + (HOUR if number < old else DAY)).isoformat()}
         sent_message(db, person(db, f"u{number}"), facts=facts, address=f"u{number}@example.com")
     db.commit()
     clock = Clock()
@@ -270,7 +272,9 @@ def test_a_mail_server_that_is_away_for_two_hours_is_left_alone_and_loses_nothin
     assert len(asked) == len(first) + len(tries) - 1
     assert len(taken) == people - old
     assert busiest(taken, MINUTE) <= RAMP * USUAL / 60 + 2
-    states = dict(db.execute("select state || coalesce('/' || reason, ''), count(*)::int from delivery group by 1"))
+    states: dict[str, int] = dict(
+        db.execute("select state || coalesce('/' || reason, ''), count(*)::int from delivery group by 1")
+    )
     assert states == {"sent": people - old, "withdrawn/expired": old}
 
 
@@ -325,9 +329,9 @@ def test_after_three_days_away_no_stale_mail_leaves_and_each_skip_says_why(shop:
     people = stories(90, down, back, seed=5)
     calls = []
     for one in people:
-        trait = {"email": f"{one.user}@example.com"}
+        trait: dict[str, object] = {"email": f"{one.user}@example.com"}
         calls.append(Call(CallKind.IDENTIFY, one.began, one.told, user_id=one.user, properties=trait))
-        cart = {"cart_id": f"c-{one.user}"}
+        cart: dict[str, object] = {"cart_id": f"c-{one.user}"}
         calls.append(
             Call(CallKind.TRACK, one.began, one.told, user_id=one.user, name="Checkout Started", properties=cart)
         )
@@ -379,10 +383,12 @@ def test_after_three_days_away_no_stale_mail_leaves_and_each_skip_says_why(shop:
         fates[f"{message} {state} {reason or ''}".strip()] += 1
     assert fates["reminder sent"] > 5
     assert fates["reminder skipped expired"] > 5
-    ended = dict(shop.query("select exit_reason, count(*)::int from enrollment where not active group by 1"))  # type: ignore[arg-type]
+    ended: dict[str, int] = dict(
+        shop.conn.execute("select exit_reason, count(*)::int from enrollment where not active group by 1").fetchall()
+    )
     ordered = sum(one.ordered is not None for one in people)
     assert ended["exit_on"] <= ordered
-    assert sum(ended.values()) + len(shop.query("select id from enrollment where active")) == len(people)  # type: ignore[arg-type]
+    assert sum(ended.values()) + len(shop.query("select id from enrollment where active")) == len(people)
     # Nobody got two messages within the sixteen hours of the cap.
     twice = (
         "select 1 from message a join message b on a.profile = b.profile and a.id <> b.id and a.state = 'sent' and b.state = 'sent'"

@@ -104,14 +104,14 @@ def test_what_is_said_beforehand_is_what_is_done(edge: Edge, shop: Shop, choice:
         "shift": {"shifted": 15},
         "expires": {"decided": in_time, "skipped": 10 - in_time},
     }
-    before = dict(edge.conn.execute("select state, count(*)::int from message group by 1").fetchall())
+    before: dict[str, int] = dict(edge.conn.execute("select state, count(*)::int from message group by 1").fetchall())
     body = None if choice is None else {"overdue": choice}
     assert ask(edge, "POST", "/api/flows/cart/resume", body) == (
         200,
         {"flow": "cart", "paused": False, "overdue": 10, "treated": choice or "expires"},
     )
     shop.work(at)
-    after = dict(edge.conn.execute("select state, count(*)::int from message group by 1").fetchall())
+    after: dict[str, int] = dict(edge.conn.execute("select state, count(*)::int from message group by 1").fetchall())
     done = {state: after.get(state, 0) - before.get(state, 0) for state in ("sent", "skipped")}
     expected = {
         None: {"sent": in_time, "skipped": 10 - in_time},

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tamshy import sqlkit
 from tamshy.domain.token import Purpose, Signer, Subject, make_links
 from tamshy.site.clock import SteadyClock, clock_from
-from tamshy.site.configuration import secret_key, secret_keys
+from tamshy.site.configuration import ramp_of, secret_key, secret_keys
 
 if TYPE_CHECKING:
     import threading
