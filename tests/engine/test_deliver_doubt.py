@@ -31,6 +31,8 @@ from tamshy.domain.token import Signer
 from tamshy.senders import SmtpSender, SmtpSettings
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from tamshy.sqlkit import Connection
 
 LOST = Verdict(Outcome.UNKNOWN, Reason.ANSWER_LOST, "timed out", "1.2.3.4:5 to mail.example:25, message 1")
@@ -234,5 +236,7 @@ def test_sent_again_too_late_it_is_withdrawn_and_its_days_of_trying_begin_anew(d
     settle(db, 1, [late, never], Settlement.RESEND, "Zere", clock.now)
     db.commit()
     handing(Answering(), clock).run(db, [BUCKET], 2)
-    found = dict(db.execute("select message, state || coalesce('/' || reason, '') from delivery").fetchall())
+    found: dict[UUID, str] = dict(
+        db.execute("select message, state || coalesce('/' || reason, '') from delivery").fetchall()
+    )
     assert found == {late: "withdrawn/expired", never: "sent/answer_lost"}

@@ -29,7 +29,8 @@ class Options:
     decides when their answer was lost; the others are tried again until ``most_doubts`` answers were lost, and then
     parked too. ``most_faults``: tries of a message at which the program itself fails. ``unread_pause`` and
     ``longest_unread_pause``: how long a delivery waits for the engine to read the profile's inbox, growing with its
-    age. ``ramp``: by how many times the usual rate a backlog may leave, None for none; ``behind``: what has waited longer
+    age. ``look_back``: how often a bucket's due rows are looked at from the first again while there are always more.
+    ``ramp``: by how many times the usual rate a backlog may leave, None for none; ``behind``: what has waited longer
     than this is one. ``domain_pause``: how often those of a paused sending domain are looked at. ``watch_s``: real seconds between
     looks at claims under way.
     """
@@ -44,6 +45,7 @@ class Options:
     most_faults: int = 3
     unread_pause: timedelta = timedelta(seconds=1)
     longest_unread_pause: timedelta = timedelta(minutes=1)
+    look_back: timedelta = timedelta(seconds=30)
     ramp: float | None = None
     behind: timedelta = timedelta(minutes=10)
     domain_pause: timedelta = timedelta(minutes=10)

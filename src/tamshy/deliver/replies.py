@@ -42,10 +42,13 @@ _GONE_WORDS: Final = re.compile(
     r"account (?:is )?(?:disabled|inactive)",
     re.IGNORECASE,
 )
-_FULL_WORDS: Final = re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full|insufficient storage", re.IGNORECASE)
-_RATE_WORDS: Final = re.compile(r"\brate\b|too (?:many|fast)|try again|temporar|throttl", re.IGNORECASE)
+_FULL_WORDS: Final = re.compile(
+    r"over ?quota|quota exceeded|mailbox (?:is )?full|storage (?:limit|allocation)", re.IGNORECASE
+)
+_RATE_WORDS: Final = re.compile(r"\brate\b|too (?:many|fast|quickly)|try again|temporar|throttl", re.IGNORECASE)
 _OURS_WORDS: Final = re.compile(
-    r"spam|block(?:ed|list)|blacklist|reputation|policy|dmarc|\bspf\b|dkim|unauthenticated|relay|"
+    r"spam|blocked|(?:block|black|deny) ?list|reputation|policy|dmarc|\bspf\b|dkim|unauthenticated|"
+    r"relay(?! recipient table)|"
     r"not (?:permitted|authori[sz]ed)|access denied|reject(?:ed)? due",
     re.IGNORECASE,
 )

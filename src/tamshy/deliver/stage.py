@@ -103,7 +103,8 @@ class HandOver:
     _hold: ServerHold = field(init=False)
     _extended_at: datetime | None = field(default=None, init=False)
     _places: dict[int, tuple[datetime, UUID]] = field(default_factory=dict, init=False)
-    """How far this run has come in each bucket."""
+    """How far hand-over has come in each bucket; it begins anew at its end, and every so often."""
+    _begun_at: datetime = field(default=_BEGINNING[0], init=False)
 
     def __post_init__(self) -> None:
         """Start without a connection; the sender opens them as needed."""
@@ -119,7 +120,9 @@ class HandOver:
         """
         outcomes = Outcomes()
         turn, left = deque(buckets), limit
-        self._places.clear()
+        if self.clock() - self._begun_at >= self.options.look_back:
+            self._places.clear()
+            self._begun_at = self.clock()
         while True:
             self._record(conn, outcomes)
             self._extend(conn)
@@ -131,7 +134,10 @@ class HandOver:
                 if granted > 0:
                     seen = self._claim(conn, turn[0], granted, outcomes)
                     left -= seen
-                    turn.rotate(-1) if seen == granted else turn.popleft()
+                    if seen == granted:
+                        turn.rotate(-1)
+                    else:
+                        self._places.pop(turn.popleft(), None)
                     continue
                 if not self._flights and not self._paused():
                     break

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 COOKIE: Final = "tamshy_session"
 _WAY_IN: Final = "/uncertain"
-_UNKNOWN: Final = "This key is not known, or was revoked. `tamshy key list` shows which there are."
-_WRITES: Final = "This is a write key: it can only send calls. Make an API key with `tamshy key add api --name NAME`."
+_UNKNOWN: Final = "This key is not known, or was revoked. “tamshy key list” shows which there are."
+_WRITES: Final = "This is a write key: it can only send calls. Make an API key with “tamshy key add api --name NAME”."
 _FOREIGN: Final = "This form was sent from another page. Nothing was done. Open it here, and send it again."
 _ENDED: Final = "You are not signed in, or your session has ended. Nothing was done. Sign in, and do it again."
 _ROLE: Final = "This key may look and not act. Nothing was done. Sign in with an API key of the role admin."
