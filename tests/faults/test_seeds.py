@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.prove.faults.keeping import kept, read, written
 from tests.prove.faults.verdict import Verdict, drawn, judge
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.prove.faults.ground import Ground
 
 SEEDS = range(16)
@@ -24,3 +27,16 @@ def test_the_same_seed_is_the_same_run(ground: Ground) -> None:
     first, second = (judge(ground, drawn(3)) for _ in range(2))
     assert first == second
     assert first == Verdict([], first.statements, first.lines, first.locked_up)
+
+
+@pytest.mark.parametrize("path", kept(), ids=lambda path: path.stem)
+def test_what_failed_once_fails_no_more(path: Path, ground: Ground) -> None:
+    assert judge(ground, read(path)).wrong == []
+
+
+def test_a_case_that_is_written_down_is_the_same_case(tmp_path: Path) -> None:
+    case = drawn(5)
+    assert case.faults
+    path = tmp_path / "case.yaml"
+    path.write_text(written(case, "for example"), encoding="utf-8")
+    assert read(path) == case

@@ -58,21 +58,20 @@ def accepted(
 
 def settle(
     conn: Connection, book: Rulebook, bucket: int, pass_: int, results: Sequence[Rendered], *, keep_content: bool
-) -> None:
-    """Settle rendered messages and leave a move for each: a next wait counts from the decision (rule 4).
+) -> int:
+    """Settle rendered messages and leave a move for each: a next wait counts from the decision (rule 4). Gives how many.
 
     ``keep_content``: keep what was rendered and queue it for delivery; a simulation does neither.
     """
     if not results:
-        return
+        return 0
     rows = rows_json([asdict(result) for result in results])
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "rows": rows}
     if keep_content:
         conn.execute(_SQL["keep_content"], params)
         conn.execute(_SQL["queue_delivery"], params)
     statement = book.statement("settle", build)
-    if statement is not None:
-        conn.execute(statement.sql, statement.params | params)
+    return 0 if statement is None else conn.execute(statement.sql, statement.params | params).rowcount
 
 
 def build(book: Rulebook) -> Statement | None:

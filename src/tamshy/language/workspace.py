@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
-from tamshy.language.checks import check_loops, check_names, check_reach
+from tamshy.language.checks import check_names, check_reach
+from tamshy.language.circles import check_loops
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
 from tamshy.language.model import Flow, Message, Position, Problem, Settings, Story, Workspace

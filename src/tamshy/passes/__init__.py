@@ -7,6 +7,17 @@ worker and the simulation run the same pass; only the horizon, the renderer and 
 from __future__ import annotations
 
 from tamshy.passes.merging import merge_ready, merging
-from tamshy.passes.stage import Horizon, Worked, at_hand, prepare, run, settle_rendered
+from tamshy.passes.stage import Horizon, NeverSettled, NowhereToGo, Worked, at_hand, prepare, run, settle_rendered
 
-__all__ = ["Horizon", "Worked", "at_hand", "merge_ready", "merging", "prepare", "run", "settle_rendered"]
+__all__ = [
+    "Horizon",
+    "NeverSettled",
+    "NowhereToGo",
+    "Worked",
+    "at_hand",
+    "merge_ready",
+    "merging",
+    "prepare",
+    "run",
+    "settle_rendered",
+]

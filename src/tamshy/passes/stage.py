@@ -10,6 +10,7 @@ from tamshy.advance import arrive, change, leave
 from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
+from tamshy.rulebook import PLACES_PER_VERSION
 from tamshy.sqlkit import queries
 from tamshy.trigger import run as find_candidates
 from tamshy.trigger import starting_names
@@ -36,6 +37,24 @@ _SETTINGS: Final = (
     # profile once it fills (8 s a pass instead of 0.07 behind 50,000 events).
     "enable_seqscan = off",
 )
+
+
+class NowhereToGo(Exception):
+    """Somebody stands at a step that the rules do not hold: no statement would move them, and they would be picked for ever."""
+
+    def __init__(self, places: set[int]) -> None:
+        """Name the steps, as versions and indexes."""
+        split = [divmod(place, PLACES_PER_VERSION) for place in sorted(places)]
+        steps = ", ".join(f"step {index} of version {version}" for version, index in split)
+        super().__init__(f"somebody is due at {steps}, which the published rules do not hold")
+
+
+class NeverSettled(Exception):
+    """Messages are accepted that the rules have no step for: they would be rendered again and again."""
+
+    def __init__(self, messages: int) -> None:
+        """Say how many."""
+        super().__init__(f"{messages} accepted messages are of no step that the published rules hold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +147,8 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         _take_in(conn, book, bucket, pass_, survey)
     if due:
         places = {int(str(row[5])) for row in survey if row[0] == "due"}
+        if not places <= book.numbers:
+            raise NowhereToGo(places - book.numbers)
         change(conn, book, bucket, pass_, places, evaluate)
         leave(conn, book, bucket, places)
         decide(conn, book, bucket, pass_, places)
@@ -182,7 +203,8 @@ def settle_rendered(
     rows = accepted(conn, bucket, limit, horizon.until, horizon.only)
     if not rows:
         return 0
-    settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content)
+    if not settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content):
+        raise NeverSettled(len(rows))
     arrive(conn, book, bucket, pass_)
     clear(conn, len(rows))
     return len(rows)

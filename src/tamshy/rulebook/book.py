@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class Rulebook:
         for running in self.flows:
             for node in running.program.nodes:
                 yield Place(running.version * PLACES_PER_VERSION + node.index, running, node)
+
+    @cached_property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of all places."""
+        return frozenset(place.number for place in self.places())
 
     def statement(self, name: str, build: Callable[[Rulebook], Statement | None]) -> Statement | None:
         """The statement of that name, compiled once; None where these rules need none."""

@@ -50,6 +50,7 @@ class Fragile:
         self._session = session
         self._hand = hand
         self._fates = fates
+        self._was_alone = session.autocommit
         self._broken = False
         self._ended = False
 
@@ -98,6 +99,11 @@ class Fragile:
     def autocommit(self) -> bool:
         """Whether each statement is a transaction."""
         return self._session.autocommit
+
+    @autocommit.setter
+    def autocommit(self, alone: bool) -> None:
+        self._check()
+        self._session.autocommit = alone
 
     def __enter__(self) -> Self:
         return self
@@ -148,3 +154,4 @@ class Fragile:
     def _hang_up(self) -> None:
         self._broken = True
         self._fates.ask(self._hand, self._session.rollback, releases=True)
+        self._session.autocommit = self._was_alone

@@ -42,6 +42,37 @@ _ZONES: Final = ["UTC", "Europe/Berlin", "Asia/Almaty", "America/New_York"]
 
 Line = dict[str, Any]
 
+# What no later look could tell: that rules were old, or a message taken back, at the moment at which something was done.
+_WATCH: Final = """
+create table noticed (what text not null, message uuid not null);
+create function notice_decision() returns trigger language plpgsql as $$
+begin
+    if new.message_version <> (
+        select max(v.id) from message_version v where v.workspace = new.workspace and v.message = new.message)
+        -- what was told by an earlier transaction is only moved, by a merge
+        and not exists (select from journal j where j.id = new.id and j.xmin <> pg_current_xact_id()::xid)
+    then
+        insert into noticed values ('decided by rules that had been replaced', new.id);
+    end if;
+    return null;
+end $$;
+create trigger notice_decision after insert on message for each row execute function notice_decision();
+create function notice_claim() returns trigger language plpgsql as $$
+begin
+    if exists (
+        select from message m
+        join enrollment e on e.bucket = m.bucket and e.profile = m.profile and e.id = m.enrollment
+        where m.bucket = new.bucket and m.profile = new.profile and m.id = new.message
+            and e.exit_reason in ('exit_on', 'merged', 'archived'))
+    then
+        insert into noticed values ('claimed although its enrollment had been ended', new.message);
+    end if;
+    return null;
+end $$;
+create trigger notice_claim after update on delivery for each row
+    when (new.state = 'handing_over' and old.state = 'queued') execute function notice_claim();
+"""
+
 
 @dataclass
 class Ground:
@@ -68,9 +99,18 @@ class Ground:
             self.sessions[name] = conn
         return self.sessions[name]
 
+    def edition(self, number: int) -> dict[str, str]:
+        """The folder with its texts said a little differently: other words, and the same decisions."""
+        said = f"\nEdition {number}.\n"
+        return {path: text + said if path.endswith(".md") else text for path, text in self.files.items()}
+
+    def forget(self) -> None:
+        """Publish anew before the next run, whatever it is."""
+        self.files = {}
+
     def publish(self, files: Mapping[str, str], buckets: int) -> None:
         """Make it this folder's ground, with nobody on it."""
-        if files == self.files and self.book.buckets == buckets:
+        if files and files == self.files and self.book.buckets == buckets:
             self._empty(KEPT | PUBLISHED, "delete from")
         else:
             self._empty(KEPT, "truncate")
@@ -124,6 +164,7 @@ def _read(files: Mapping[str, str]) -> Workspace:
 def open_ground(dsn: str) -> Iterator[Ground]:
     """A ground in a migrated, empty database; workers connect through it as long as it is open."""
     ground = Ground(dsn, connect(dsn, autocommit=True), connect(dsn, autocommit=True))
+    ground.look.execute(_WATCH.encode())
     fill_zones(ground.session("shop"), _ZONES)
     ground.session("shop").commit()
 

@@ -31,7 +31,7 @@ def history(number: int, *, by_email: bool) -> list[Line]:
     delayed = die.choice([0.0, 0.1, 0.4])
     lines: list[Line] = []
     for shopper in range(die.randrange(2, 6)):
-        kind = die.choices(_KINDS, [40, 20, 12, 6, 8, 8 if by_email else 0, 6])[0]
+        kind = die.choices(_KINDS, [28, 22, 20, 5, 8, 8 if by_email else 0, 9])[0]
         lines += _Shopper(shopper, kind, die).lines()
     for line in lines:
         if die.random() < delayed:

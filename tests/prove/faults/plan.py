@@ -24,7 +24,7 @@ KINDS: Final = {
     STEP: 3,  # its clocks are set `machine` and `shop` seconds off
     AGAIN: 3,  # what is being stored at this moment is sent once more, at once
     LATE: 1,  # what was stored long ago is sent once more
-    PUBLISH: 1,  # the shop publishes what it has published, or pauses a flow for a moment
+    PUBLISH: 2,  # the shop publishes other words for a message
     REFUSED: 1,  # the next hand-over: not now
     LOST: 1,  # the next hand-over: taken, and the answer is lost
     BROKEN: 1,  # the next hand-over: the sender fails, nobody knows where

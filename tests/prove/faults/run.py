@@ -111,6 +111,7 @@ class Run:
         self._accepted: list[Batch] = []
         self._coming = list(self.faults)
         self._publications = 0
+        self.editions = 0
         self._stalls = 0
         self.ledger = Ledger(self.ground.look)
         self.clocks: dict[str, _Clock] = {}
@@ -191,12 +192,13 @@ class Run:
             self._rest(hand, 1)
             return
         self._publications -= 1
+        self.editions += 1
         try:
             with self._connects(hand.name) as conn:
                 publish(
                     conn,  # type: ignore[arg-type]
                     self.ground.book.name,
-                    self.ground.files,
+                    self.ground.edition(self.editions),
                     at=self.at,
                     compile_message=compile_message,
                 )

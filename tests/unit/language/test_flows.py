@@ -277,3 +277,44 @@ def test_the_hour_must_stand_in_every_way(steps: str, *, refused: bool) -> None:
     assert [line.partition(": ")[2] for line in found] == (
         ["'A' starts a circle of flows (a → a) without a wait of at least 1h in it"] if refused else []
     )
+
+
+SENDING = "trigger: {{event: {trigger}{where}}}\nreentry: {reentry}\n{per}steps: [{{wait: {wait}}}, {{send: hi}}]\n"
+CIRCLE = "'Message Sent' starts a circle of flows (a → a) without a wait of at least 1h in it"
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({}, True),
+        ({"where": ", where: {event.message: hi}"}, True),
+        ({"where": ", where: {event.message: [other, hi], event.flow: {ne: b}}"}, True),
+        ({"where": ", where: {not: {event.step: elsewhere}}"}, True),
+        ({"where": ", where: {event.message: other}"}, False),
+        ({"where": ", where: {event.message: {ne: hi}}"}, False),
+        ({"where": ", where: {any: [{event.flow: b}, {event.step: elsewhere}]}"}, False),
+        ({"where": ", where: {profile.city: Almaty}"}, True),
+        ({"reentry": "once"}, False),
+        ({"reentry": "once", "per": "per: event.message_id\n"}, True),
+        ({"reentry": "once", "per": "per: event.message\n"}, False),
+        ({"reentry": "{after: 59m}"}, True),
+        ({"reentry": "{after: 1h}"}, False),
+        ({"wait": "1h"}, False),
+    ],
+)
+def test_a_mail_must_not_bring_about_the_next_one_for_ever(given: dict[str, str], *, refused: bool) -> None:
+    usual = {"trigger": "Message Sent", "where": "", "reentry": "always", "per": "", "wait": "59m"}
+    files: dict[str, str | None] = {"flows/a.yaml": SENDING.format(**usual | given)}
+    found = said(files | {"messages/hi/en.md": "Hi\n", "messages/hi/message.yaml": "subject: {en: Hi}\n"})
+    assert [line.partition(": ")[2] for line in found] == ([CIRCLE] if refused else [])
+
+
+@pytest.mark.parametrize(("verb", "event"), [("subscribe", "Subscribed"), ("unsubscribe", "Unsubscribed")])
+def test_a_consent_must_not_bring_about_the_next_one_for_ever(verb: str, event: str) -> None:
+    flow = f"trigger: {{event: {event}, where: {{event.topic: news}}}}\nreentry: always\nsteps: [{{{verb}: TOPIC}}]\n"
+    settings: dict[str, str | None] = {"tamshy.yaml": "topics: {news: {}, offers: {}}\n"}
+    found = said(settings | {"flows/a.yaml": flow.replace("TOPIC", "news")})
+    assert found == [
+        f"flows/a.yaml:3:9: '{event}' starts a circle of flows (a → a) without a wait of at least 1h in it"
+    ]
+    assert said(settings | {"flows/a.yaml": flow.replace("TOPIC", "offers")}) == []

@@ -1,0 +1,134 @@
+"""Bugs that are put in to see that they are found: each with seeds that find it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+import tamshy.passes.stage as passes
+from tamshy.decide import deciding, settling
+from tamshy.deliver import ledger
+from tamshy.enroll import listening
+from tamshy.sqlkit import rows_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.prove.faults.ground import Ground
+
+Patch = pytest.MonkeyPatch
+# The modules, and not the functions that their packages give by the same names.
+storing = sys.modules["tamshy.ingest.store"]
+merging = sys.modules["tamshy.passes.merging"]
+
+
+def _sql(patch: Patch, module: Any, name: str, *changes: tuple[str, str]) -> None:  # noqa: ANN401 - a module
+    attribute = "_Q" if hasattr(module, "_Q") else "_SQL"
+    queries = getattr(module, attribute)
+    text = queries[name]
+    for old, new in changes:
+        assert old in text, f"{name} has changed: {old!r} is not in it"
+        text = text.replace(old, new)
+    patch.setattr(module, attribute, {**queries, name: text})
+
+
+def no_fence(patch: Patch, _ground: Ground) -> None:
+    """A pass holds its bucket whoever has it by now."""
+    _sql(patch, passes, "hold_lease", ("fence = %(fence)s", "%(fence)s::bigint is not null"))
+
+
+def commit_before_the_outbox(patch: Patch, _ground: Ground) -> None:
+    """A decision is committed before its delivery is queued."""
+
+    def settle(conn: Any, book: Any, bucket: int, pass_: int, results: Sequence[Any], *, keep_content: bool) -> int:  # noqa: ANN401
+        settled = settling.settle(conn, book, bucket, pass_, results, keep_content=False)
+        conn.commit()
+        if keep_content and results:
+            rows = rows_json([{name: getattr(one, name) for name in one.__slots__} for one in results])
+            params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "rows": rows}
+            conn.execute(queries["keep_content"], params)
+            conn.execute(queries["queue_delivery"].replace("'accepted'", "'sent'"), params)
+        return settled
+
+    queries = settling._SQL
+    patch.setattr(passes, "settle", settle)
+
+
+def no_key_of_message_ids(patch: Patch, ground: Ground) -> None:
+    """Whether a messageId was seen is looked up first and written down after, and no key holds it."""
+    ground.look.execute("alter table seen_message drop constraint seen_message_pkey")
+    text = """
+insert into seen_message (workspace, digest, seen_at)
+select %(workspace)s, r.digest, r.seen_at from json_to_recordset(%(rows)s::json) as r (digest uuid, seen_at timestamptz)
+where not exists (select from seen_message s where s.workspace = %(workspace)s and s.digest = r.digest)
+returning digest, false"""
+    patch.setattr(storing, "_Q", {**storing._Q, "accept": text})
+
+
+def an_order_at_the_moment_of_the_reminder(patch: Patch, _ground: Ground) -> None:
+    """What is due is worked before what has come at the very moment."""
+    _sql(patch, passes, "pick", ("h.moment < e.at or (h.moment = e.at and not h.emitted)", "h.moment < e.at"))
+
+
+def a_cap_with_its_beginning(patch: Patch, ground: Ground) -> None:
+    """The window of a cap begins a moment too early."""
+    right = deciding._one_cap
+    patch.setattr(deciding, "_one_cap", lambda *given: right(*given).replace("m.decided_at > ", "m.decided_at >= "))
+    ground.forget()
+
+
+def what_comes_together_is_lost(patch: Patch, _ground: Ground) -> None:
+    """A pass takes all of a moment out of the inbox, and acts on one item of it."""
+    _sql(patch, passes, "drop_taken", (" and i.emitted = a.emitted\n    and i.ord = a.ord and i.id = a.id", ""))
+
+
+def a_merge_beside_a_pass(patch: Patch, _ground: Ground) -> None:
+    """Two profiles are merged while a pass over the other bucket may be under way."""
+    _sql(patch, merging, "hold_both", (" for update", ""))
+
+
+def nothing_is_forwarded(patch: Patch, _ground: Ground) -> None:
+    """What somebody stored for a profile while it went stays with it."""
+    _sql(patch, passes, "forward", ("p.merged_into is not null", "p.merged_into is not null and false"))
+
+
+def handed_over_again(patch: Patch, _ground: Ground) -> None:
+    """What a sender that died had in its hand is handed over again, as if nothing had been."""
+
+    def orphaned(row: Any, now: Any, _options: Any) -> ledger.Mark:  # noqa: ANN401
+        return ledger.Mark(row.profile, row.message, "queued", None, now, row.fence + 1, row.attempts)
+
+    patch.setattr(ledger, "_orphaned", orphaned)
+
+
+def not_withdrawn(patch: Patch, _ground: Ground) -> None:
+    """What is decided and not handed over goes out although its enrollment has been ended."""
+    patch.setattr(listening, "_SQL", {**listening._SQL, "withdraw": "select 1"})
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A bug, and seeds of which at least one finds it."""
+
+    plant: Callable[[Patch, Ground], None]
+    seeds: tuple[int, ...] = ()
+
+
+PLANTED: Final = {
+    one.plant.__name__: one
+    for one in (
+        Planted(no_fence),
+        Planted(commit_before_the_outbox),
+        Planted(no_key_of_message_ids),
+        Planted(an_order_at_the_moment_of_the_reminder),
+        Planted(a_cap_with_its_beginning),
+        Planted(what_comes_together_is_lost),
+        Planted(a_merge_beside_a_pass),
+        Planted(nothing_is_forwarded),
+        Planted(handed_over_again),
+        Planted(not_withdrawn),
+    )
+}
