@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -126,6 +127,10 @@ def test_a_database_behind_it_is_gone_with_the_link_and_back_with_a_new_one(dsn:
         through = f"postgresql://{parts['user']}@127.0.0.1:{proxy.port}/{parts['dbname']}"
         with sqlkit.connect(through) as conn:
             assert conn.execute("select 1").fetchone() == (1,)
+            with socket.socket(fileno=os.dup(conn.fileno())) as link:
+                # An end that has gone without a word is noticed within half a minute, not after two hours.
+                assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+                assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
             proxy.cut()
             with pytest.raises(sqlkit.Error) as raised:
                 conn.execute("select 1")

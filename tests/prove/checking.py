@@ -52,6 +52,7 @@ join message m on m.bucket = d.bucket and m.profile = d.profile and m.id = d.mes
 """
 _REASONS: Final = """
 select coalesce('skipped as ' || reason, 'sent'), count(*) from message group by 1
+union all select 'profiles merged', count(*) from profile where merged_into is not null
 union all select 'exited as ' || exit_reason, count(*) from enrollment group by 1 order by 1
 """
 _SAID_SENT: Final = "select message from settlement where did = 'sent'"

@@ -92,7 +92,7 @@ PUBLISHER: Final = (
     Point("publish: buckets held", "after", "tamshy.publish.publishing:hold_buckets"),
     Point("publish: versions written", "after", "tamshy.publish.publishing:_write_flows"),
     Point("publish: people moved", "after", "tamshy.publish.publishing:_move_people"),
-    *_around("publish: commit", _COMMIT, "tamshy.site.commands.folders:publish_folder"),
+    *_around("publish: commit", _COMMIT, "tamshy.site.commands.folders:apply"),
 )
 POINTS: Final = (*WEB, *PASSES, *SENDER, *PUBLISHER)
 

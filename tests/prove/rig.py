@@ -173,8 +173,12 @@ class Rig:
     # -- to the end ----------------------------------------------------------------------------------------------------
 
     def settle_down(self, patience_s: float) -> None:
-        """Wait until nobody is inside any flow and nothing waits; a person then settles what is in doubt, half of it anew."""
+        """Wait until all is said, nobody is inside any flow and nothing waits; a person settles what is in doubt, half anew."""
         deadline = time.monotonic() + patience_s
+        while self.crowd.calling():
+            assert time.monotonic() < deadline, f"the crowd still calls: {self.shop.said()}"
+            self.look_after()
+            wait_out(0.1)
         # Whose publisher has died is published again.
         while self._publisher is not None and self._publisher.wait() != 0:
             assert time.monotonic() < deadline, (self.place / "apply.log").read_text()[-2000:]

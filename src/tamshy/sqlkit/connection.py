@@ -22,6 +22,14 @@ Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
 """A cursor whose rows are tuples."""
 
 CONNECT_TIMEOUT_S: Final = 10
+_LINK: Final = {
+    # Over a network whose other end has gone without a word, a worker would wait for two hours, as the system has it.
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""How soon a link over TCP that nobody answers on is given up: half a minute. Sockets of this machine know none of it."""
 PREPARE_AFTER: Final = 2
 """Runs of a statement on one connection before it is prepared: the engine's statements are few and run for days."""
 
@@ -70,6 +78,8 @@ def conninfo(dsn: str, *, schema: str | None = None, application: str = "tamshy"
     parts["options"] = f"{parts.get('options', '')} {ours}".strip()
     parts.setdefault("application_name", application)
     parts.setdefault("connect_timeout", str(CONNECT_TIMEOUT_S))
+    for name, value in _LINK.items():
+        parts.setdefault(name, value)
     return make_conninfo("", **parts)
 
 

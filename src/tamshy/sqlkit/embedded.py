@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-_RESTARTS_IN_A_ROW: Final = 5
 _PAUSE_BETWEEN_RESTARTS_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 30.0
 
 
 class EmbeddedServer:
@@ -106,7 +106,10 @@ class EmbeddedServer:
         self._ownership.release()
 
     def _supervise(self) -> None:
-        """Wait for the server's end, and start it again unless it was us who stopped it."""
+        """Wait for the server's end, and start it again unless it was us who stopped it.
+
+        It is never given up: what keeps it from starting, a full disk say, ends some time, and nobody may be there then.
+        """
         failures = 0
         while True:
             code = self._running.wait()
@@ -125,10 +128,8 @@ class EmbeddedServer:
                         return
                 else:
                     failures = 0
-            if failures >= _RESTARTS_IN_A_ROW:
-                self._say("PostgreSQL is given up after five starts in a row that failed; see the lines above")
-                return
-            if failures and self._stopping.wait(_PAUSE_BETWEEN_RESTARTS_S):
+            pause = min(_PAUSE_BETWEEN_RESTARTS_S * 2 ** min(failures - 1, 10), _LONGEST_PAUSE_S)
+            if failures and self._stopping.wait(pause):
                 return
 
     def __enter__(self) -> Self:

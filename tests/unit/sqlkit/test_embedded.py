@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import pytest
 from tests.unit.sqlkit.processes import children, kill, owner_of, wait_for_end
 
 from tamshy import sqlkit
+from tamshy.sqlkit import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,24 @@ def write(server: sqlkit.EmbeddedServer, number: int) -> None:
 def read(dsn: str) -> list[int]:
     with sqlkit.connect(dsn) as conn:
         return [a for (a,) in conn.execute("select a from t order by a").fetchall()]
+
+
+def test_a_server_that_does_not_start_is_tried_again_until_it_does(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "_PAUSE_BETWEEN_RESTARTS_S", 0.001)
+    failed: queue.Queue[str] = queue.Queue()
+    with sqlkit.EmbeddedServer.open(data, named=False, durable=False, say=failed.put) as server:
+        write(server, 1)
+        version = server.folder / "PG_VERSION"
+        version.rename(version.with_suffix(".away"))
+        os.kill(server.pid, signal.SIGKILL)
+        for _ in range(8):
+            while "did not start again" not in failed.get(timeout=60):
+                pass
+        version.with_suffix(".away").rename(version)
+        deadline = time.monotonic() + 60
+        while sqlkit.running_dsn(data, named=False) is None:
+            assert time.monotonic() < deadline
+        assert read(server.dsn) == [1]
 
 
 def test_a_second_start_finds_what_the_first_one_wrote(data: Path) -> None:
