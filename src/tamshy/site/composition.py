@@ -227,6 +227,9 @@ def make_hand_over(given: Parts, owner: str, stop: threading.Event) -> HandOver:
         first_retry=plain.first_retry * given.clock.speed,
         longest_retry=plain.longest_retry * given.clock.speed,
         unread_pause=plain.unread_pause * given.clock.speed,
+        longest_unread_pause=plain.longest_unread_pause * given.clock.speed,
+        look_back=plain.look_back * given.clock.speed,
+        domain_pause=plain.domain_pause * given.clock.speed,
         give_up_after=plain.give_up_after * given.clock.speed,
     )
     sender: Sender = InboxSender()
