@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PARTITIONS = 4
 ACROSS = {
+    "worker: tally.count_journal": "what the journals of a worker's buckets have gained, once a minute",
     "worker: queries.discover": "one look at the indexes for each of a worker's buckets",
     "worker: queries.aside": "a workspace's list for a person",
     "worker: queries.let_in_now": "whom a person lets in again",

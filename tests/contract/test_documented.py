@@ -94,19 +94,6 @@ def test_the_page_lists_the_tables_with_their_writers() -> None:
     assert {row[0]: set(row[2].split(", ")) for row in listed(page, "Tables")} == writers
 
 
-def test_the_page_lists_the_measurements() -> None:
-    page = (DOCS / "reference/http.md").read_text(encoding="utf-8")
-    told = {
-        name
-        for file in (PACKAGE / "api").glob("*.py")
-        for _, text in texts(ast.parse(file.read_text(encoding="utf-8")))
-        for name in re.findall(r"\btamshy_[a-z_]+(?=[ {\\]|$)", text)
-    }
-    told -= {name for name in told if name.startswith(("tamshy_write", "tamshy_api"))}
-    assert told
-    assert told == set(re.findall(r"`(tamshy_[a-z_]+?)(?:\{|`)", page))
-
-
 def test_every_package_is_on_the_map_and_no_place_is_left_empty() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     layers = project["tool"]["importlinter"]["contracts"][0]["layers"]

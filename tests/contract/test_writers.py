@@ -64,6 +64,8 @@ WRITERS: dict[str, dict[str, str]] = {
     "journal": dict.fromkeys(("advance", "decide", "enroll", "identify"), "insert"),
     "lease": {"publish": "insert update", "worker": "update", "passes": "update"},
     "worker": {"worker": "insert update delete"},
+    "tally": {"worker": "insert update"},
+    "tallied": {"worker": "insert update"},
     "installation": {"standing": "insert update"},
     "anchor": {"standing": "insert update delete"},
     "set_aside": {"worker": "insert update delete"},

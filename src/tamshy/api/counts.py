@@ -1,4 +1,4 @@
-"""Counters of this process, in Prometheus' text form."""
+"""Counters of this process."""
 
 from __future__ import annotations
 
@@ -23,16 +23,8 @@ class Counts:
         with self._lock:
             return self._counters[name, tuple(sorted(labels.items()))]
 
-    def lines(self) -> list[str]:
-        """Give all counters as lines of Prometheus' text form."""
+    def samples(self) -> list[tuple[str, dict[str, str], float]]:
+        """Give all counters: name, labels, value."""
         with self._lock:
             counters = sorted(self._counters.items())
-        lines: list[str] = []
-        last = ""
-        for (name, labels), value in counters:
-            if name != last:
-                lines.append(f"# TYPE {name} counter")
-                last = name
-            written = ",".join(f'{key}="{text}"' for key, text in labels)
-            lines.append(f"{name}{{{written}}} {value}" if written else f"{name} {value}")
-        return lines
+        return [(name, dict(labels), value) for (name, labels), value in counters]

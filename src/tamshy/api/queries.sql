@@ -20,9 +20,3 @@ order by i.kind desc, i.since, i.value;
 -- name: newest_schema
 -- The newest schema file that was applied.
 select max(name) from schema_version;
-
--- name: figures
--- What an operator watches: buckets that nobody works now, deliveries whose outcome is not known.
-select
-    (select count(*) from lease as l where l.owner is null or l.until < %(real)s),
-    (select count(*) from delivery as d where d.state = 'uncertain');

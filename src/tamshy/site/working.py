@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from tamshy import sqlkit
 from tamshy.deliver import buckets_due
 from tamshy.render.children import RenderChild
 from tamshy.site.composition import make_guard, make_hand_over, make_worker, owner_name
+from tamshy.worker import count_deliveries
 
 if TYPE_CHECKING:
     from tamshy.deliver import HandOver
@@ -23,6 +25,8 @@ _LONGEST_REST_S: Final = 1.0
 _LONGER: Final = 1.25
 _AGAIN_S: Final = 2.0
 _AT_ONCE: Final = 500
+_TELL_S: Final = 5.0
+"""Seconds between two additions to the counts of what was handed over."""
 _LAST_S: Final = 20.0
 """Seconds after being told to stop at which links to a mail server that says nothing are cut."""
 
@@ -79,10 +83,17 @@ def _hand_over_while_there(
 ) -> None:
     guard = make_guard(given, say=False)
     rest = _REST_S
+    ended: Counter[str] = Counter()
+    told = given.clock.monotonic()
     while not stop.is_set():
         due = buckets_due(conn, given.clock.now()) if guard.clear(conn) else []
-        moved = hand_over.run(conn, due, _AT_ONCE).moved if due else 0
-        if moved:
+        states = hand_over.run(conn, due, _AT_ONCE).states if due else Counter[str]()
+        ended += states
+        if ended and given.clock.monotonic() - told >= _TELL_S:
+            count_deliveries(conn, ended)
+            ended.clear()
+            told = given.clock.monotonic()
+        if states:
             rest = _REST_S
         elif mail.wait(rest):
             # Our own worker has rendered something; what other processes' have is found within the longest rest.
@@ -91,5 +102,6 @@ def _hand_over_while_there(
             rest = min(rest * _LONGER, _LONGEST_REST_S)
         mail.clear()
     result = hand_over.drain(conn)
+    count_deliveries(conn, ended + result.states)
     drained = {"event": "hand_over_ended", "count": result.moved}
     _LOG.info("hand-over ended in order: %d answers came in meanwhile", result.moved, extra=drained)

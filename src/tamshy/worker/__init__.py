@@ -9,5 +9,6 @@ from __future__ import annotations
 from tamshy.worker.leasing import Leases
 from tamshy.worker.loop import Clock, Worker
 from tamshy.worker.sifting import Aside, aside, let_in
+from tamshy.worker.tallying import count_deliveries
 
-__all__ = ["Aside", "Clock", "Leases", "Worker", "aside", "let_in"]
+__all__ = ["Aside", "Clock", "Leases", "Worker", "aside", "count_deliveries", "let_in"]

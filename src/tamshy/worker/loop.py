@@ -14,6 +14,7 @@ from tamshy.publish import load_rulebook
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
 from tamshy.worker.leasing import Leases
 from tamshy.worker.sifting import set_aside, sift
+from tamshy.worker.tallying import count_journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,6 +154,9 @@ class Worker:
                 prune(conn, self._clock.now())
                 conn.commit()
                 pruned = now
+                if self._leases.held:
+                    count_journal(conn, list(self._leases.held), self._clock.now(), self._clock.speed)
+                    conn.commit()
             self._keep_up(conn)
             worked = self.once(conn)
             if self._wait(self._pause(worked)):
