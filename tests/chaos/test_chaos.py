@@ -20,7 +20,7 @@ QUICK = (3.0, 4.0, 1.0)
 # One death of each kind of place is enough here; `make prove` has five at every place.
 PLACES = (
     "after ingest: commit",
-    "before track: commit of a click",
+    "before track: commit of an opening",
     "before pass: commit",
     "after render: what is said to the child",
     "after claim: commit",

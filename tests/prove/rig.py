@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from tests.prove import launch
 from tests.prove.checking import Judgement, judge
-from tests.prove.crowd import Crowd, write_shop
+from tests.prove.crowd import Crowd, ask, write_shop
 from tests.prove.ledger import Ledger, Witness
 from tests.prove.serving import Shop, wait_out
 
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BEGIN: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
+_SESSIONS: Final = "select count(*) from pg_stat_activity where application_name = any(%(names)s)"
+# Calls, enrollments, messages to be rendered, deliveries.
 _LEFT: Final = """
-select (select count(*) from inbox) + (select count(*) from enrollment where active)
-    + (select count(*) from message where state = 'accepted')
-    + (select count(*) from delivery where state in ('queued', 'handing_over'))
+select (select count(*) from inbox), (select count(*) from enrollment where active),
+    (select count(*) from message where state = 'accepted'),
+    (select count(*) from delivery where state in ('queued', 'handing_over'))
 """
 
 
@@ -118,6 +120,28 @@ class Rig:
         self.kills[what] += 1
         return True
 
+    def works(self, what: str) -> bool:
+        """Tell whether all of a kind are there again, as far as can be seen from outside."""
+        match what:
+            case "worker":
+                # Each has a connection for passes and one for hand-over.
+                return self._sessions("tamshy worker", "tamshy hand-over") >= 2 * self.plan.workers
+            case "database" | "backend":
+                return self._sessions("tamshy worker") > 0
+            case "web" | "all":
+                return ask(self.shop.port, "GET", "/readyz", None, {}) == 200
+            case _:
+                return True
+
+    def _sessions(self, *names: str) -> int:
+        """How many sessions of these names the database has; none where it is away."""
+        try:
+            with self.shop.connect() as conn:
+                row = conn.execute(_SESSIONS, {"names": list(names)}).fetchone()
+        except (sqlkit.DatabaseUnavailable, sqlkit.Error):
+            return 0
+        return int(row[0]) if row else 0
+
     def look_after(self) -> None:
         """Start the one that looks after all others again, where a kill in the midst of its start has ended it."""
         if not self.shop.runs():
@@ -200,7 +224,7 @@ class Rig:
         while True:
             try:
                 with self.shop.connect() as conn:
-                    while (row := conn.execute(_LEFT).fetchone()) != (0,):
+                    while (row := conn.execute(_LEFT).fetchone()) != (0, 0, 0, 0):
                         left = row
                         assert time.monotonic() < deadline, (
                             f"{left} left at {self.shop.clock.now()}: {self.shop.said()}"
