@@ -85,9 +85,9 @@ def what_comes_together_is_lost(patch: Patch, _ground: Ground) -> None:
     _sql(patch, passes, "drop_taken", (" and i.emitted = a.emitted\n    and i.ord = a.ord and i.id = a.id", ""))
 
 
-def a_merge_beside_a_pass(patch: Patch, _ground: Ground) -> None:
-    """Two profiles are merged while a pass over the other bucket may be under way."""
-    _sql(patch, merging, "hold_both", (" for update", ""))
+def a_merge_before_its_turn(patch: Patch, _ground: Ground) -> None:
+    """Two profiles are merged although something of them is due earlier."""
+    _sql(patch, merging, "ready", ("e.active and e.work_at < i.moment", "e.active and false"))
 
 
 def nothing_is_forwarded(patch: Patch, _ground: Ground) -> None:
@@ -126,7 +126,7 @@ PLANTED: Final = {
         Planted(an_order_at_the_moment_of_the_reminder),
         Planted(a_cap_with_its_beginning),
         Planted(what_comes_together_is_lost),
-        Planted(a_merge_beside_a_pass),
+        Planted(a_merge_before_its_turn),
         Planted(nothing_is_forwarded),
         Planted(handed_over_again),
         Planted(not_withdrawn),

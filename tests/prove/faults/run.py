@@ -41,7 +41,7 @@ _MEND_AT: Final = 4
 """Stalls after which all clocks are right again."""
 _SWITCH: Final = 0.2
 """How often, at a statement, somebody else may have the turn."""
-_HURRY: Final = 1 / 250
+_HURRY: Final = 1 / 900
 """How often, at a statement, the shop's clock goes on although not all has been worked."""
 _MOST_STATEMENTS: Final = 40_000
 _MOMENT: Final = timedelta(milliseconds=1)
@@ -54,7 +54,8 @@ select exists (select from inbox where moment <= %(at)s)
     or exists (select from delivery where state in ('queued', 'handing_over') and next_at <= %(at)s)"""
 _NEXT: Final = """
 select least((select min(moment) from inbox),
-    (select min(work_at) from enrollment where active and work_at < '9999-01-01'))"""
+    (select min(work_at) from enrollment where active and work_at < '9999-01-01'),
+    (select min(next_at) from delivery where state in ('queued', 'handing_over')))"""
 
 
 class Endless(AssertionError):
@@ -161,6 +162,8 @@ class Run:
         if batch is None:
             self._rest(hand, 1)
             return
+        if batch.copy:
+            hand.stumbles = self._die.randrange(8)
         try:
             with self._connects(hand.name) as conn:
                 store(conn, ref_of(self.ground.book), batch.calls)  # type: ignore[arg-type] # as good as a connection
@@ -305,6 +308,10 @@ class Run:
         found: Fate | None = None
         while self._coming and self._coming[0].at <= turns.statement:
             found = self._happens(self._coming.pop(0), hand, conn) or found
+        if hand.stumbles:
+            hand.stumbles -= 1
+            if not hand.stumbles:
+                hand.asleep_until = turns.statement + self._die.randrange(50, 600)
         if self._die.random() < _HURRY:
             self._stride()
             turns.done += 1

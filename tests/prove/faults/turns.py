@@ -43,6 +43,8 @@ class Hand:
     at_database: bool = False
     statements: int = 0
     lives: int = 0
+    stumbles: int = 0
+    """How many statements further on it stands still for a while; 0: it does not."""
     cut: bool = False
     """Its connection has just been cut: it rests, and is not idle."""
     go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
