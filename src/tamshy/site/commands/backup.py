@@ -53,7 +53,7 @@ def backup(options: argparse.Namespace) -> int:
         data(told | {"tables": made.rows})
     else:
         out(f"{told['rows']} rows of {len(made.tables)} tables in {path}, as of {taken}")
-        if not made.files:
+        if not made.files and (configuration.secret_key or configuration.database_url):
             remark(
                 "TAMSHY_SECRET_KEY is not in it: without the same key, the links in mails that were sent lead nowhere"
             )
