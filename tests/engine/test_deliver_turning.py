@@ -132,25 +132,20 @@ def test_what_fails_for_ever_is_parked_after_a_few_tries(db: Connection, clock: 
         }[quarter]
 
     sender = Answering(odd, slots=8)
-    stage = handing(sender, clock)
+    stage = handing(sender, clock, options=Options(give_up_after=timedelta(hours=6)))
     before = examined(db)
     while stage.run(db, [BUCKET], 500).moved:
         db.rollback()
     assert examined(db) - before <= 1.2 * due
     before = examined(db)
     for _ in range(4000):
-        row = db.execute("select min(next_at) from delivery where state in ('queued', 'handing_over')").fetchone()
+        # Asked in a way that leaves the index alone, which is what is counted.
+        row = db.execute("select min(next_at) from delivery where state || '' = 'queued'").fetchone()
+        db.commit()
         if row is None or row[0] is None:
             break
         clock.now = row[0]
-        ready = db.execute(
-            "select count(*) from delivery where state = 'queued' and next_at <= %s", [clock.now]
-        ).fetchone()
-        db.commit()
-        said = len(sender.given)
         stage.run(db, [BUCKET], 500)
-        assert ready is not None
-        assert len(sender.given) - said <= ready[0]
     # Every entry that is left behind (two for each try) is passed once more and then forgotten, not at every look.
     assert examined(db) - before <= due + 6 * len(sender.given)
     found = db.execute(
@@ -164,8 +159,8 @@ def test_what_fails_for_ever_is_parked_after_a_few_tries(db: Connection, clock: 
     ]
     for quarter, _, _, least, most, _ in found:
         tries = ends[quarter][2]
-        # Three days of trying, half an hour apart in the end.
-        assert (least, most) == (tries, tries) if tries else 100 < least <= most <= 160
+        # Six hours of trying, half an hour apart in the end.
+        assert (least, most) == (tries, tries) if tries else 12 <= least <= most <= 20
     assert db.execute("select count(*) from delivery where state = 'sent'").fetchone() == (due - due // EVERY,)
 
 
