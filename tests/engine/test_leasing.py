@@ -88,6 +88,22 @@ def test_three_share_out_and_what_a_dead_one_held_is_taken_when_it_has_run_out(c
     assert three.held == {}
 
 
+def test_what_a_dead_one_held_before_the_clock_was_put_back_is_taken_at_once(conn: Connection) -> None:
+    """Its lease reaches three hours beyond what anybody writes now; one that is a little ahead is left alone."""
+    one, two = Leases("one"), Leases("two")
+    one.share_out(conn, NOW + 2 * SECOND)
+    two.share_out(conn, NOW)
+    assert (len(one.held), two.held) == (8, {})
+    two.share_out(conn, NOW - timedelta(hours=3))
+    assert len(two.held) == 8
+    # Whoever was only thought dead finds its leases gone, and gets its share again.
+    one.share_out(conn, NOW - timedelta(hours=3) + SECOND)
+    assert one.held == {}
+    two.share_out(conn, NOW - timedelta(hours=3) + 2 * SECOND)
+    one.share_out(conn, NOW - timedelta(hours=3) + 2 * SECOND)
+    assert (len(one.held), len(two.held)) == (4, 4)
+
+
 def test_a_new_owner_has_a_fence_that_nobody_held_before(conn: Connection) -> None:
     one, two = Leases("one"), Leases("two")
     one.share_out(conn, NOW)

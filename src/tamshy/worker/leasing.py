@@ -18,6 +18,9 @@ _SQL = queries("tamshy.worker")
 LEASE: Final = timedelta(seconds=15)
 """How long a lease lasts without being renewed: a dead worker's buckets are idle for no longer."""
 
+FAR: Final = timedelta(minutes=5)
+"""A lease that reaches farther than this is nobody's: the clock was put back since it was written."""
+
 
 class Leases:
     """The buckets of one worker, with the fence each was taken under."""
@@ -34,7 +37,7 @@ class Leases:
 
         ``now`` is real time. Returns when the first lease or life of another runs out that is not renewed; None: there is none.
         """
-        conn.execute(_SQL["live"], {"owner": self.owner, "until": now + LEASE, "now": now})
+        conn.execute(_SQL["live"], {"owner": self.owner, "until": now + LEASE, "now": now, "far": now + FAR})
         self.held = dict(conn.execute(_SQL["renew"], {"owner": self.owner, "until": now + LEASE}).fetchall())
         row = conn.execute(_SQL["others"], {"owner": self.owner, "now": now}).fetchone()
         others, total, runs_out = row or (0, 0, None)
@@ -45,7 +48,8 @@ class Leases:
             for bucket in beyond:
                 del self.held[bucket]
         if len(self.held) < share:
-            params = {"owner": self.owner, "until": now + LEASE, "now": now, "count": share - len(self.held)}
+            times = {"until": now + LEASE, "now": now, "far": now + FAR}
+            params = {"owner": self.owner, "count": share - len(self.held), **times}
             self.held.update(conn.execute(_SQL["take"], params).fetchall())
         conn.commit()
         # The last of several may find less than an equal share, and that is all there is.

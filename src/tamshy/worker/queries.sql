@@ -2,7 +2,7 @@
 -- We are there; those that have said so too long ago are not.
 with gone as (
     delete from worker where owner <> %(owner)s and owner in (
-        select owner from worker where until <= %(now)s for update skip locked)
+        select owner from worker where until <= %(now)s or until > %(far)s for update skip locked)
 )
 insert into worker (owner, until) values (%(owner)s, %(until)s)
 on conflict (owner) do update set until = excluded.until
@@ -29,10 +29,11 @@ select
 from lease
 
 -- name: take
--- Takes free or abandoned buckets, with a fence that nobody held before.
+-- Takes free or abandoned buckets, with a fence that nobody held before. A lease that reaches farther than anybody writes was
+-- written before the clock was put back.
 update lease l set owner = %(owner)s, until = %(until)s, fence = l.fence + 1
 from (
-    select bucket from lease where owner is null or until is null or until <= %(now)s
+    select bucket from lease where owner is null or until is null or until <= %(now)s or until > %(far)s
     order by bucket limit %(count)s for update skip locked
 ) free
 where l.bucket = free.bucket
