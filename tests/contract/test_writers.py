@@ -27,7 +27,7 @@ WRITERS: dict[str, dict[str, str]] = {
     "consent": {"identify": "insert", "advance": "insert"},
     "suppression": {"identify": "insert"},
     # what happened
-    "seen_message": {"ingest": "insert update delete", "track": "insert"},
+    "seen_message": {"ingest": "insert update delete", "track": "insert delete"},
     "inbox": {
         "ingest": "insert",
         "track": "insert delete",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,11 +16,12 @@ import pytest
 from django.test import Client, override_settings
 from tests.engine.deliveries import BUCKET, NOON, SECRET, person, sent_message, workspace
 
-from tamshy import sqlkit
+from tamshy import sqlkit, track
 from tamshy.domain.ids import named
 from tamshy.domain.token import Purpose, Signer, Subject
 from tamshy.public import wiring
-from tamshy.public.words import LANGUAGES
+from tamshy.public.words import LANGUAGES, masked, with_names
+from tamshy.track import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -269,6 +272,72 @@ def test_unsubscribing_again_after_subscribing_again_counts(page: Page) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("purpose", "shown"),
+    [(Purpose.UNSUBSCRIBE, "unsubscribe"), (Purpose.PREFERENCES, "preferences"), (Purpose.VIEW, "mail")],
+)
+def test_a_look_at_a_page_is_kept_and_tells_nothing(page: Page, purpose: Purpose, shown: str) -> None:
+    for method, hints in (("GET", {}), ("HEAD", {}), ("GET", {"sec-purpose": "prefetch"})):
+        page.now += timedelta(minutes=1)
+        assert page.get(paths(page)[purpose], method, **hints).status_code == 200
+    assert page.rows("select kind, url, machine, facts->>'why' from engagement order by occurred_at") == [
+        ("looked", shown, False, None),
+        ("looked", shown, True, "method"),
+        ("looked", shown, True, "prefetch"),
+    ]
+    assert page.rows("select count(*) from inbox") == [(0,)]
+
+
+def test_what_is_kept_of_a_hit_is_enough_to_judge_it_again(page: Page) -> None:
+    page.get(paths(page)[Purpose.CLICK], **{"sec-purpose": "prefetch;prerender", "sec-fetch-mode": "no-cors"})
+    ((facts,),) = page.rows("select facts from engagement")
+    assert Request.of(facts) == Request("GET", BROWSER, ("prefetch;prerender",), "no-cors")
+
+
+def test_a_scanner_that_comes_while_the_mail_server_still_reads_is_a_machine(page: Page) -> None:
+    page.db.execute("update delivery set state = 'handing_over', settled_at = null")
+    page.db.commit()
+    page.get(paths(page)[Purpose.CLICK])
+    assert page.rows("select machine, facts->>'why' from engagement") == [(True, "too_soon")]
+
+
+def test_a_person_is_told_who_followed_a_link_in_the_minute_of_a_scanners_burst(page: Page) -> None:
+    page.db.execute('update content set links = \'["https://a.example", "https://b.example", "https://c.example"]\'')
+    page.db.commit()
+    for number in range(3):
+        page.now = LATER + timedelta(seconds=number)
+        page.get(f"/c/{page.token(Purpose.CLICK)}/{number}")
+    page.now = LATER + timedelta(seconds=50)
+    page.get(f"/c/{page.token(Purpose.CLICK)}/1", **{"user-agent": BROWSER.replace("17_0", "18_1")})
+    assert page.rows("select properties->>'url', occurred_at from inbox") == [("https://b.example", page.now)]
+
+
+def test_scanners_that_come_side_by_side_do_not_miss_one_another(page: Page, dsn: str) -> None:
+    page.db.execute('update content set links = \'["https://a.example", "https://b.example", "https://c.example"]\'')
+    page.db.commit()
+    request = Request("GET", BROWSER)
+    subject = Subject(1, BUCKET, page.profile, page.message)
+    with sqlkit.connect(dsn) as first, ThreadPoolExecutor(1) as other:
+        seen = track.find(first, subject)
+        assert seen is not None
+        track.clicked(first, seen, 0, request, LATER)
+
+        def follow() -> track.Touched | None:
+            with sqlkit.connect(dsn) as conn:
+                track.clicked(conn, seen, 1, request, LATER + timedelta(seconds=1))
+                return track.clicked(conn, seen, 2, request, LATER + timedelta(seconds=2))
+
+        second = other.submit(follow)
+        while page.rows("select count(*) from pg_locks where not granted") == [(0,)]:
+            assert not second.done()
+        first.commit()
+        touched = second.result()
+    assert touched is not None
+    assert touched.machine is track.Machine.ALL_LINKS
+    assert page.rows("select distinct machine from engagement") == [(True,)]
+    assert page.rows("select count(*) from inbox") == [(0,)]
+
+
 # -- preferences -----------------------------------------------------------------------------------------------------
 
 
@@ -289,6 +358,16 @@ def test_the_preferences_page_shows_what_holds_and_changes_what_is_changed(page:
     assert evidence == [("News",)]
     page.post(path, "topic=news&topic=tips")
     assert len(page.consents()) == 2
+
+
+@pytest.mark.parametrize("locale", ["en", "ru", "kk", "id"])
+def test_the_pages_say_whose_they_are_without_telling_the_address(page: Page, locale: str) -> None:
+    page.db.execute("update profile set properties = jsonb_build_object('locale', %s::text)", [locale])
+    page.db.commit()
+    for purpose in (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES):
+        text = page.get(paths(page)[purpose]).content.decode()
+        assert with_names(LANGUAGES[locale].for_address, address="a•••@example.com") in text
+        assert "aia@" not in text
 
 
 def test_everything_can_be_turned_off_at_once(page: Page) -> None:
@@ -335,6 +414,20 @@ def test_a_token_of_another_purpose_or_with_a_flipped_bit_is_unknown(page: Page,
         ):
             if answer is not None:
                 assert (answer.status_code, answer.content) == (404, shown.content)
+    assert page.rows("select count(*) from engagement") == [(0,)]
+    assert page.consents() == []
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_every_flipped_bit_is_answered_like_a_link_that_never_was(page: Page, purpose: Purpose) -> None:
+    good, token = paths(page)[purpose], page.token(purpose)
+    raw = base64.urlsafe_b64decode(token)
+    for method in ("GET", "POST") if purpose in {Purpose.UNSUBSCRIBE, Purpose.PREFERENCES} else ("GET",):
+        never = page.get(good.replace(token, "A" * 72), method)
+        for bit in range(len(raw) * 8):
+            flipped = bytes(byte ^ (1 << bit % 8 if at == bit // 8 else 0) for at, byte in enumerate(raw))
+            answer = page.get(good.replace(token, base64.urlsafe_b64encode(flipped).decode()), method)
+            assert (answer.status_code, answer.content, answer.headers) == (404, never.content, never.headers), bit
     assert page.rows("select count(*) from engagement") == [(0,)]
     assert page.consents() == []
 
@@ -416,3 +509,24 @@ def test_every_language_has_all_words() -> None:
             assert re.findall(r"\{\w+\}", text) == [] or sorted(re.findall(r"\{\w+\}", text)) == sorted(
                 re.findall(r"\{\w+\}", getattr(LANGUAGES["en"], name))
             )
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("aia@example.com", "a•••@example.com"),
+        ("a@example.com", "a•••@example.com"),
+        ('"odd@one"@example.com', '"•••@example.com'),
+        ("нэт@пошта.example", "н•••@пошта.example"),
+        ("@example.com", "•••@example.com"),
+        ("nothing", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_an_address_is_masked(address: str | None, shown: str) -> None:
+    assert masked(address) == shown
+
+
+def test_names_are_put_in_as_they_are_even_where_they_look_like_places() -> None:
+    assert with_names("{topic} of {shop}", shop="{topic}", topic="{shop} & co") == "{shop} & co of {topic}"

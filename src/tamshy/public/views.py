@@ -18,7 +18,7 @@ from tamshy.domain.token import Purpose, Subject
 from tamshy.public import pages
 from tamshy.public.shops import choices, settings_of
 from tamshy.public.wiring import wired
-from tamshy.public.words import Words, with_names, words_accepted, words_for
+from tamshy.public.words import Words, masked, with_names, words_accepted, words_for
 from tamshy.sqlkit import DatabaseUnavailable, Error, is_retryable
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         if request.method == "POST":
             source = "link" if by_page else "one_click"
             track.unsubscribe(conn, found, wired().now(), source, request.headers.get("User-Agent", ""))
+        else:
+            track.looked(conn, found, track.Page.UNSUBSCRIBE, _said(request), wired().now())
         settings = settings_of(conn, found.workspace)
         said = track.consents_of(conn, found).get(found.topic)
     words = words_for(found.locale)
@@ -124,6 +126,7 @@ def _unsubscribe_page(words: Words, settings: Settings, found: Found, subject: S
         title=words.done_title if done else words.unsubscribe_title,
         text=with_names(text, shop=settings.name, topic=titles.get(found.topic, found.topic)),
         shop=settings.name,
+        address=_owner(words, found),
         shop_url=pages.web_address(settings.url) if done else None,
         # relative, so that the pages may lie below a path of the shop's own host
         preferences_url=f"../prefs/{wired().signer.token(Purpose.PREFERENCES, subject)}",
@@ -145,6 +148,8 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         settings = settings_of(conn, found.workspace)
         if request.method == "POST":
             _choose(conn, request, found, settings)
+        else:
+            track.looked(conn, found, track.Page.PREFERENCES, _said(request), wired().now())
         topics = choices(settings, track.consents_of(conn, found))
     words = words_for(found.locale)
     return pages.page(
@@ -152,11 +157,17 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         kind="preferences" if topics else "empty",
         title=words.preferences_title,
         text=with_names(words.preferences_text, shop=settings.name) if topics else words.no_topics,
+        address=_owner(words, found),
         topics=topics,
         saved=request.method == "POST",
         shop=settings.name,
         shop_url=pages.web_address(settings.url),
     )
+
+
+def _owner(words: Words, found: Found) -> str:
+    address = masked(found.address)
+    return with_names(words.for_address, address=address) if address else ""
 
 
 def _choose(conn: Connection, request: HttpRequest, found: Found, settings: Settings) -> None:
@@ -182,6 +193,8 @@ def mail(request: HttpRequest, token: str) -> HttpResponse:
         return _unknown(request)
     with wired().connection() as conn:
         found = track.find(conn, subject)
+        if found is not None:
+            track.looked(conn, found, track.Page.MAIL, _said(request), wired().now())
     return pages.stored_mail(found.html) if found is not None and found.html else _unknown(request)
 
 
@@ -195,7 +208,8 @@ def _subject(purpose: Purpose, token: str) -> Subject | None:
 
 def _said(request: HttpRequest) -> track.Request:
     hints = tuple(request.headers[name] for name in _HINTS if name in request.headers)
-    return track.Request(request.method or "", request.headers.get("User-Agent", ""), hints)
+    mode = request.headers.get("Sec-Fetch-Mode", "")
+    return track.Request(request.method or "", request.headers.get("User-Agent", ""), hints, mode)
 
 
 def _body(request: HttpRequest) -> bytes:

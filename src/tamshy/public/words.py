@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,9 +11,10 @@ from tamshy.language.locales import choose_locale
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One language. `{topic}` and `{shop}` stand for names, filled in by `with_names`."""
+    """One language. `{topic}`, `{shop}` and `{address}` stand for what `with_names` fills in."""
 
     locale: str
+    for_address: str
     unsubscribe_title: str
     unsubscribe_ask: str
     unsubscribe_button: str
@@ -36,6 +38,7 @@ class Words:
 
 _EN: Final = Words(
     locale="en",
+    for_address="For {address}",
     unsubscribe_title="Unsubscribe",
     unsubscribe_ask="Stop getting “{topic}” e-mails from {shop}?",
     unsubscribe_button="Unsubscribe",
@@ -58,6 +61,7 @@ _EN: Final = Words(
 )
 _RU: Final = Words(
     locale="ru",
+    for_address="Для адреса {address}",
     unsubscribe_title="Отписка от рассылки",
     unsubscribe_ask="Больше не присылать вам письма «{topic}» от {shop}?",
     unsubscribe_button="Отписаться",
@@ -80,6 +84,7 @@ _RU: Final = Words(
 )
 _KK: Final = Words(
     locale="kk",
+    for_address="{address} мекенжайы үшін",
     unsubscribe_title="Жазылымнан бас тарту",
     unsubscribe_ask="{shop} дүкенінен «{topic}» хаттарын алуды тоқтатқыңыз келе ме?",
     unsubscribe_button="Жазылымнан бас тарту",
@@ -102,6 +107,7 @@ _KK: Final = Words(
 )
 _ID: Final = Words(
     locale="id",
+    for_address="Untuk {address}",
     unsubscribe_title="Berhenti berlangganan",
     unsubscribe_ask="Berhenti menerima email “{topic}” dari {shop}?",
     unsubscribe_button="Berhenti berlangganan",
@@ -139,6 +145,17 @@ def words_accepted(header: str) -> Words:
     return _EN
 
 
-def with_names(text: str, *, shop: str, topic: str = "") -> str:
-    """Put the names of the shop and the topic into a text; plain text, not yet escaped."""
-    return text.replace("{shop}", shop).replace("{topic}", topic)
+def with_names(text: str, *, shop: str = "", topic: str = "", address: str = "") -> str:
+    """Put the names of the shop and the topic, and an address, into a text; plain text, not yet escaped."""
+    names = {"{shop}": shop, "{topic}": topic, "{address}": address}
+    # In one go: a shop may be called "{topic}".
+    return re.sub(r"\{(?:shop|topic|address)\}", lambda found: names[found[0]], text)
+
+
+def masked(address: str | None) -> str:
+    """Give an address as its owner knows it again and nobody else learns it; empty where there is none.
+
+    These pages are opened by links, and links are passed on.
+    """
+    name, at, domain = (address or "").rpartition("@")
+    return f"{name[:1]}•••{at}{domain}" if at else ""

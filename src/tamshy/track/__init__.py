@@ -7,8 +7,8 @@ and for people's hits ``inbox`` rows: events of the engine, consent, suppression
 from __future__ import annotations
 
 from tamshy.track.consent import Choice, Consented, change_topics, consents_of, unsubscribe
-from tamshy.track.hits import Did, Hit, Request
-from tamshy.track.live import BURST, Touched, clicked, opened
+from tamshy.track.hits import Did, Hit, Page, Request
+from tamshy.track.live import BURST, Touched, clicked, looked, opened
 from tamshy.track.machines import Machine, by_request
 from tamshy.track.reports import Report, report
 from tamshy.track.stage import record
@@ -22,6 +22,7 @@ __all__ = [
     "Found",
     "Hit",
     "Machine",
+    "Page",
     "Report",
     "Request",
     "Touched",
@@ -30,6 +31,7 @@ __all__ = [
     "clicked",
     "consents_of",
     "find",
+    "looked",
     "opened",
     "record",
     "report",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy import sqlkit
 from tamshy.domain.ids import named
+from tamshy.track.hits import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from tamshy.track.subjects import Found
 
 _QUERIES: Final = sqlkit.queries(__package__)
-_LONGEST_AGENT: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def change_topics(
         known = said.get(choice.topic)
         if known is not None and known.granted == choice.granted:
             continue
-        evidence: dict[str, object] = {"user_agent": _printable(user_agent)[:_LONGEST_AGENT], "at": now.isoformat()}
+        evidence: dict[str, object] = {"user_agent": printable(user_agent), "at": now.isoformat()}
         if wording and choice.topic in wording:
             evidence["wording"] = wording[choice.topic]
         rows.append(
@@ -106,7 +106,3 @@ def change_topics(
             },
         )
     return len(rows)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tamshy.domain.ids import named
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
+
+_LONGEST_HEADER: Final = 300
 
 
 class Did(StrEnum):
@@ -18,9 +21,19 @@ class Did(StrEnum):
 
     OPENED = "opened"
     CLICKED = "clicked"
+    LOOKED = "looked"
+    """Looked at a page of ours: unsubscribing, preferences, the mail in a browser. Tells nothing to the engine."""
     UNSUBSCRIBED = "unsubscribed"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+
+
+class Page(StrEnum):
+    """The pages of ours that are looked at; the word in ``engagement.url``."""
+
+    UNSUBSCRIBE = "unsubscribe"
+    PREFERENCES = "preferences"
+    MAIL = "mail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +41,39 @@ class Request:
     """What a request says about who asks. No address of the network is looked at, so none can be kept.
 
     ``hints`` are the values of the headers by which browsers and proxies say that nobody is looking yet (`Purpose`,
-    `Sec-Purpose`, `X-Purpose`, `X-Moz`).
+    `Sec-Purpose`, `X-Purpose`, `X-Moz`), ``mode`` is what a browser says it will do with the answer
+    (`Sec-Fetch-Mode`; empty where nothing was said).
     """
 
     method: str
     user_agent: str
     hints: tuple[str, ...] = ()
+    mode: str = ""
+
+    def facts(self) -> dict[str, object]:
+        """Give what is kept of it: enough to judge it again."""
+        kept: dict[str, object] = {"user_agent": printable(self.user_agent), "method": self.method}
+        if self.hints:
+            kept["hints"] = [printable(hint) for hint in self.hints]
+        if self.mode:
+            kept["mode"] = printable(self.mode)
+        return kept
+
+    @classmethod
+    def of(cls, facts: Mapping[str, object]) -> Request:
+        """Read what was kept of a request."""
+        hints = facts.get("hints")
+        return cls(
+            str(facts.get("method", "")),
+            str(facts.get("user_agent", "")),
+            tuple(str(hint) for hint in hints) if isinstance(hints, list) else (),
+            str(facts.get("mode", "")),
+        )
+
+
+def printable(text: str) -> str:
+    """Give a header as it may be kept: nothing that cannot be shown, and not endless."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST_HEADER])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Tells machines from people: what scanners and image proxies do must not count as reading (promise 54).
+"""Tells machines from people by one request: what scanners and image proxies do must not count as reading.
 
-Pure rules over what a request says of itself and over its timing. Google's and Yahoo's image proxies fetch when a
-person opens the mail, so they count as people; Apple's fetches every image of every mail and does not.
+Pure rules over what a request says of itself, and over how soon after the hand-over it came; what several requests
+show together is `visits`. Google's and Yahoo's image proxies fetch when a person opens the mail, so they count as
+people; Apple's fetches every image of every mail and does not.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from tamshy.track.hits import Request
@@ -32,14 +32,18 @@ class Machine(StrEnum):
     TOO_SOON = "too_soon"
     """Nobody reads a mail within seconds of its hand-over."""
     ALL_LINKS = "all_links"
-    """Several links of one mail within seconds."""
+    """Several links of one mail within seconds, or very many within a minute."""
+    SEVERAL_AGENTS = "several_agents"
+    """Different links of one mail within seconds, by programs of different names."""
+    OUTDATED = "outdated"
+    """Follows a link with a browser that nobody has used for years."""
+    NOT_A_BROWSER = "not_a_browser"
+    """Follows a link with what links are not followed with: a part of an office program, a script of a page."""
+    COMPANION = "companion"
+    """The same program as a machine that was at another link of the message within the last minute."""
 
 
 SOON: Final = timedelta(seconds=5)
-BURST_WINDOW: Final = timedelta(seconds=10)
-"""Distinct links of one message followed within this time are counted together."""
-_BURST_LINKS: Final = 3
-_PAIR_WINDOW: Final = timedelta(seconds=2)
 
 _HINTS: Final = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
 _APPLE_PRIVACY: Final = "mozilla/5.0"
@@ -62,6 +66,20 @@ _NAMED: Final = re.compile(
 )
 
 
+# Of programs that show or fetch parts of a mail; a link opens in a browser.
+_PARTS_OF_PROGRAMS: Final = re.compile(
+    r"ms-?office|^microsoft office|^outlook/|\bcfnetwork/|^dalvik/|^dataaccessd|^exchange", re.IGNORECASE
+)
+_DESKTOP: Final = re.compile(r"\((?:Windows NT|Macintosh|X11)")
+_CHROME: Final = re.compile(r"\bChrome/(\d+)")
+_FIREFOX: Final = re.compile(r"\bFirefox/(\d+)")
+_OLDEST_CHROME: Final = 70
+_OLDEST_FIREFOX: Final = 52
+# The last ones of Windows XP and Vista are still met there.
+_LAST_OF_XP: Final = re.compile(r"Windows NT (?:5\.[12]|6\.0).*\bChrome/(?:49|50)\b")
+_EXPLORER: Final = re.compile(r"\bMSIE [4-9]\.|\bMSIE 10\.")
+
+
 def by_request(request: Request) -> Machine | None:
     """Judge a hit by what its request says of itself; None: may be a person."""
     if request.method not in {"GET", "POST"}:
@@ -78,24 +96,35 @@ def by_request(request: Request) -> Machine | None:
     return None
 
 
-def by_timing(at: datetime, handed_over_at: datetime | None) -> Machine | None:
-    """Judge a hit by how soon after the hand-over it came; one before it came before anybody could have the mail."""
-    return Machine.TOO_SOON if handed_over_at is not None and at < handed_over_at + SOON else None
+def by_following(request: Request) -> Machine | None:
+    """Judge a hit on a link by how links are followed: by a browser, and as a page of its own; None: may be a person.
 
-
-def by_burst(at: datetime, url: str, before: Iterable[tuple[datetime, str]], links: int) -> Machine | None:
-    """Judge a click by those just before it on the same message.
-
-    Three different links within ten seconds are a machine's, and two within two seconds where the message has just two.
-
-    Args:
-        at: when.
-        url: which link.
-        before: (moment, link) of earlier clicks on the message.
-        links: how many different links the message has.
+    Pictures are fetched by much else that people read mail with, so this does not hold for them.
     """
-    near = [(moment, link) for moment, link in before if at - BURST_WINDOW <= moment <= at]
-    if len({url, *(link for _, link in near)}) >= _BURST_LINKS:
-        return Machine.ALL_LINKS
-    pair = {url, *(link for moment, link in near if at - moment <= _PAIR_WINDOW)}
-    return Machine.ALL_LINKS if links == len(pair) > 1 else None
+    agent = request.user_agent
+    if request.mode and request.mode != "navigate":
+        return Machine.NOT_A_BROWSER
+    if _PROXIES_OF_PEOPLE.search(agent) or _PARTS_OF_PROGRAMS.search(agent):
+        return Machine.NOT_A_BROWSER
+    return Machine.OUTDATED if _outdated(agent) else None
+
+
+def _outdated(agent: str) -> bool:
+    if not _DESKTOP.search(agent) or _LAST_OF_XP.search(agent):
+        return bool(_EXPLORER.search(agent))
+    chrome, firefox = _CHROME.search(agent), _FIREFOX.search(agent)
+    return (
+        (chrome is not None and int(chrome[1]) < _OLDEST_CHROME)
+        or (firefox is not None and int(firefox[1]) < _OLDEST_FIREFOX)
+        or bool(_EXPLORER.search(agent))
+    )
+
+
+def by_timing(at: datetime, handed_over_at: datetime | None, *, handing_over: bool = False) -> Machine | None:
+    """Judge a hit by how soon after the hand-over it came.
+
+    One before it came before anybody could have the mail; so did one while the mail server still reads
+    (`handing_over`), which is when servers scan what they are given.
+    """
+    soon = handed_over_at is not None and at < handed_over_at + SOON
+    return Machine.TOO_SOON if soon or handing_over else None

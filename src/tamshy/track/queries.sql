@@ -8,7 +8,8 @@ where p.bucket = %(bucket)s and p.id = %(profile)s
 -- The message of a token with what it says and when it was handed over.
 select m.message, m.kind, m.topic,
     coalesce(case when jsonb_typeof(p.properties -> 'locale') = 'string' then p.properties ->> 'locale' end, m.locale),
-    m.address, c.html, c.links, case when d.state = 'sent' then d.settled_at end
+    m.address, c.html, c.links, case when d.state = 'sent' then d.settled_at end,
+    d.state = 'handing_over'
 from message m
 join profile p on p.bucket = %(bucket)s and p.id = m.profile
 left join content c on c.bucket = %(bucket)s and c.profile = m.profile and c.message = m.id
@@ -60,24 +61,36 @@ from json_to_recordset(%(rows)s::json) as r (
 join message m on m.bucket = %(bucket)s and m.profile = r.profile and m.id = r.message
 on conflict do nothing
 
--- name: recent_clicks
--- The clicks on a message in the last seconds, for telling a scanner that follows every link.
-select e.occurred_at, e.url from engagement e
-where e.bucket = %(bucket)s and e.profile = %(profile)s and e.message = %(message)s and e.kind = 'clicked'
-    and e.occurred_at >= %(since)s
+-- name: hold_message
+-- Lets one hit after the other be judged: a scanner's come side by side, and none must miss the others.
+select from message
+where bucket = %(bucket)s and profile = %(profile)s and id = %(message)s for no key update
 
--- name: mark_burst
--- A burst shows the hits just before it to be the same machine's.
+-- name: recent
+-- The newest hits on a message within the last minute, to be seen together with one more.
+select e.id, e.occurred_at, e.kind, e.url, e.facts from engagement e
+where e.bucket = %(bucket)s and e.profile = %(profile)s and e.message = %(message)s
+    and e.kind in ('opened', 'clicked', 'looked') and e.occurred_at >= %(since)s
+order by e.occurred_at desc, e.id
+limit %(most)s
+
+-- name: mark
+-- Hits that turned out to be a machine's, with the reason.
 update engagement e
-set machine = true, facts = e.facts || jsonb_build_object('why', %(why)s::text)
-where e.bucket = %(bucket)s and e.profile = %(profile)s and e.message = %(message)s and not e.machine
-    and e.kind in ('opened', 'clicked') and e.occurred_at >= %(since)s
+set machine = true, facts = e.facts || jsonb_build_object('why', r.why)
+from json_to_recordset(%(rows)s::json) as r (hit uuid, why text)
+where e.bucket = %(bucket)s and e.profile = %(profile)s and e.id = r.hit
 
 -- name: take_back
--- Takes back what the engine has not been told yet of a message whose hits were a machine's.
+-- Takes back what the engine has not been told yet of such hits.
 delete from inbox i
 where i.bucket = %(bucket)s and i.profile = %(profile)s and i.moment > %(now)s and i.kind = 'event' and i.origin = 1
-    and i.name in ('Message Opened', 'Message Clicked') and i.properties ->> 'message_id' = %(message)s::text
+    and i.id = any(%(events)s::uuid[])
+returning i.id
+
+-- name: unsee
+-- What was taken back may be told again, by a person.
+delete from seen_message where workspace = %(workspace)s and digest = any(%(events)s::uuid[])
 
 -- name: hold_profile
 -- Lets one request after the other change the consent of a profile.

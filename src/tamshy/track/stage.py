@@ -21,7 +21,8 @@ def record(conn: Connection, hits: Iterable[Hit]) -> int:
     """Record hits in the caller's transaction; gives how many items the engine will take in.
 
     A repeated hit is written once, and opens and clicks of one link within a minute are one event. Machines' opens and
-    clicks are kept as hits and mean nothing to the engine. Hits on messages that are not there do nothing.
+    clicks, and anybody's looks at our pages, are kept as hits and mean nothing to the engine. Hits on messages that are
+    not there do nothing.
     """
     buckets: dict[int, list[Hit]] = {}
     for hit in hits:
@@ -32,7 +33,7 @@ def record(conn: Connection, hits: Iterable[Hit]) -> int:
 def _record(conn: Connection, bucket: int, hits: list[Hit]) -> int:
     rows = [_row(hit) for hit in hits]
     conn.execute(_QUERIES["keep"], {"bucket": bucket, "rows": sqlkit.rows_json(rows)})
-    meant = [hit for hit in hits if not (hit.machine and hit.did in _ONCE_A_MINUTE)]
+    meant = [hit for hit in hits if hit.did is not Did.LOOKED and not (hit.machine and hit.did in _ONCE_A_MINUTE)]
     # The first of those that count as one; they differ in their moments, so the inbox would take each.
     first = {hit.event_id: hit for hit in reversed(meant)}
     fresh = _fresh(conn, bucket, first)

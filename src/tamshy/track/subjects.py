@@ -40,6 +40,7 @@ class Found:
     html: str
     links: tuple[str, ...]
     handed_over_at: datetime | None
+    handing_over: bool = False
 
 
 def find(conn: Connection, subject: Subject) -> Found | None:
@@ -63,7 +64,7 @@ def _message(conn: Connection, subject: Subject, bucket: int, profile: UUID) -> 
     ).fetchone()
     if row is None:
         return None
-    name, kind, topic, locale, address, html, links, handed_over_at = row
+    name, kind, topic, locale, address, html, links, handed_over_at, handing_over = row
     destinations = tuple(str(link) for link in links or ())
     return Found(
         subject.workspace,
@@ -78,4 +79,5 @@ def _message(conn: Connection, subject: Subject, bucket: int, profile: UUID) -> 
         html or "",
         destinations,
         handed_over_at,
+        bool(handing_over),
     )

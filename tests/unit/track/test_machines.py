@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tamshy.track import Machine, Request, by_request
-from tamshy.track.machines import by_burst, by_timing
+from tamshy.track.machines import by_following, by_timing
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -118,24 +118,43 @@ def test_without_a_hand_over_time_does_not_tell() -> None:
     assert by_timing(NOON, None) is None
 
 
+@pytest.mark.parametrize("handed_over_at", [None, NOON, NOON + timedelta(hours=1)])
+def test_nobody_has_a_mail_that_the_mail_server_still_reads(handed_over_at: datetime | None) -> None:
+    assert by_timing(NOON, handed_over_at, handing_over=True) is Machine.TOO_SOON
+
+
+CHROME = "Mozilla/5.0 ({}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
+WINDOWS = "Windows NT 10.0; Win64; x64"
+
+
+@pytest.mark.parametrize("agent", [agent for agent in PEOPLE if "Google" not in agent and "Yahoo" not in agent])
+def test_people_follow_links_with_all_kinds_of_browsers(agent: str) -> None:
+    if "ms-office" not in agent and "Microsoft Outlook" not in agent and not agent.startswith("Outlook"):
+        assert by_following(Request("GET", agent)) is None
+
+
 @pytest.mark.parametrize(
-    ("before", "url", "links", "why"),
+    ("request_", "why"),
     [
-        ([], "a", 5, None),
-        ([(1, "a"), (2, "a")], "a", 5, None),
-        ([(1, "a"), (2, "b")], "a", 5, None),
-        ([(1, "a"), (2, "b")], "c", 5, Machine.ALL_LINKS),
-        ([(10, "a"), (2, "b")], "c", 5, Machine.ALL_LINKS),
-        ([(10.001, "a"), (2, "b")], "c", 5, None),
-        ([(2, "a")], "b", 2, Machine.ALL_LINKS),
-        ([(2.001, "a")], "b", 2, None),
-        ([(1, "a")], "b", 3, None),
-        ([], "a", 1, None),
-        ([(0, "a")], "a", 1, None),
+        (Request("GET", "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"), Machine.NOT_A_BROWSER),
+        (Request("GET", "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0)"), Machine.NOT_A_BROWSER),
+        (Request("GET", "Shop/1 CFNetwork/1410 Darwin/22.6.0"), Machine.NOT_A_BROWSER),
+        (Request("GET", "Mozilla/5.0 Firefox/11.0 (via ggpht.com GoogleImageProxy)"), Machine.NOT_A_BROWSER),
+        (Request("GET", CHROME.format(WINDOWS, 131), mode="cors"), Machine.NOT_A_BROWSER),
+        (Request("GET", CHROME.format(WINDOWS, 131), mode="no-cors"), Machine.NOT_A_BROWSER),
+        (Request("GET", CHROME.format(WINDOWS, 131), mode="navigate"), None),
+        (Request("GET", CHROME.format(WINDOWS, 69)), Machine.OUTDATED),
+        (Request("GET", CHROME.format(WINDOWS, 70)), None),
+        (Request("GET", CHROME.format("Macintosh; Intel Mac OS X 10_9_2", 35)), Machine.OUTDATED),
+        (Request("GET", CHROME.format("Linux; Android 6.0; Nexus 5", 44)), None),
+        (Request("GET", CHROME.format("Windows NT 5.1", 49)), None),
+        (Request("GET", CHROME.format("Windows NT 6.1", 49)), Machine.OUTDATED),
+        (Request("GET", "Mozilla/5.0 (Windows NT 6.1; rv:40.0) Gecko/20100101 Firefox/40.0"), Machine.OUTDATED),
+        (Request("GET", "Mozilla/5.0 (Windows NT 5.1; rv:52.0) Gecko/20100101 Firefox/52.0"), None),
+        (Request("GET", "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1; Trident/5.0)"), Machine.OUTDATED),
+        (Request("GET", "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko"), None),
     ],
 )
-def test_a_burst_over_links_is_a_machine(
-    before: list[tuple[float, str]], url: str, links: int, why: Machine | None
-) -> None:
-    clicks = [(NOON - timedelta(seconds=ago), link) for ago, link in before]
-    assert by_burst(NOON, url, clicks, links) is why
+def test_a_link_is_followed_with_a_browser_of_this_decade(request_: Request, why: Machine | None) -> None:
+    assert by_request(request_) is None or why is not None
+    assert by_following(request_) is why
