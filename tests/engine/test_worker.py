@@ -275,6 +275,22 @@ def test_a_bucket_that_rests_is_tried_again_after_five_seconds(shop: Shop) -> No
     assert rounds[3] > rounds[2]
 
 
+def test_merges_have_their_turn_in_a_backlog_that_does_not_end(dsn: str) -> None:
+    with connect(dsn) as conn:
+        shop = Shop(dsn, conn, found_shop(conn, small({"cart": CART}), buckets=1, zones=["UTC"]), HandClock(T0))
+        shop.visit("d", "Checkout Started", T0 - HOUR)
+        shop.identify("u", T0 - HOUR)
+        shop.identify("u", T0 - HOUR, device="d")
+        for minute in range(50):
+            shop.track("busy", "Looked", T0 - timedelta(minutes=minute))
+        worker = Worker(shop.dsn, "one", shop.clock, InProcess(), links, lambda _: True)
+        worker.serve()
+        ((left,),) = shop.query("select count(*) from inbox where kind = 'event'")
+        assert 0 < left < 50
+        assert shop.query("select count(*) from inbox where kind = 'merge'") == [(0,)]
+        assert shop.query("select count(*) from profile where merged_into is not null") == [(1,)]
+
+
 def test_a_database_that_is_killed_in_the_middle_loses_nothing_and_repeats_nothing() -> None:
     with scratch_server() as server:
         with connect(server.dsn) as conn:

@@ -293,6 +293,12 @@ class Worker:
                     # Whoever is due here stands in a paused flow: only those who become due later are looked for.
                     self._paused_until[bucket] = horizon.until
                 break
+        else:
+            # In a backlog that does not end merges have their turn too: two profiles each wait for theirs.
+            rules = self._rules_of(bucket)
+            if rules is not None:
+                total += merge_ready(conn, rules.book, self._horizon(), [bucket])
+                conn.commit()
         return total
 
     def _horizon(self) -> Horizon:
