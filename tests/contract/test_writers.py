@@ -63,7 +63,7 @@ WRITERS: dict[str, dict[str, str]] = {
     "engagement": {"track": "insert update"},
     "journal": dict.fromkeys(("advance", "decide", "enroll", "identify"), "insert"),
     "lease": {"publish": "insert update", "worker": "update", "passes": "update"},
-    "worker": {"worker": "insert update delete"},
+    "worker": {"worker": "insert update delete", "site": "insert delete"},
     "tally": {"worker": "insert update"},
     "tallied": {"worker": "insert update"},
     "installation": {"standing": "insert update"},

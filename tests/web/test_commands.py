@@ -262,6 +262,12 @@ def test_doctor_says_what_is_not_good_and_what_to_do(migrated: Any) -> None:  # 
         "clock": True,
         "tables": True,
         "installation": True,
+        "workers": False,
+        "waiting": True,
+        "set aside": True,
+        "uncertain": True,
+        "sending domains": True,
+        "outgoing": True,
         "mail": True,
         "base url": False,
     }

@@ -86,6 +86,7 @@ def _expected(exc: Exception) -> int | None:
         "WrongUse",
         "NoWorkspace",
         "AddressTaken",
+        "UnsoundDatabase",
     }:
         return WRONG_USE
     sqlkit = sys.modules.get("tamshy.sqlkit")
@@ -130,6 +131,8 @@ def _running(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
         each.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
         each.add_argument("--port", type=int, default=8600, help="port to listen on (default: 8600)")
     worker = commands.add_parser("worker", help="a worker alone; any number of them share the work")
+    for each in (serve, web, worker):
+        each.add_argument("--accept-loss", action="store_true", help="use a database that may lose what it was told")
     for each in (web, worker):
         each.add_argument("--follow", metavar="PID", type=int, default=0, help="end when this process does, our parent")
     web.add_argument("--fd", type=int, default=-1, help="answer on this open listening socket instead of a new one")
@@ -180,7 +183,11 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     add.add_argument("--name", default="", help="what it is for")
     revoke = does.add_parser("revoke", parents=[again], help="end a key; it is dead within a minute everywhere")
     revoke.add_argument("id", metavar="ID", help="the key's id, as `tamshy key list` shows it")
-    commands.add_parser("doctor", parents=[shared, place], help="check what Tamshy needs, and say what to do")
+    doctor = commands.add_parser("doctor", parents=[shared, place], help="check what Tamshy needs, and say what to do")
+    doctor.add_argument("--dkim", metavar="SELECTOR", default="", help="look for this DKIM key of the sending domain")
+    doctor.add_argument(
+        "--resolver", metavar="HOST:PORT", default="", help="ask this DNS server (default: the system's)"
+    )
     bench = commands.add_parser("bench", parents=[shared], help="measure this machine, beside its raw limits")
     bench.add_argument("stage", metavar="STAGE", nargs="*", help="ingest, advance, decide, render, send (default: all)")
     bench.add_argument("--size", choices=["tiny", "short", "full"], default="short", help="how much (default: short)")

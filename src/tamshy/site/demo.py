@@ -21,7 +21,7 @@ from tamshy.language.folders import read_folder
 from tamshy.publish import publish, published_files, workspace_names
 from tamshy.render.compile import compile_message
 from tamshy.site.clock import Clock, running
-from tamshy.site.commands.serving import run_processes
+from tamshy.site.commands.serving import Place, run_processes
 from tamshy.site.commands.surroundings import WrongUse
 from tamshy.site.configuration import Configuration
 from tamshy.site.founding import found
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         apply_example(server.dsn, base, clock.now())
         processes = threading.Thread(
             target=run_processes,
-            args=(configuration, server.dsn, options.host, options.port, 1, stop),
+            args=(configuration, server.dsn, Place(options.host, options.port), stop),
             name="processes",
         )
         processes.start()

@@ -51,14 +51,14 @@ _PLACE: Final = re.compile(r"%[-#0 +]*[0-9]*(?:\.[0-9]+)?[srdifg]")
 def to_stderr(part: str, level: int = logging.INFO) -> None:
     """Have this process write what it logs to standard error; `part` is what it is called in the lines.
 
-    A process that is set up already is left as it is.
+    A process whose log somebody reads already is left as it is.
     """
     root = logging.getLogger()
-    if any(isinstance(handler.formatter, (Lines, Reading)) for handler in root.handlers):
+    if root.handlers:
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Reading(part) if sys.stderr.isatty() else Lines(part))
-    root.handlers[:] = [handler]
+    root.addHandler(handler)
     root.setLevel(level)
     # What nobody catches would be printed with all that it says.
     sys.excepthook = uncaught

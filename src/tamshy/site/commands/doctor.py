@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from tamshy import __version__, sqlkit, standing
-from tamshy.site.clock import Clock
+from tamshy.api.measures import figures
+from tamshy.language import read_workspace
+from tamshy.publish import published_files
+from tamshy.site.clock import Clock, clock_from
+from tamshy.site.commands.findings import Finding
+from tamshy.site.commands.mailing import domains, mail_server
 from tamshy.site.commands.saying import data, out
 from tamshy.site.commands.surroundings import configured
 from tamshy.site.composition import SCHEMA_FILES
 from tamshy.site.configuration import BadSetting, secret_key
 from tamshy.site.database import database
+from tamshy.site.soundness import faults
 
 if TYPE_CHECKING:
     import argparse
@@ -29,22 +34,12 @@ _NOT_SO: Final = 1
 _OLDEST_SERVER: Final = 15
 _LEAST_DISK: Final = 1 << 30
 _MOST_SKEW_S: Final = 2.0
-_TIMEOUT_S: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: whether it is as it should be, what was found, and the mend where it is not."""
-
-    about: str
-    good: bool
-    found: str
-    mend: str = ""
+_LATE_S: Final = 60.0
 
 
 def doctor(options: argparse.Namespace) -> int:
     """Look at everything and print what was found."""
-    findings = list(_findings(configured(options)))
+    findings = list(_findings(configured(options), options))
     for finding in findings:
         if options.json:
             data(asdict(finding))
@@ -54,13 +49,15 @@ def doctor(options: argparse.Namespace) -> int:
     return _DONE if all(finding.good for finding in findings) else _NOT_SO
 
 
-def _findings(configuration: Configuration) -> Iterator[Finding]:
+def _findings(configuration: Configuration, options: argparse.Namespace) -> Iterator[Finding]:
     version = sys.version_info
     yield Finding("versions", version >= (3, 11), f"Tamshy {__version__}, Python {version.major}.{version.minor}")
     yield _secret(configuration)
     yield _disk(configuration)
-    yield from _database(configuration)
-    yield _mail(configuration)
+    senders: set[str] = set()
+    yield from _database(configuration, senders)
+    yield mail_server(configuration)
+    yield from domains(configuration, senders, options.dkim, options.resolver)
     if not configuration.base_url:
         mend = "set TAMSHY_BASE_URL to the address by which recipients reach this server"
         yield Finding("base url", good=False, found="not set: links in mails lead to this machine alone", mend=mend)
@@ -95,27 +92,28 @@ def _disk(configuration: Configuration) -> Finding:
     return Finding("disk", free >= _LEAST_DISK, f"{free >> 20} MiB free at {os.fspath(folder.resolve())}", mend)
 
 
-def _database(configuration: Configuration) -> Iterator[Finding]:
+def _database(configuration: Configuration, senders: set[str]) -> Iterator[Finding]:
+    """Look at the database, and take from it who sends."""
     if _nothing_yet(configuration):
         yield Finding("database", good=True, found="none yet: `tamshy serve` makes one, unless DATABASE_URL is set")
         return
     try:
-        with database(configuration) as dsn, sqlkit.connect(dsn) as conn:
-            yield from _server(conn, configuration)
+        with database(configuration) as dsn, sqlkit.connect(dsn, autocommit=True) as conn:
+            yield from _server(conn, configuration, senders)
     except sqlkit.DatabaseError as exc:
         yield Finding("database", good=False, found=str(exc), mend="start it, or mend DATABASE_URL")
 
 
-def _server(conn: sqlkit.Connection, configuration: Configuration) -> Iterator[Finding]:
+def _server(conn: sqlkit.Connection, configuration: Configuration, senders: set[str]) -> Iterator[Finding]:
     row = conn.execute(_Q["server"]).fetchone()
     if row is None:
         return
     number, now, fsync, commit, encoding = row
     good = number // 10_000 >= _OLDEST_SERVER
     yield Finding("database", good, f"PostgreSQL {number // 10_000}", f"PostgreSQL {_OLDEST_SERVER} or newer is needed")
-    durable = fsync == "on" and commit != "off"
-    mend = "an accepted call may be lost with the machine: set fsync and synchronous_commit on"
-    yield Finding("durability", durable, f"fsync {fsync}, synchronous_commit {commit}", mend)
+    wrong = faults(conn)
+    said = f"fsync {fsync}, synchronous_commit {commit}, read as written"
+    yield Finding("durability", not wrong, "; ".join(wrong) or said, "`tamshy serve` refuses such a database")
     yield Finding("encoding", encoding == "UTF8", encoding, "make the database with encoding UTF8")
     skew = abs((Clock().real() - now).total_seconds())
     mend = "have both machines set their clocks by NTP"
@@ -127,6 +125,8 @@ def _server(conn: sqlkit.Connection, configuration: Configuration) -> Iterator[F
     yield Finding("tables", found == wanted, f"at {found or 'nothing'}", f"run `tamshy migrate`: {wanted} is wanted")
     if found == wanted:
         yield _standing(conn, configuration)
+        yield from _work(conn, configuration)
+        senders |= _senders(conn)
 
 
 def _standing(conn: sqlkit.Connection, configuration: Configuration) -> Finding:
@@ -144,22 +144,37 @@ def _standing(conn: sqlkit.Connection, configuration: Configuration) -> Finding:
     return Finding("installation", good=not ahead, found=said, mend=mend)
 
 
-def _mail(configuration: Configuration) -> Finding:
-    """Say whether the mail server takes connections; nothing is sent."""
-    from tamshy.senders import BadSmtpUrl, SmtpSettings  # noqa: PLC0415 - no other check needs it
+def _senders(conn: sqlkit.Connection) -> set[str]:
+    """Give the From addresses that published messages leave with."""
+    found: set[str] = set()
+    for (workspace,) in conn.execute(_Q["workspaces"]).fetchall():
+        read, _ = read_workspace(published_files(conn, workspace))
+        found |= {message.from_ or read.settings.from_ for message in read.messages.values()}
+    return found - {""}
 
-    if not configuration.smtp_url:
-        return Finding("mail", good=True, found="no server set: mail stays in the inbox of the page")
-    try:
-        smtp = SmtpSettings.from_url(configuration.smtp_url)
-    except BadSmtpUrl as exc:
-        return Finding("mail", good=False, found=str(exc), mend="mend TAMSHY_SMTP_URL")
-    where = f"{smtp.host}, port {smtp.port}"
-    try:
-        with socket.create_connection((smtp.host, smtp.port), timeout=_TIMEOUT_S) as link:
-            link.settimeout(_TIMEOUT_S)
-            said = "TLS" if smtp.tls else link.recv(100).decode("ascii", "replace").split("\r")[0]
-    except OSError as exc:
-        return Finding("mail", good=False, found=f"{where}: {exc}", mend="is it the right host, and let through?")
-    greeted = smtp.tls or said.startswith("220")
-    return Finding("mail", good=greeted, found=f"{where}: {said}", mend="this does not greet like a mail server")
+
+def _work(conn: sqlkit.Connection, configuration: Configuration) -> Iterator[Finding]:
+    """Say whether what is stored is worked, and what waits for a person."""
+    clock = clock_from(configuration.clock)
+    found = figures(conn, clock.now(), clock.real())
+    worked = found.workers > 0 and not found.unworked
+    said = f"{found.workers} live; {found.unworked} of {found.buckets} buckets are held by none"
+    yield Finding("workers", worked, said, "start `tamshy serve` or `tamshy worker`; after a kill wait 15 seconds")
+    late = max(found.inbox_s, found.due_s)
+    said = f"{found.inbox} arrived and {found.due} due, the oldest for {late:.0f} s"
+    yield Finding(
+        "waiting", late <= _LATE_S, said, "more workers (`--workers`), or look at the log for what stops them"
+    )
+    aside = found.set_aside
+    yield Finding("set aside", not aside, f"{aside} people", "`tamshy aside` says why; `--let-in` once it is mended")
+    said = f"{found.uncertain} messages whose answer was lost"
+    yield Finding("uncertain", not found.uncertain, said, "`tamshy uncertain` lists them; a person settles each")
+    said = f"{found.domains_paused} stand still"
+    yield Finding(
+        "sending domains",
+        not found.domains_paused,
+        said,
+        "`tamshy uncertain` says what the server said, and how to go on",
+    )
+    said = f"{found.unreachable} messages wait for a mail server that does not answer"
+    yield Finding("outgoing", not found.unreachable, said, "is it there? They are tried again by themselves")

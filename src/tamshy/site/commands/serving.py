@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,6 +26,8 @@ from tamshy.site.processes import (
     relieve_on_signal,
     stop_on_signals,
 )
+from tamshy.site.soundness import refuse_unsound
+from tamshy.sqlkit import DatabaseUnavailable
 
 if TYPE_CHECKING:
     import argparse
@@ -49,6 +51,7 @@ def serve(options: argparse.Namespace) -> int:
     stop, again = stop_on_signals(), relieve_on_signal()
     with ExitStack() as stack:
         dsn = stack.enter_context(database(configuration, _say))
+        refuse_unsound(dsn, accepted=options.accept_loss)
         given = parts(configuration, dsn)
         _tell_keys(found(dsn, configuration, given.clock.now()), configuration)
         if options.dir:
@@ -60,16 +63,25 @@ def serve(options: argparse.Namespace) -> int:
         if not _is_here(options.host):
             seen = {"event": "page_open"}
             _LOG.warning("the page at / has no sign-in: let only those reach it who may see every shopper", extra=seen)
-        run_processes(configuration, dsn, options.host, options.port, options.workers, stop, again)
+        place = Place(options.host, options.port, options.workers, accept_loss=options.accept_loss)
+        run_processes(configuration, dsn, place, stop, again)
     return GAVE_UP if stop.at_once.is_set() else _DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to answer, with how many workers, and whether the database may lose what it was told."""
+
+    host: str
+    port: int
+    workers: int = 1
+    accept_loss: bool = False
 
 
 def run_processes(
     configuration: Configuration,
     dsn: str,
-    host: str,
-    port: int,
-    workers: int,
+    place: Place,
     stop: threading.Event,
     again: threading.Event | None = None,
 ) -> None:
@@ -85,13 +97,13 @@ def run_processes(
     secret = configuration.secret_key or kept_secret(configuration.data_folder)
     handed_on = replace(configuration, database_url=dsn, secret_key=secret)
     supervisor = Supervisor({**os.environ, **environment(handed_on)})
-    follow = ["--follow", str(os.getpid())]
+    follow = ["--follow", str(os.getpid()), *(["--accept-loss"] if place.accept_loss else [])]
     # Kept here: whoever comes while the web server is started again waits in its queue, and is answered.
-    with listen(host, port) as listening:
+    with listen(place.host, place.port) as listening:
         open_file = listening.fileno()
-        place = ["--host", host, "--port", str(port), "--fd", str(open_file)]
-        supervisor.add("web", ["web", *follow, *place], handed=[open_file])
-        for number in range(workers):
+        there = ["--host", place.host, "--port", str(place.port), "--fd", str(open_file)]
+        supervisor.add("web", ["web", *follow, *there], handed=[open_file])
+        for number in range(place.workers):
             supervisor.add(f"worker {number + 1}", ["worker", *follow])
         supervisor.run(stop, again)
 
@@ -102,7 +114,10 @@ def web(options: argparse.Namespace) -> int:
 
     from tamshy.site.listening import answer, listen  # noqa: PLC0415
 
-    _needs_database(configured(options), "web")
+    configuration = configured(options)
+    _needs_database(configuration, "web")
+    with suppress(DatabaseUnavailable):  # calls are refused with "later" until it is there; the workers look at it then
+        refuse_unsound(configuration.database_url, accepted=options.accept_loss)
     parts(configured(options))
     if options.follow:
         follow_parent(options.follow)
@@ -120,7 +135,9 @@ def worker(options: argparse.Namespace) -> int:
     _needs_database(configuration, "worker")
     if options.follow:
         follow_parent(options.follow)
-    work(parts(configuration), stop_on_signals(give_up))
+    stop = stop_on_signals(give_up)
+    refuse_unsound(configuration.database_url, accepted=options.accept_loss, wait=stop.wait)
+    work(parts(configuration), stop)
     return _DONE
 
 
