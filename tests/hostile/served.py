@@ -145,15 +145,19 @@ def until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
+def found(conn: sqlkit.Connection) -> None:
+    """Make a workspace with a topic and nothing else."""
+    conn.execute("insert into workspace (id, name, first_bucket, buckets) values (1, 'default', 0, 64)")
+    conn.execute("insert into definition values (1, 'tamshy.yaml', 'name: Qumyra\ntopics: {offers: {name: Offers}}\n')")
+    conn.execute("insert into publication values (1, 1, %s, '{}')", [FOUNDED])
+
+
 @contextmanager
-def web(dsn: str, folder: Path, **settings: str) -> Iterator[Web]:
-    """Run a web process on a migrated database for the length of a `with` block."""
+def web(dsn: str, folder: Path, *, founded: bool = False, **settings: str) -> Iterator[Web]:
+    """Run a web process on a migrated database for the length of a `with` block; `founded`: it has its workspace."""
     with sqlkit.connect(dsn) as conn:
-        conn.execute("insert into workspace (id, name, first_bucket, buckets) values (1, 'default', 0, 64)")
-        conn.execute(
-            "insert into definition values (1, 'tamshy.yaml', 'name: Qumyra\ntopics: {offers: {name: Offers}}\n')"
-        )
-        conn.execute("insert into publication values (1, 1, %s, '{}')", [FOUNDED])
+        if not founded:
+            found(conn)
         add_key(conn, 1, KeyKind.WRITE, WRITE_KEY, name="w", now=FOUNDED)
         add_key(conn, 1, KeyKind.API, API_KEY, name="a", now=FOUNDED)
     with socket.socket() as probe:

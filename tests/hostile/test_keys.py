@@ -1,0 +1,259 @@
+"""Promise 63: a write key writes calls and nothing else. Every route has a case here, or the test fails."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from tests.e2e.seeded_shop import NOW
+from tests.hostile.conftest import KEYS, Site
+
+from tamshy import sqlkit
+from tamshy.accounts import KeyKind, KeyRing, add_key, revoke_key
+from tamshy.accounts.keys import KNOWN_FOR_S
+from tamshy.domain.token import Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Each: the route as Django's table has it, and an address of it. What stands here beside the calls must give nothing to
+# a write key that it does not give to somebody without any.
+PROMISE_63: Final[dict[str, Callable[[Site], str]]] = {
+    "^v1/(?:track|t)/?$": lambda _: "/v1/track",
+    "^v1/(?:identify|i)/?$": lambda _: "/v1/identify",
+    "^v1/(?:page|p)/?$": lambda _: "/v1/page",
+    "^v1/(?:screen|s)/?$": lambda _: "/v1/screen",
+    "^v1/(?:group|g)/?$": lambda _: "/v1/group",
+    "^v1/(?:alias|a)/?$": lambda _: "/v1/alias",
+    "^v1/(?:batch|b)/?$": lambda _: "/v1/batch",
+    "^api/s/(?:s2s/)?track/?$": lambda _: "/api/s/s2s/track",
+    "^api/s/(?:s2s/)?identify/?$": lambda _: "/api/s/identify",
+    "^api/s/(?:s2s/)?page/?$": lambda _: "/api/s/page",
+    "^api/s/(?:s2s/)?screen/?$": lambda _: "/api/s/screen",
+    "^api/s/(?:s2s/)?group/?$": lambda _: "/api/s/group",
+    "^api/s/(?:s2s/)?alias/?$": lambda _: "/api/s/alias",
+    "^api/s/(?:s2s/)?batch/?$": lambda _: "/api/s/batch",
+    "^beacon/v1/batch/?$": lambda _: "/beacon/v1/batch",
+    "v1/projects/<str:key>/settings": lambda _: f"/v1/projects/{KEYS['write']}/settings",
+    "analytics.js/v1/<str:key>/analytics.min.js": lambda _: f"/analytics.js/v1/{KEYS['write']}/analytics.min.js",
+    "analytics-next/bundles/<str:name>": lambda _: "/analytics-next/bundles/x.bundle.0.js",
+    "^sourceConfig/?$": lambda _: "/sourceConfig/",
+    "api/profiles/<path:profile>/consent": lambda _: "/api/profiles/aia/consent",
+    "api/flows": lambda _: "/api/flows",
+    "api/flows/<str:name>": lambda _: "/api/flows/welcome",
+    "api/flows/<str:name>/pause": lambda _: "/api/flows/welcome/pause",
+    "api/flows/<str:name>/resume": lambda _: "/api/flows/welcome/resume",
+    "api/uncertain": lambda _: "/api/uncertain",
+    "api/uncertain/<str:message>/sent": lambda site: f"/api/uncertain/{site.subject().message}/sent",
+    "api/uncertain/<str:message>/resend": lambda site: f"/api/uncertain/{site.subject().message}/resend",
+    "api/domains": lambda _: "/api/domains",
+    "api/domains/<str:domain>/resume": lambda _: "/api/domains/example.com/resume",
+    "healthz": lambda _: "/healthz",
+    "readyz": lambda _: "/readyz",
+    "metrics": lambda _: "/metrics",
+    "o/<str:token>.gif": lambda _: "/o/unknown.gif",
+    "c/<str:token>/<int:number>": lambda _: "/c/unknown/0",
+    "u/<str:token>": lambda _: "/u/unknown",
+    "m/<str:token>": lambda _: "/m/unknown",
+    "prefs/<str:token>": lambda _: "/prefs/unknown",
+    "static/<path:path>": lambda _: "/static/panel/live.js",
+    "": lambda _: "/",
+    "api/live/state": lambda _: "/api/live/state",
+    "people": lambda _: "/people",
+    "people/<int:bucket>/<uuid:profile>": lambda site: f"/people/{site.subject().bucket}/{site.subject().profile}",
+    "mails/<int:bucket>/<uuid:profile>/<uuid:message>": lambda site: f"{mail(site)}",
+    "mails/<int:bucket>/<uuid:profile>/<uuid:message>/frame": lambda site: f"{mail(site)}/frame",
+    "static/<path:name>": lambda _: "/static/panel/mail.js",
+    "uncertain": lambda _: "/uncertain",
+    "uncertain/settle": lambda _: "/uncertain/settle",
+    "uncertain/resume": lambda _: "/uncertain/resume",
+    "sign-in": lambda _: "/sign-in",
+    "sign-out": lambda _: "/sign-out",
+    "flows/<slug:flow>/<int:step>": lambda _: "/flows/welcome/1",
+    "shop": lambda _: "/shop",
+    "shop/join": lambda _: "/shop/join",
+    "shop/checkout": lambda _: "/shop/checkout",
+    "shop/checkout/<str:cart>": lambda _: "/shop/checkout/c1",
+    "shop/pictures/<slug:name>.png": lambda _: "/shop/pictures/kese.png",
+    "shop/<slug:name>": lambda _: "/shop/kese",
+    "shop/<path:rest>": lambda _: "/shop/a/b",
+}
+# What a write key is for: calls, and what a library asks before it sends any.
+CALLS: Final = tuple(name for name in PROMISE_63 if name.startswith(("^v1/", "^api/s/", "^beacon/")))
+KNOWS_KEYS: Final = (*CALLS, "^sourceConfig/?$")
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+BODY: Final = json.dumps({"batch": [], "topic": "offers", "consent": "granted"}).encode()
+PRIVATE: Final = (b"aia@example.com", b"marat@example.com", b"@example.com")
+
+
+def mail(site: Site) -> str:
+    who = site.subject()
+    return f"/mails/{who.bucket}/{who.profile}/{who.message}"
+
+
+def routes(table: URLResolver | None = None, before: str = "") -> Iterator[str]:
+    """Every route of the edge, as it is written in its table."""
+    for entry in (table or get_resolver("tamshy.site.urls")).url_patterns:
+        here = before + str(entry.pattern)
+        if isinstance(entry, URLPattern):
+            yield here
+        else:
+            yield from routes(entry, here)
+
+
+def presented(key: str) -> dict[str, dict[str, str]]:
+    """Each way in which a client shows a key."""
+    basic = base64.b64encode(f"{key}:".encode()).decode()
+    return {
+        "basic": {"Authorization": f"Basic {basic}"},
+        "bearer": {"Authorization": f"Bearer {key}"},
+        "header": {"X_Write_Key": key},
+        "cookie": {"Cookie": f"tamshy_session={key}; key={key}"},
+    }
+
+
+def test_every_route_has_a_case() -> None:
+    assert sorted(set(routes())) == sorted(PROMISE_63), "a route without a case, or a case without its route"
+
+
+@pytest.mark.parametrize("name", [name for name in PROMISE_63 if name not in KNOWS_KEYS])
+def test_a_write_key_opens_nothing_that_is_closed_without(site: Site, name: str) -> None:
+    path = PROMISE_63[name](site)
+    before = site.held()
+    for method in METHODS:
+        without = site.ask(method, path, BODY)
+        for headers in presented(KEYS["write"]).values():
+            found = site.ask(method, path, BODY, **headers)
+            opened = found.status_code < 400 <= without.status_code
+            assert not opened, f"{method} {path} is open to a write key: {found.content[:200]!r}"
+            if without.status_code >= 400 and method != "HEAD":
+                assert not any(text in found.content for text in PRIVATE)
+    assert site.held() == before
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_where_calls_go_nothing_comes_back(site: Site, name: str) -> None:
+    path = PROMISE_63[name](site)
+    for key in ("write", "other"):
+        for way in presented(KEYS[key]).values():
+            for method in METHODS:
+                found = site.ask(method, path, BODY, **way)
+                assert not any(text in found.content for text in PRIVATE)
+                if method not in {"POST", "OPTIONS"}:
+                    assert found.status_code == 405
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_revoked_key_is_as_good_as_none(site: Site, name: str) -> None:
+    path = PROMISE_63[name](site)
+    before = site.held()
+    for way, headers in presented(KEYS["revoked"]).items():
+        found = site.ask("POST", path, BODY, **headers)
+        assert (found.status_code, way) == (401, way)
+    named = json.dumps({"writeKey": KEYS["revoked"], "batch": [], "event": "E", "userId": "u"}).encode()
+    assert site.ask("POST", path, named).status_code == 401
+    assert site.held() == before
+
+
+def test_a_key_is_dead_half_a_minute_after_its_end_at_the_latest(site: Site) -> None:
+    seconds = [0.0]
+    with sqlkit.connect(site.dsn) as conn:
+        key = add_key(conn, 1, KeyKind.WRITE, "soon-dead-key", name="d", now=NOW)
+    ring = KeyRing(lambda: sqlkit.connect(site.dsn), lambda: seconds[0])
+    assert ring.find("soon-dead-key") is not None
+    with sqlkit.connect(site.dsn) as conn:
+        assert revoke_key(conn, 1, key, now=NOW)
+    seconds[0] = KNOWN_FOR_S
+    assert KNOWN_FOR_S <= 60
+    assert ring.find("soon-dead-key") is None
+
+
+# Ways in which a page, with no more than a write key, could try to say that somebody agreed.
+UPGRADES: Final[dict[str, dict[str, object]]] = {
+    "an event of that name": {
+        "type": "track",
+        "userId": "dewi",
+        "event": "Subscribed",
+        "properties": {"topic": "news"},
+    },
+    "of a message": {"type": "track", "userId": "dewi", "event": "Subscribed", "properties": {"message": "welcome"}},
+    "a trait": {"type": "identify", "userId": "dewi", "traits": {"consents": {"news": {"on": True, "at": 9e15}}}},
+    "a trait called subscribed": {"type": "identify", "userId": "dewi", "traits": {"subscribed": ["news"]}},
+    "a type of call": {"type": "consent", "userId": "dewi", "topic": "news", "granted": True},
+    "a type of the engine's": {"type": "suppress", "userId": "dewi", "reason": "manual"},
+    "a kind": {"type": "track", "kind": "consent", "userId": "dewi", "event": "E", "granted": True, "topic": "news"},
+    "an origin": {
+        "type": "track",
+        "origin": 1,
+        "userId": "dewi",
+        "event": "Subscribed",
+        "properties": {"topic": "news"},
+    },
+    "facts": {"type": "track", "userId": "dewi", "event": "E", "facts": {"topic": "news", "granted": True}},
+    "a context": {"type": "track", "userId": "dewi", "event": "E", "context": {"consent": {"news": True}}},
+    "a withdrawal that grants": {
+        "type": "track",
+        "userId": "dewi",
+        "event": "Unsubscribed",
+        "properties": {"topic": "news", "granted": True},
+    },
+    "an alias": {"type": "alias", "userId": "dewi", "previousId": "aia"},
+    "a message that was opened": {"type": "track", "userId": "dewi", "event": "Message Opened", "properties": {}},
+    "a bounce": {
+        "type": "track",
+        "userId": "dewi",
+        "event": "Message Bounced",
+        "properties": {"reason": "hard_bounce"},
+    },
+}
+PROMISE_63_UPGRADES: Final = tuple(UPGRADES)
+
+
+@pytest.mark.parametrize("name", PROMISE_63_UPGRADES)
+def test_no_call_of_a_write_key_grants_consent(site: Site, name: str) -> None:
+    before = site.rows("select id from inbox where kind in ('consent', 'suppress')")
+    body = json.dumps({"batch": [UPGRADES[name]]}).encode()
+    assert site.ask("POST", "/v1/batch", body, X_Write_Key=KEYS["write"]).status_code == 200
+    told = site.rows(
+        "select id, facts ->> 'granted', kind, facts ->> 'source' from inbox where kind in ('consent', 'suppress')"
+    )
+    assert {row[1:] for row in told if (row[0],) not in before} <= {("false", "consent", "write_key")}
+    # What it tells of mails is told by somebody outside: the engine's own events have an origin of their own.
+    assert site.rows("select count(*) from inbox where origin = 1 and kind = 'event'") == [(0,)]
+
+
+def test_a_call_lands_in_its_own_workspace_whatever_it_says(site: Site) -> None:
+    call = {"type": "track", "userId": "aia", "event": "Landed", "workspace": 1, "context": {"workspace": 1}}
+    body = json.dumps({"writeKey": KEYS["write"], "workspace": "default", "batch": [call]}).encode()
+    assert site.ask("POST", "/v1/batch", body, X_Write_Key=KEYS["other"]).status_code == 200
+    assert site.rows("select workspace, bucket >= 64 from inbox where name = 'Landed'") == [(2, True)]
+
+
+def test_another_workspaces_keys_reach_nothing_here(site: Site) -> None:
+    who = site.subject()
+    held = site.held()
+    bearer = {"Authorization": f"Bearer {KEYS['other_api']}"}
+    assert site.ask("GET", "/api/uncertain", **bearer).content.count(b"@") == 0
+    for message in (who.message, uuid4()):
+        for did in ("sent", "resend"):
+            found = site.ask("POST", f"/api/uncertain/{message}/{did}", b"{}", **bearer)
+            assert found.status_code == 404
+    granted = json.dumps({"topic": "offers", "consent": "granted"}).encode()
+    assert site.ask("PUT", "/api/profiles/aia/consent", granted, **bearer).status_code == 400
+    assert site.held() == held
+
+
+def test_pages_of_other_hosts_may_send_and_not_read(site: Site) -> None:
+    for name, make in PROMISE_63.items():
+        found = site.ask("OPTIONS", make(site), Origin="https://evil.example", Access_Control_Request_Method="GET")
+        allowed = found.headers.get("Access-Control-Allow-Origin")
+        known = name.startswith(("^v1/", "^api/s/", "^beacon/", "v1/projects", "analytics", "^sourceConfig"))
+        assert (allowed == "*") == known, name
+        assert "Access-Control-Allow-Credentials" not in found.headers
+    for path in ("/people", "/api/live/state", "/api/uncertain", "/metrics", site.path(Purpose.UNSUBSCRIBE)):
+        found = site.ask("GET", path, Origin="https://evil.example")
+        assert "Access-Control-Allow-Origin" not in found.headers
