@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tamshy import sqlkit
+from tamshy.sqlkit.binaries import provided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,13 +94,23 @@ def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist gives its 
     node.workerinput |= dict(zip(_HANDED_ON, (_TEST_SERVER, _TEST_PROGRAMS), strict=True))
 
 
+def _handed_on(config: pytest.Config) -> tuple[str, ...]:
+    """The address and the programs that this run was given, in whichever process."""
+    handed = getattr(config, "workerinput", {})
+    return tuple(handed.get(name, here) for name, here in zip(_HANDED_ON, (_TEST_SERVER, _TEST_PROGRAMS), strict=True))
+
+
+@pytest.fixture(scope="session")
+def database_programs(pytestconfig: pytest.Config) -> Path:
+    """Give the folder of PostgreSQL's programs of the run's version."""
+    _, programs = _handed_on(pytestconfig)
+    return Path(programs) if programs else provided().folder
+
+
 @pytest.fixture(scope="session")
 def database_server(pytestconfig: pytest.Config) -> Iterator[str]:
     """Give the DSN of the process's server: a throwaway one, or the one named by `TAMSHY_TEST_DATABASE_URL`."""
-    handed = getattr(pytestconfig, "workerinput", {})
-    own, programs = (
-        handed.get(name, here) for name, here in zip(_HANDED_ON, (_TEST_SERVER, _TEST_PROGRAMS), strict=True)
-    )
+    own, programs = _handed_on(pytestconfig)
     if own:
         yield own
         return

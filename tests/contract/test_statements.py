@@ -57,6 +57,8 @@ OTHERWISE: dict[str, dict[str, object]] = {
     "ingest: queries.holders": {"names": "[]"},
     "publish: queries.create_workspace": {"buckets": 64},
     "passes: queries.forward": {"buckets": 64, "first_bucket": 0},
+    "worker: queries.aside": {"buckets": 64, "first_bucket": 0},
+    "worker: queries.let_in_now": {"buckets": 64, "first_bucket": 0},
 }
 """Where a statement means something else by one of these names."""
 

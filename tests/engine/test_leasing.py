@@ -230,4 +230,4 @@ def test_rules_that_cannot_be_read_stop_their_workspace_alone(shop: Shop, caplog
     shop.conn.commit()
     shop.work(NOW)
     assert [row[3] for row in shop.told("u1")] == ["entered"]
-    assert "the rules of workspace 'other' cannot be read" in caplog.text
+    assert "the rules of workspace other cannot be read" in caplog.text

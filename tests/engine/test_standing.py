@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from tests.conftest import _TEST_PROGRAMS
 from tests.engine.deliveries import person, sent_message, workspace
 from tests.engine.living import NAME, HandClock, Shop, found_shop, small
 
@@ -19,10 +17,10 @@ from tamshy.publish import pause
 from tamshy.site.clock import Clock, SteadyClock
 from tamshy.site.guarding import Guard
 from tamshy.sqlkit import connect, scratch_server
-from tamshy.sqlkit.binaries import provided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.conftest import Databases
 
@@ -90,42 +88,45 @@ def test_a_renamed_database_is_itself(databases: Databases, original: str) -> No
             admin.execute(f"alter database {other} rename to {original}".encode())
 
 
-PROGRAMS = Path(_TEST_PROGRAMS) if _TEST_PROGRAMS else provided().folder
+def dumped(programs: Path, dsn: str, file: Path) -> None:
+    subprocess.run([programs / "pg_dump", "-Fc", "-f", file, dsn], check=True, capture_output=True)
 
 
-def dumped(dsn: str, file: Path) -> None:
-    subprocess.run([PROGRAMS / "pg_dump", "-Fc", "-f", file, dsn], check=True, capture_output=True)
+def restored(programs: Path, dsn: str, file: Path, *more: str) -> None:
+    subprocess.run([programs / "pg_restore", *more, "-d", dsn, file], check=True, capture_output=True)
 
 
-def restored(dsn: str, file: Path, *more: str) -> None:
-    subprocess.run([PROGRAMS / "pg_restore", *more, "-d", dsn, file], check=True, capture_output=True)
-
-
-def test_a_dump_restored_into_another_database_is_held(databases: Databases, original: str, tmp_path: Path) -> None:
-    dumped(databases.address(original), tmp_path / "dump")
+def test_a_dump_restored_into_another_database_is_held(
+    databases: Databases, original: str, database_programs: Path, tmp_path: Path
+) -> None:
+    dumped(database_programs, databases.address(original), tmp_path / "dump")
     copy = f"{original}_restored"
     dsn = databases.create(copy)
     try:
-        restored(dsn, tmp_path / "dump")
+        restored(database_programs, dsn, tmp_path / "dump")
         with connect(dsn) as conn:
             assert "database" in found(conn)
     finally:
         databases.drop(copy)
 
 
-def test_a_dump_restored_on_another_server_is_held(databases: Databases, original: str, tmp_path: Path) -> None:
-    dumped(databases.address(original), tmp_path / "dump")
-    with scratch_server(programs=PROGRAMS) as server:
-        restored(server.dsn, tmp_path / "dump")
+def test_a_dump_restored_on_another_server_is_held(
+    databases: Databases, original: str, database_programs: Path, tmp_path: Path
+) -> None:
+    dumped(database_programs, databases.address(original), tmp_path / "dump")
+    with scratch_server(programs=database_programs) as server:
+        restored(database_programs, server.dsn, tmp_path / "dump")
         with connect(server.dsn) as conn:
             assert found(conn) == ("server",)
 
 
-def test_a_dump_restored_over_the_very_database_is_held(databases: Databases, original: str, tmp_path: Path) -> None:
+def test_a_dump_restored_over_the_very_database_is_held(
+    databases: Databases, original: str, database_programs: Path, tmp_path: Path
+) -> None:
     """What was sent since the dump is not known in it any more."""
     dsn = databases.address(original)
-    dumped(dsn, tmp_path / "dump")
-    restored(dsn, tmp_path / "dump", "--clean")
+    dumped(database_programs, dsn, tmp_path / "dump")
+    restored(database_programs, dsn, tmp_path / "dump", "--clean")
     with connect(dsn) as conn:
         assert found(conn) == ("table",)
 
