@@ -52,7 +52,8 @@ class Server:
 
     def start(self) -> None:
         settings = {"DATABASE_URL": self.dsn, "TAMSHY_SECRET_KEY": "0123456789abcdef0123456789abcdef"}
-        command = [sys.executable, "-m", "tamshy.site.cli", "web", "--port", str(self.port)]
+        # A throwaway database does not wait for the disk.
+        command = [sys.executable, "-m", "tamshy.site.cli", "web", "--port", str(self.port), "--accept-loss"]
         self.process = subprocess.Popen(command, env={**os.environ, **settings}, start_new_session=True)
         deadline = time.monotonic() + 60
         while not self.answers():
