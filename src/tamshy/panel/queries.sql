@@ -95,7 +95,7 @@ order by m.decided_at desc, m.id
 -- One message as it was sent, with why and to whom.
 select m.bucket, m.profile, m.id, m.decided_at, m.flow, m.step, m.message, m.locale, m.address, c.subject, c.preheader,
     p.zone, p.properties, c.html, c.plain, c.from_address, c.reply_to, m.kind, m.topic, m.due_at, m.facts,
-    coalesce(d.state, ''), coalesce(d.reply, '')
+    coalesce(d.state, ''), coalesce(d.reply, ''), c.links
 from message m
 join content c on c.bucket = m.bucket and c.profile = m.profile and c.message = m.id
 join profile p on p.bucket = m.bucket and p.id = m.profile

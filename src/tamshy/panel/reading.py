@@ -223,13 +223,14 @@ def mail(conn: Connection, shop: Shop, place: tuple[int, UUID, UUID], language: 
     if row is None:
         return None
     _, _, _, at, flow, step, name, locale, address, subject, preheader, zone, properties, *more = row
-    html, plain, from_address, reply_to, kind, topic, due, facts, state, reply = more
+    html, plain, from_address, reply_to, kind, topic, due, facts, state, reply, links = more
     headers = [("From", from_address), ("To", address), ("Subject", subject), ("Date", words.day_and_time(at, zone))]
     return {
         "subject": subject,
         "preheader": preheader,
         "html": html,
         "plain": plain,
+        "links": [str(link) for link in links or ()],
         "locale": locale,
         "headers": [*headers, *([("Reply-To", reply_to)] if reply_to else [])],
         "who": words.person_name(properties, address, language),

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from tamshy.deliver import in_doubt, paused_domains
 from tamshy.panel import reading, story, words
+from tamshy.panel.letters import as_seen_by_staff
 from tamshy.panel.published import LiveFlow, Shop, Unpublished, published
 from tamshy.panel.wiring import wired
 
@@ -31,8 +32,6 @@ _FRAME_POLICY: Final = (
     "default-src 'none'; img-src 'self' http: https: data:; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
-# Looking at a mail here is not its recipient's opening it.
-_PIXEL: Final = re.compile(r"<img\b[^>]*\bsrc=\"[^\"]*/o/[A-Za-z0-9_-]+\.gif\"[^>]*>", re.IGNORECASE)
 
 
 def guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -147,7 +146,7 @@ def frame(request: HttpRequest, bucket: int, profile: UUID, message: UUID) -> Ht
         found = reading.mail(conn, _shop(conn), (bucket, profile, message), _language(request))
     if found is None:
         raise Http404("There is no such message.")
-    response = HttpResponse(_PIXEL.sub("", found["html"]))
+    response = HttpResponse(as_seen_by_staff(found["html"], found["links"], leaves=wired().mail_leaves))
     response.headers["Content-Security-Policy"] = _FRAME_POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response

@@ -42,7 +42,8 @@ class Wiring:
 
     `connection` lends a connection for a `with` block; `now` is the moment it is for the engine; `speed` tells how much
     faster than life that clock runs (1: life); `demo` is True where the shop and its shoppers are made up, and then
-    `storefront` may be there for a person to shop in. Without `sign_in` the page only shows.
+    `storefront` may be there for a person to shop in. Without `sign_in` the page only shows. `mail_leaves`: it is handed
+    to a mail server, and the page's inbox is not the shoppers' only one.
     """
 
     connection: Callable[[], AbstractContextManager[Connection]]
@@ -51,6 +52,7 @@ class Wiring:
     demo: bool = False
     storefront: Storefront | None = None
     sign_in: SignIn | None = None
+    mail_leaves: bool = False
 
 
 _INSTALLED: list[Wiring] = []

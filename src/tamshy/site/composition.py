@@ -113,6 +113,7 @@ def wire_web(given: Parts) -> Callable[[], None]:
             demo=bool(given.configuration.clock),
             storefront=_storefront(given),
             sign_in=sign_in,
+            mail_leaves=bool(given.configuration.smtp_url),
         ),
     )
     return pool.close
