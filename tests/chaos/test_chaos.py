@@ -45,7 +45,7 @@ def test_twenty_kills_over_a_thousand_enrollments_lose_nothing_and_do_nothing_tw
         rig.crowd.start()
         chaos = Chaos(rig, kills=20, places=PLACES)
         chaos.run()
-        rig.settle_down(120)
+        rig.settle_down(400)
         found = rig.judge()
         print(rig.deaths(), found.told(), f"{rig.crowd.failed} calls were made again", sep="; ")  # noqa: T201 - if it fails
         assert found.faults == {}

@@ -35,7 +35,7 @@ def test_calls_answered_before_they_are_stored_and_mails_said_to_be_sent_before_
             for pid in rig.processes("web"):
                 os.kill(pid, signal.SIGKILL)
         rig.kill("worker")
-        rig.settle_down(60)
+        rig.settle_down(300)
         found = rig.judge()
     assert {
         "nothing acknowledged is lost",

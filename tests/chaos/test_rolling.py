@@ -20,7 +20,7 @@ def test_rolling_restarts_lose_no_call_and_leave_no_mail_in_doubt(tmp_path: Path
         rig.crowd.start()
         longest = roll(rig, 4)
         clients.finish()
-        rig.settle_down(120)
+        rig.settle_down(400)
         found = rig.judge()
         print(rig.deaths(), found.told(), clients.sent, f"{longest:.1f} s to end", sep="; ")  # noqa: T201 - if it fails
         assert clients.failures == []

@@ -43,13 +43,13 @@ reentry: once
 exit_on: {event: Order Completed, same: event.cart_id}
 steps:
   - wait: 20m
-  - send: reminder
+  - {send: reminder, expires: 30d}
   - set: {profile.reminded: "{{ event.cart_id }}"}
   - track: {event: Cart Asked, properties: {cart_id: "{{ event.cart_id }}"}}
   - wait: 10m
   - branch:
-      - {if: {clicked: reminder}, steps: [{send: thanks}]}
-      - {else: [{send: receipt}]}
+      - {if: {clicked: reminder}, steps: [{send: thanks, expires: 30d}]}
+      - {else: [{send: receipt, expires: 30d}]}
 """,
     "flows/asked.yaml": """\
 name: Asked
@@ -126,14 +126,19 @@ class Crowd:
     """Requests that had to be made again."""
     odd: list[str] = field(default_factory=list)
     """Answers that nobody should get, whatever is killed."""
+    hush: threading.Event = field(default_factory=threading.Event)
+    """Set: whoever has told all of the carts says nothing more."""
     enough: threading.Event = field(default_factory=threading.Event)
+    _at_it: int = 0
     _threads: list[threading.Thread] = field(default_factory=list)
     _bursts: list[list[dict[str, Any]]] = field(default_factory=list)
     _reader: threading.Thread | None = None
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         """Begin to call, evenly over the seconds, and to read."""
         self._bursts = carts(self.number, self.seed)
+        self._at_it = self.callers
         for place in range(self.callers):
             thread = threading.Thread(target=self._call, args=(place,), name=f"caller {place}", daemon=True)
             self._threads.append(thread)
@@ -142,8 +147,14 @@ class Crowd:
         self._reader.start()
 
     def calling(self) -> bool:
-        """Tell whether anybody still has something to say."""
-        return any(thread.is_alive() for thread in self._threads)
+        """Tell whether anybody still has a cart to tell of."""
+        return self._at_it > 0
+
+    def stop_calling(self) -> None:
+        """Let the callers finish what they have begun."""
+        self.hush.set()
+        for thread in self._threads:
+            thread.join()
 
     def stop_reading(self) -> None:
         """Let the reader finish what it has begun."""
@@ -163,6 +174,15 @@ class Crowd:
             if place == 0:
                 self._consent(batch)
             wait_out(self.seconds / len(batches))
+        with self._guard:
+            self._at_it -= 1
+        # One goes on about nothing, so that there is somebody to meet for as long as others are killed.
+        number = 0
+        while place == 0 and not self.hush.is_set():
+            seen = {"type": "track", "event": "Seen", "userId": f"u{number % self.number}", "messageId": f"s{number}"}
+            self._post([seen])
+            number += 1
+            wait_out(_AGAIN_S)
 
     def _post(self, batch: list[dict[str, Any]]) -> None:
         body = json.dumps({"batch": batch}).encode()
@@ -187,9 +207,15 @@ class Crowd:
     def _read(self) -> None:
         """Open, follow and unsubscribe from what the mail server was given, until told to stop."""
         dice = random.Random(self.seed)  # noqa: S311 - made-up people
+        read: list[Taken] = []
         while not self.enough.is_set():
-            for taken in self.ledger.news():
+            news = self.ledger.news()
+            for taken in news:
                 self._one(taken, dice)
+            read = (read + news)[-50:]
+            if read and not self.hush.is_set():
+                # Some read their mail again and again.
+                self._one(dice.choice(read), dice)
             wait_out(_AGAIN_S)
 
     def _one(self, taken: Taken, dice: random.Random) -> None:

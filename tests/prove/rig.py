@@ -93,6 +93,7 @@ class Rig:
 
     def __exit__(self, *raised: object) -> None:
         """Stop it all."""
+        self.crowd.hush.set()
         self.crowd.enough.set()
         if self._publisher is not None:
             self._publisher.kill()
@@ -203,12 +204,14 @@ class Rig:
             assert time.monotonic() < deadline, f"the crowd still calls: {self.shop.said()}"
             self.look_after()
             wait_out(0.1)
+        self.crowd.hush.set()
         # Whose publisher has died is published again.
         while self._publisher is not None and self._publisher.wait() != 0:
             assert time.monotonic() < deadline, (self.place / "apply.log").read_text()[-2000:]
             self.look_after()
             self.keep_publishing()
         self._until_nothing_is_left(deadline)
+        self.crowd.stop_calling()
         self.crowd.stop_reading()
         self._until_nothing_is_left(deadline)
         with self.shop.connect() as conn:
