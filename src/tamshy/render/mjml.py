@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tamshy.render.marks import Marked
 
 MAX_DEPTH: Final = 50
+MAX_ELEMENTS: Final = 1500
+"""Elements of MJML in one body: each becomes about a kilobyte of HTML, and a mail holds 512."""
 _KNOWN: Final = frozenset({
     "mjml", "mj-head", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint", "mj-font", "mj-html-attributes",
     "mj-selector", "mj-html-attribute", "mj-preview", "mj-style", "mj-title", "mj-body", "mj-accordion",
@@ -36,6 +38,8 @@ def to_html(marked: Marked) -> tuple[str, list[Problem]]:
         html = str(mrml.to_html(marked.text).content)
     except OSError as exc:
         return "", [_refusal(marked, str(exc))]
+    except UnicodeEncodeError as exc:
+        return "", [Problem(marked.position_here(exc.start), "half of a surrogate pair is no character")]
     return html, _lost(marked, html)
 
 
@@ -43,7 +47,12 @@ def _before(marked: Marked) -> list[Problem]:
     """What must not reach the compiler: it reads files for `mj-include`, and its stack is not endless."""
     problems: list[Problem] = []
     open_names: list[str] = []
+    count = 0
     for element in elements(marked.text):
+        count += element.name.startswith("mj") and not element.closing
+        if count > MAX_ELEMENTS:
+            place = marked.position_here(element.start)
+            return [*problems, Problem(place, f"more than {MAX_ELEMENTS} elements of MJML; no mail has room for them")]
         if element.name.startswith("mj") and element.name not in _KNOWN and not element.closing:
             problems.append(Problem(marked.position_here(element.start), _unknown(element.name)))
         if element.closing:

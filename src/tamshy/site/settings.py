@@ -16,6 +16,7 @@ ROOT_URLCONF = "tamshy.site.urls"
 WSGI_APPLICATION = "tamshy.site.wsgi.application"
 INSTALLED_APPS = ["django.contrib.staticfiles", "tamshy.panel", "tamshy.public"]
 MIDDLEWARE = [
+    "tamshy.site.dressing.dressed",
     "tamshy.site.requests.Requests",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
