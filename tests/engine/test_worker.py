@@ -275,6 +275,17 @@ def test_a_bucket_that_rests_is_tried_again_after_five_seconds(shop: Shop) -> No
     assert rounds[3] > rounds[2]
 
 
+def test_nothing_is_rolled_back_where_nothing_goes_wrong(shop: Shop) -> None:
+    """A rollback makes the driver forget its prepared statements: every pass would plan them anew."""
+    rolled_back = "select xact_rollback from pg_stat_database where datname = current_database()"
+    before = shop.query(rolled_back)
+    shop.work(T0)
+    shop.work(T0 + HOUR)
+    shop.work(T0 + 2 * HOUR)
+    assert [row[3] for row in shop.told("u1")] == ["entered", "sent"]
+    assert shop.query(rolled_back) == before
+
+
 def test_merges_have_their_turn_in_a_backlog_that_does_not_end(dsn: str) -> None:
     with connect(dsn) as conn:
         shop = Shop(dsn, conn, found_shop(conn, small({"cart": CART}), buckets=1, zones=["UTC"]), HandClock(T0))
