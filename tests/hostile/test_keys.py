@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import pytest
@@ -236,7 +236,7 @@ def test_a_call_lands_in_its_own_workspace_whatever_it_says(site: Site) -> None:
 def test_another_workspaces_keys_reach_nothing_here(site: Site) -> None:
     who = site.subject()
     held = site.held()
-    bearer = {"Authorization": f"Bearer {KEYS['other_api']}"}
+    bearer: dict[str, Any] = {"Authorization": f"Bearer {KEYS['other_api']}"}
     assert site.ask("GET", "/api/uncertain", **bearer).content.count(b"@") == 0
     for message in (who.message, uuid4()):
         for did in ("sent", "resend"):

@@ -6,7 +6,7 @@ import base64
 import json
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
@@ -33,7 +33,7 @@ def token(site: Site, purpose: Purpose, signer: Signer = SIGNER, **other: object
     return signer.token(purpose, replace(site.subject(), **other))  # type: ignore[arg-type]
 
 
-def someone(site: Site) -> dict[str, object]:
+def someone(site: Site) -> dict[str, Any]:
     bucket, profile = site.seeded.people["marat"]
     return {"bucket": bucket, "profile": profile}
 
