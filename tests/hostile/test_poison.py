@@ -85,7 +85,7 @@ PROMISE_25: Final[dict[str, tuple[str, RefusalReason]]] = {
 
 # Each: a value that is good JSON, is stored, and meets every condition, template and sum that a flow has.
 ODD: Final[dict[str, object]] = {
-    "null": None,
+    "null for a value": None,
     "nothing": "",
     "true": True,
     "a deep list": json.loads("[" * 60 + "]" * 60),
