@@ -48,6 +48,7 @@ CANARIES: Final = (
 )
 """Nothing of this may be written, and in an answer only what the caller sent."""
 BEARER: Final = {"Authorization": f"Bearer {API_KEY}", "X-Write-Key": ""}
+FORM: Final[dict[str, str]] = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
 TRAITS: Final = {"email": PERSON, "first_name": NAME, "phone": PHONE}
 
 
@@ -102,7 +103,6 @@ PROMISE_68: Final[dict[str, Callable[[Web], Answer]]] = {
     "metrics": lambda web: web.get("/metrics"),
     "readiness": lambda web: web.get("/readyz"),
 }
-FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
 # What an answer may repeat: the caller said it in this very request, and hears why it is not right.
 MAY_REPEAT: Final = {"a time that is a name", "poison with a name in it", "consent with a field too many",
     "a person who is looked for", "consent to nothing"}  # fmt: skip

@@ -20,7 +20,7 @@ from tamshy.language.trees import read_tree
 from tamshy.sqlkit.calendar import fill_zones
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.conftest import Databases
 
@@ -69,7 +69,7 @@ PROMISE_66: Final = {
     "a very long name": "a" * 5000,
 }
 # Each: a condition with the text in one place of it. JSON is YAML, and needs no thought about quotes.
-FORMS: Final = {
+FORMS: Final[dict[str, Callable[[str], object]]] = {
     "a property's name": lambda text: {f"profile.{text}": {"eq": 1}},
     "a nested name": lambda text: {f"event.a.{text}.b": {"exists": True}},
     "a value": lambda text: {"profile.a": text},
