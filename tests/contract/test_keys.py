@@ -35,6 +35,7 @@ OTHERS = {
     "lease": "one row for each bucket: who works it",
     "worker": "one row for each worker",
     "tally": "a few counts for each bucket",
+    "retention": "one row for each bucket: how far its old history is let go of",
     "tallied": "one row for each bucket: how far it is counted",
     "installation": "one row: where this database lies",
     "ramp": "one row: how far a backlog is spread",
@@ -106,7 +107,7 @@ def test_a_bucket_is_a_smallint_and_never_missing(db: Connection) -> None:
         where t.relkind = 'r' and t.relnamespace = 'public'::regnamespace
         """
     ).fetchall()
-    assert {row[0] for row in rows} == PER_PROFILE | {"identifier", "lease", "tally", "tallied"}
+    assert {row[0] for row in rows} == PER_PROFILE | {"identifier", "lease", "tally", "tallied", "retention"}
     assert {row[1:] for row in rows} == {("smallint", True)}
 
 

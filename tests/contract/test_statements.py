@@ -59,6 +59,12 @@ OTHERWISE: dict[str, dict[str, object]] = {
     "passes: queries.forward": {"buckets": 64, "first_bucket": 0},
     "worker: queries.aside": {"buckets": 64, "first_bucket": 0},
     "worker: queries.let_in_now": {"buckets": 64, "first_bucket": 0},
+    "retain: queries.people": {"after": SOMEBODY},
+    "retain: queries.events": {"people": [SOMEBODY], "events": NOW, "kept": "{}"},
+    "retain: queries.entries": {"people": [SOMEBODY], "entries": NOW},
+    "retain: queries.decisions": {"people": [SOMEBODY], "decisions": NOW},
+    "retain: queries.messages": {"people": [SOMEBODY], "messages": NOW},
+    "retain: queries.bodies": {"people": [SOMEBODY], "bodies": NOW},
 }
 """Where a statement means something else by one of these names."""
 

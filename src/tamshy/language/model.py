@@ -544,6 +544,16 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How long history is kept; None: for ever. What the rules still need is kept for longer (ADR 63)."""
+
+    events: Duration | None = None
+    messages: Duration | None = None
+    bodies: Duration | None = None
+    decisions: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """``tamshy.yaml``. Topics keep their order: the first is the workspace's own."""
 
@@ -560,6 +570,7 @@ class Settings:
     clicked_attribution: Duration = Duration(days=5)
     opened_attribution: Duration = Duration(days=1)
     merge_on: frozenset[str] = frozenset({"user_id"})
+    keep: Keep = Keep()
 
 
 # -- stories ---------------------------------------------------------------------------------------------------------

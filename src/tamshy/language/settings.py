@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields, vocabulary
-from tamshy.language.model import Cap, QuietHours, Settings, Topic, TopicDefault
+from tamshy.language.model import Cap, Keep, QuietHours, Settings, Topic, TopicDefault
 from tamshy.language.reading import Reading, Thing, unknown
 from tamshy.language.trees import Leaf, Tree
 
@@ -21,6 +21,14 @@ _MERGEABLE = ("user_id", "email")
 _MOST_QUIET_MINUTES = 20 * 60
 _DAY_MINUTES = 24 * 60
 _MOST_MESSAGES = 1000
+_DAY_SECONDS = 24 * 60 * 60
+_LEAST_DAYS = {"events": 30, "messages": 90, "bodies": 7, "decisions": 30}
+_WHY = {
+    "events": "so long a call may be sent again",
+    "messages": "so long unsubscribing and links must work in every mail",
+    "bodies": "so long people look at a mail in the browser",
+    "decisions": "they are what explains why somebody got a mail",
+}
 
 Keys = dict[str, Tree]
 
@@ -51,6 +59,7 @@ def read_settings(reading: Reading, tree: Tree) -> Settings:
         clicked_attribution=clicked,
         opened_attribution=opened,
         merge_on=_merge_on(reading, keys["identities"]) if "identities" in keys else plain.merge_on,
+        keep=_keep(reading, keys["keep"]) if "keep" in keys else plain.keep,
     )
 
 
@@ -71,6 +80,21 @@ def _attribution(reading: Reading, keys: Keys, plain: Settings) -> tuple[Duratio
         for name in ("clicked", "opened")
     )
     return clicked or plain.clicked_attribution, opened or plain.opened_attribution
+
+
+def _keep(reading: Reading, tree: Tree) -> Keep:
+    keys = fields.mapping(reading, tree, vocabulary.KEEP) or {}
+    found: dict[str, Duration] = {}
+    for name, least in _LEAST_DAYS.items():
+        span = fields.duration(reading, keys[name], name) if name in keys else None
+        if span is None:
+            continue
+        # Of a month no more than its shortest.
+        if span.months * 28 + span.days + span.seconds // _DAY_SECONDS < least:
+            reading.refuse(keys[name].at, f"'{name}' must be kept for at least {least}d: {_WHY[name]}")
+        else:
+            found[name] = span
+    return Keep(**found)
 
 
 def _topics(reading: Reading, tree: Tree) -> tuple[Topic, ...]:

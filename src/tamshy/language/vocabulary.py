@@ -265,6 +265,7 @@ SETTINGS = Form(
         Key("holdout", "percentage: the share of profiles that no flow sends marketing messages to"),
         Key("attribution", "how long before an order a message counts for it"),
         Key("identities", "what profiles are merged on"),
+        Key("keep", "how long history is kept (default: for ever)"),
     ),
 )
 TOPIC = Form(
@@ -281,6 +282,15 @@ QUIET_HOURS = Form(
 CAP = Form("a cap", (Key("messages", "whole number from 1", required=True), Key("per", "duration", required=True)))
 ATTRIBUTION = Form(
     "'attribution'", (Key("clicked", "duration (default `5d`)"), Key("opened", "duration (default `1d`)"))
+)
+KEEP = Form(
+    "'keep'",
+    (
+        Key("events", "duration from `30d`: what happened, and what started those who have left"),
+        Key("messages", "duration from `90d`: messages, with opens, clicks and how they were delivered"),
+        Key("bodies", "duration from `7d`: what messages said; their links go on working"),
+        Key("decisions", "duration from `30d`: the journal"),
+    ),
 )
 IDENTITIES = Form("'identities'", (Key("merge_on", "list of `user_id`, `email` (default `[user_id]`)", required=True),))
 

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tamshy.ingest import prune
+from tamshy.language.model import Keep
 from tamshy.passes import Horizon, at_hand, merge_ready, merging, prepare, run, settle_rendered
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
+from tamshy.retain import Gone, let_go, limits
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
 from tamshy.worker.leasing import Leases
 from tamshy.worker.sifting import set_aside, sift
@@ -34,6 +36,10 @@ QUIET_SHARING: Final = 4.0
 """The same while nothing is to do and everybody has their share: a lease outlasts three such looks."""
 PRUNING: Final = 60.0
 """Seconds between two prunings of message ids that nothing can repeat any more."""
+BITES: Final = 8
+"""Buckets in which old history is let go of at one pruning."""
+PEOPLE: Final = 100
+"""People of each of them that are looked at then: a million a day, with 64 buckets."""
 REST: Final = 0.1
 """Seconds of rest when nothing was to do; longer and longer, up to the longest, while there still is nothing."""
 LONGEST_REST: Final = 0.5
@@ -113,6 +119,7 @@ class Worker:
         self._resting: dict[int, float] = {}
         self._paused_until: dict[int, datetime] = {}
         self._share_at = 0.0
+        self._retained = -1
         self._rest = REST
         self._rests = 0
         self.passes = 0
@@ -157,11 +164,30 @@ class Worker:
                 if self._leases.held:
                     count_journal(conn, list(self._leases.held), self._clock.now(), self._clock.speed)
                     conn.commit()
+                    self._retain(conn)
             self._keep_up(conn)
             worked = self.once(conn)
             if self._wait(self._pause(worked)):
                 self._leases.give_back(conn)
                 return
+
+    def _retain(self, conn: Connection) -> None:
+        """Let go of old history in the next few of our buckets; not by a clock that is not believed."""
+        buckets = sorted(self._leases.held)
+        these = [bucket for bucket in buckets if bucket > self._retained][:BITES] or buckets[:BITES]
+        total = Gone()
+        for bucket in these:
+            self._retained = bucket
+            rules = self._rules_of(bucket)
+            if rules is None or rules.book.settings.keep == Keep() or not self._clear(conn):
+                continue
+            now = self._clock.now()
+            total.add(let_go(conn, limits(rules.book, now), bucket, self._leases.held[bucket], now, PEOPLE))
+            conn.commit()
+        if total.rows:
+            _LOG.info(
+                "%d rows were old enough to go", total.rows, extra={"event": "history_let_go", "count": total.rows}
+            )
 
     def _pause(self, worked: int) -> float:
         """How long to rest now: longer and longer while nothing is to do."""

@@ -16,3 +16,11 @@ create table tallied (
     bucket smallint primary key,
     until timestamptz not null
 );
+
+-- How far the round through a bucket's people has come in which history goes that is older than the shop keeps it, and when the
+-- round began; no `after`: it is over.
+create table retention (
+    bucket smallint primary key,
+    after uuid,
+    began timestamptz not null
+);

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from tamshy import __version__, sqlkit, standing
 from tamshy.api.measures import figures
 from tamshy.language import read_workspace
-from tamshy.publish import published_files
+from tamshy.publish import load_rulebook, published_files, workspace_names
+from tamshy.retain import FOREVER, longest, needs
 from tamshy.site.clock import Clock, clock_from
 from tamshy.site.commands.findings import Finding
 from tamshy.site.commands.mailing import domains, mail_server
@@ -126,6 +127,7 @@ def _server(conn: sqlkit.Connection, configuration: Configuration, senders: set[
     if found == wanted:
         yield _standing(conn, configuration)
         yield from _work(conn, configuration)
+        yield from _kept(conn)
         senders |= _senders(conn)
 
 
@@ -142,6 +144,22 @@ def _standing(conn: sqlkit.Connection, configuration: Configuration) -> Finding:
     mend = "set it right, or run `tamshy confirm` if it is right; until then nothing is decided and no mail leaves"
     said = f"on hold: this machine's clock was put forward by {ahead / 60:.0f} minutes" if ahead else "clear"
     return Finding("installation", good=not ahead, found=said, mend=mend)
+
+
+def _kept(conn: sqlkit.Connection) -> Iterator[Finding]:
+    """Say which events are kept for longer than a shop asks for, and which flow needs them."""
+    for name in workspace_names(conn):
+        book = load_rulebook(conn, name)
+        keep, asked = book.settings.keep, needs(book)
+        if keep.events is None:
+            continue
+        longer = [
+            f"{event} (for {'ever' if span == FOREVER else f'{span.days} days'}, {asked.because[event]})"
+            for event, span in sorted(asked.events.items())
+            if span > longest(keep.events)
+        ]
+        said = f"longer than `keep` says, as flows ask for it: {', '.join(longer)}" if longer else "as `keep` says"
+        yield Finding(f"history of {name}", good=True, found=said)
 
 
 def _senders(conn: sqlkit.Connection) -> set[str]:
