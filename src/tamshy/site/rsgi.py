@@ -20,8 +20,9 @@ def _give_memory_back() -> None:
     """Have the C library hand back what large bodies took, instead of keeping it for each thread (glibc's alone does)."""
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        for setting in (_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD) if mallopt else ():
-            mallopt(*setting)
+        if mallopt is not None:
+            for setting in (_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD):
+                mallopt(*setting)
 
 
 _give_memory_back()
