@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 import pytest
 from tests.engine.living import BEGINNING, NAME
 from tests.oracle.almanac import iso, stamp
@@ -47,8 +48,9 @@ _WATCH: Final = """
 create table noticed (what text not null, message uuid not null);
 create function notice_decision() returns trigger language plpgsql as $$
 begin
-    if new.message_version <> (
-        select max(v.id) from message_version v where v.workspace = new.workspace and v.message = new.message)
+    if (new.message_version, new.version) <> (
+        (select max(v.id) from message_version v where v.workspace = new.workspace and v.message = new.message),
+        (select f.live_version from flow f where f.workspace = new.workspace and f.name = new.flow))
         -- what was told by an earlier transaction is only moved, by a merge
         and not exists (select from journal j where j.id = new.id and j.xmin <> pg_current_xact_id()::xid)
     then
@@ -99,10 +101,14 @@ class Ground:
             self.sessions[name] = conn
         return self.sessions[name]
 
-    def edition(self, number: int) -> dict[str, str]:
-        """The folder with its texts said a little differently: other words, and the same decisions."""
+    def edition(self, number: int, titles: Mapping[str, str]) -> dict[str, str]:
+        """The folder with its texts said a little differently, and flows under other titles: the same decisions."""
         said = f"\nEdition {number}.\n"
-        return {path: text + said if path.endswith(".md") else text for path, text in self.files.items()}
+        files = {path: text + said if path.endswith(".md") else text for path, text in self.files.items()}
+        for flow, title in titles.items():
+            titled = orjson.loads(files[f"flows/{flow}.yaml"]) | {"name": title}
+            files[f"flows/{flow}.yaml"] = orjson.dumps(titled).decode() + "\n"
+        return files
 
     def forget(self) -> None:
         """Publish anew before the next run, whatever it is."""

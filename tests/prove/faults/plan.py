@@ -35,10 +35,11 @@ _MOST: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong at a statement, counted over all hands, to whoever runs it."""
+    """Something that goes wrong at a statement, counted over all hands, to whoever runs it, or the next of ``who``."""
 
     at: int
     what: str
+    who: str = ""
     after: bool = False
     span: float = 0.0
     machine: float = 0.0
@@ -47,7 +48,9 @@ class Fault:
     def as_json(self) -> dict[str, Any]:
         """Only what differs from the usual."""
         found: dict[str, Any] = {"at": self.at, "what": self.what}
-        found |= {name: getattr(self, name) for name in ("after", "span", "machine", "shop") if getattr(self, name)}
+        found |= {
+            name: getattr(self, name) for name in ("who", "after", "span", "machine", "shop") if getattr(self, name)
+        }
         return found
 
 
@@ -57,13 +60,21 @@ def faults(seed: int) -> list[Fault]:
     return sorted((_fault(die) for _ in range(die.randrange(_MOST + 1))), key=lambda fault: fault.at)
 
 
+def often(seed: int, what: str, who: str = "") -> list[Fault]:
+    """The same thing again and again, to the same hands: for a bug that is known to be in one place."""
+    die = random.Random(f"often {seed}")  # noqa: S311 - no secret
+    span = 60.0 if what == PAUSE else 0.0
+    return [Fault(die.randrange(at, at + 60), what, who, die.random() < 0.5, span) for at in range(60, _STATEMENTS, 60)]
+
+
 def _fault(die: random.Random) -> Fault:
     (what,) = die.choices(list(KINDS), list(KINDS.values()))
     at = die.randrange(_STATEMENTS)
+    who = die.choice(["", "", "worker", "web", "sender"])
     if what in {KILL, CUT}:
-        return Fault(at, what, after=die.random() < 0.5)
+        return Fault(at, what, who, after=die.random() < 0.5)
     if what == PAUSE:
-        return Fault(at, what, span=die.choice([5.0, 20.0, 20.0, 60.0, 200.0]))
+        return Fault(at, what, who, span=die.choice([5.0, 20.0, 20.0, 60.0, 200.0]))
     if what == STEP:
         return Fault(
             at, what, machine=die.choice([-3600.0, -16.0, 0.0, 16.0, 3600.0]), shop=die.choice([-7200.0, 0.0, 7200.0])

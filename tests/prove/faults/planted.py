@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from tests.prove.faults import plan
+from tests.prove.faults.fragile import KILL
+from tests.prove.faults.verdict import drawn
 
 import tamshy.passes.stage as passes
 from tamshy.decide import deciding, settling
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.prove.faults.ground import Ground
+    from tests.prove.faults.verdict import Case
 
 Patch = pytest.MonkeyPatch
 # The modules, and not the functions that their packages give by the same names.
@@ -86,13 +90,8 @@ def what_comes_together_is_lost(patch: Patch, _ground: Ground) -> None:
 
 
 def a_merge_before_its_turn(patch: Patch, _ground: Ground) -> None:
-    """Two profiles are merged although something of them is due earlier."""
-    _sql(patch, merging, "ready", ("e.active and e.work_at < i.moment", "e.active and false"))
-
-
-def nothing_is_forwarded(patch: Patch, _ground: Ground) -> None:
-    """What somebody stored for a profile while it went stays with it."""
-    _sql(patch, passes, "forward", ("p.merged_into is not null", "p.merged_into is not null and false"))
+    """Two profiles are merged although something of the one that goes has come earlier."""
+    _sql(patch, merging, "ready", ("e.bucket = o.bucket and e.profile", "false and e.profile"))
 
 
 def handed_over_again(patch: Patch, _ground: Ground) -> None:
@@ -111,24 +110,29 @@ def not_withdrawn(patch: Patch, _ground: Ground) -> None:
 
 @dataclass(frozen=True)
 class Planted:
-    """A bug, and seeds of which at least one finds it."""
+    """A bug, and a seed that finds it; ``often``: with this going wrong again and again, to these hands."""
 
     plant: Callable[[Patch, Ground], None]
-    seeds: tuple[int, ...] = ()
+    seed: int
+    often: tuple[str, str] | None = None
+
+    def case(self) -> Case:
+        """The run that finds it."""
+        case = drawn(self.seed)
+        return case if self.often is None else replace(case, faults=plan.often(self.seed, *self.often))
 
 
 PLANTED: Final = {
     one.plant.__name__: one
     for one in (
-        Planted(no_fence),
-        Planted(commit_before_the_outbox),
-        Planted(no_key_of_message_ids),
-        Planted(an_order_at_the_moment_of_the_reminder),
-        Planted(a_cap_with_its_beginning),
-        Planted(what_comes_together_is_lost),
-        Planted(a_merge_before_its_turn),
-        Planted(nothing_is_forwarded),
-        Planted(handed_over_again),
-        Planted(not_withdrawn),
+        Planted(no_fence, 57),
+        Planted(commit_before_the_outbox, 0, (KILL, "worker")),
+        Planted(no_key_of_message_ids, 4, (plan.AGAIN, "web")),
+        Planted(an_order_at_the_moment_of_the_reminder, 2),
+        Planted(a_cap_with_its_beginning, 9),
+        Planted(what_comes_together_is_lost, 0),
+        Planted(a_merge_before_its_turn, 33),
+        Planted(handed_over_again, 15, (KILL, "sender")),
+        Planted(not_withdrawn, 61),
     )
 }

@@ -22,7 +22,7 @@ from tamshy.sqlkit import Error, is_retryable
 from tamshy.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tests.prove.faults.ground import Ground
     from tests.prove.faults.plan import Fault
@@ -44,6 +44,8 @@ _SWITCH: Final = 0.2
 _HURRY: Final = 1 / 900
 """How often, at a statement, the shop's clock goes on although not all has been worked."""
 _MOST_STATEMENTS: Final = 40_000
+_PATIENCE: Final = 250
+"""Statements of workers for which a publisher waits for a better moment."""
 _MOMENT: Final = timedelta(milliseconds=1)
 _STRIDES: Final = (timedelta(0), _MOMENT, timedelta(minutes=20), timedelta(hours=5), timedelta(hours=14))
 
@@ -56,6 +58,15 @@ _NEXT: Final = """
 select least((select min(moment) from inbox),
     (select min(work_at) from enrollment where active and work_at < '9999-01-01'),
     (select min(next_at) from delivery where state in ('queued', 'handing_over')))"""
+
+
+_ACCEPTED: Final = "select flow from message where state = 'accepted' and decided_at = %(at)s order by id limit 1"
+_INSIDE: Final = """
+select e.id, e.due_at, e.met_at is not null or least(e.work_at, m.decided_at) < %(at)s
+    or (m.id is null and e.work_at <> e.due_at)
+from enrollment e
+left join message m on m.bucket = e.bucket and m.enrollment = e.id and m.state = 'accepted'
+where e.active and e.flow = any(%(flows)s)"""
 
 
 class Endless(AssertionError):
@@ -111,8 +122,13 @@ class Run:
         self._copies: list[Batch] = []
         self._accepted: list[Batch] = []
         self._coming = list(self.faults)
+        self._due: list[Fault] = []
         self._publications = 0
         self.editions = 0
+        self._published = 0
+        self._now_published: str | None = None
+        self._patience = _PATIENCE
+        self._titles: dict[str, str] = {}
         self._stalls = 0
         self.ledger = Ledger(self.ground.look)
         self.clocks: dict[str, _Clock] = {}
@@ -191,24 +207,45 @@ class Run:
                 self._rest(hand, 1)
 
     def _publish(self, hand: Hand) -> None:
-        if not self._publications:
+        if self.editions == self._published:
             self._rest(hand, 1)
             return
-        self._publications -= 1
-        self.editions += 1
+        self._published = self.editions
+        flow = self._now_published or self._die.choice([None, *(one.name for one in self.ground.book.flows)])
+        titles = self._titles if flow is None else self._titles | {flow: f"Edition {self.editions}"}
+        files = self.ground.edition(self.editions, titles)
         try:
             with self._connects(hand.name) as conn:
-                publish(
-                    conn,  # type: ignore[arg-type]
-                    self.ground.book.name,
-                    self.ground.edition(self.editions),
-                    at=self.at,
-                    compile_message=compile_message,
-                )
+                # Nobody works meanwhile: who stands where is looked at before and after.
+                conn.execute("select from lease order by bucket for update")
+                changed = _changed(conn, files)
+                before = _standing(conn, self.at, changed)
+                name = self.ground.book.name
+                publish(conn, name, files, at=self.at, compile_message=compile_message)  # type: ignore[arg-type]
+                if before is None or before != _standing(conn, self.at, changed):
+                    # A due moment is made anew by publishing; the oracle knows of none that changes.
+                    conn.rollback()
+                else:
+                    self._titles = titles
         except Exception as exc:
             if not is_retryable(exc):
                 raise
         self.turns.done += 1
+
+    def _flow_under_way(self) -> str | None:
+        """The flow of a message that is accepted at this very moment, and not rendered yet."""
+        row = self.ground.look.execute(_ACCEPTED, {"at": self.at}).fetchone()
+        return None if row is None else str(row[0])
+
+    def _call_publisher(self, hand: Hand) -> None:
+        """Who is to publish waits for the best moment, in the middle of it, but not for ever."""
+        self._patience -= 1
+        self._now_published = self._flow_under_way()
+        if self._now_published is not None or self._patience < 0:
+            self._patience = _PATIENCE
+            self._publications -= 1
+            self.editions += 1
+            self.turns.switch(hand, self._hands["shop"])
 
     def _rest(self, hand: Hand, seconds: float) -> bool:
         if self.over:
@@ -288,7 +325,8 @@ class Run:
         row = self.ground.look.execute(_NEXT).fetchone()
         if row is not None and row[0] is not None and row[0] > self.at:
             coming.append(row[0])
-        target = min([*coming, self.until]) + self._die.choice(_STRIDES)
+        beyond = timedelta(0) if self._publications else self._die.choice(_STRIDES)
+        target = min([*coming, self.until]) + beyond
         target = max(self.at, min(self.until, target))
         asked = [part.ask(target, self._die) for part in self._parts]
         if any(asked):
@@ -307,7 +345,10 @@ class Run:
         self._pass_by(0.005)
         found: Fate | None = None
         while self._coming and self._coming[0].at <= turns.statement:
-            found = self._happens(self._coming.pop(0), hand, conn) or found
+            self._due.append(self._coming.pop(0))
+        for fault in [fault for fault in self._due if hand.name.startswith(fault.who)]:
+            self._due.remove(fault)
+            found = self._happens(fault, hand, conn) or found
         if hand.stumbles:
             hand.stumbles -= 1
             if not hand.stumbles:
@@ -315,6 +356,8 @@ class Run:
         if self._die.random() < _HURRY:
             self._stride()
             turns.done += 1
+        if self._publications and hand.name.startswith("worker"):
+            self._call_publisher(hand)
         if hand.asleep_until > turns.statement or self._die.random() < _SWITCH:
             turns.switch(hand)
         return found
@@ -367,6 +410,18 @@ class Run:
             calls = [replace(call, received_at=max(call.received_at, self.at)) for call in calls]
         self._copies.append(Batch(batch.part, calls, copy=True))
         self.turns.done += 1
+
+
+def _changed(conn: Fragile, files: Mapping[str, str]) -> list[str]:
+    """The flows whose published text is another one."""
+    rows = conn.execute("select path, content from definition where path like 'flows/%'").fetchall()
+    return [path.removeprefix("flows/").removesuffix(".yaml") for path, content in rows if files[path] != content]
+
+
+def _standing(conn: Fragile, at: datetime, flows: list[str]) -> dict[object, object] | None:
+    """When the people inside flows are due; None: somebody's moment would not be the same if it were made anew now."""
+    rows = conn.execute(_INSIDE, {"at": at, "flows": flows}).fetchall()
+    return None if any(row[2] for row in rows) else {row[0]: row[1] for row in rows}
 
 
 def _unanswered(part: Part) -> list[Call]:

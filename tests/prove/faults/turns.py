@@ -104,14 +104,14 @@ class Turns:
 
     # -- giving turns ---------------------------------------------------------------------------------------------
 
-    def switch(self, hand: Hand) -> None:
-        """Let somebody work, perhaps this hand again; gives back when it is this hand's turn."""
-        while True:
+    def switch(self, hand: Hand, to: Hand | None = None) -> None:
+        """Let somebody work (``to``, where it can), perhaps this hand again; gives back when it is this hand's turn."""
+        chosen = None if to is None or to.blocked or to.gone else to
+        while chosen is None:
             with self._lock:
                 chosen = self._next()
-            if chosen is not None:
-                break
-            self._nobody()
+            if chosen is None:
+                self._nobody()
         if chosen is hand:
             return
         with self._lock:
