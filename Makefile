@@ -101,4 +101,4 @@ node_modules/.installed: package-lock.json package.json .npmrc
 
 .PHONY: peers
 peers:
-	@.ci/debian chromium=/usr/bin/chromium postgresql-15=$(POSTGRES_OLDEST)/postgres
+	@.ci/debian chromium=/usr/bin/chromium postgresql-15=$(POSTGRES_OLDEST)/postgres postfix=/usr/sbin/smtp-sink

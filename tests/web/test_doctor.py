@@ -38,13 +38,23 @@ def with_options(dsn: str, *settings: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a server that is meant to last."""
+def server_that_lasts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a server that is meant to last, with tables in its first database."""
     with sqlkit.EmbeddedServer.open(tmp_path_factory.mktemp("lasting"), named=False, durable=True) as server:
         with sqlkit.connect(server.dsn) as conn:
             sqlkit.migrate(conn, "tamshy.schema.sql")
             conn.commit()
         yield server.dsn
+
+
+@pytest.fixture
+def lasting(server_that_lasts: str) -> Iterator[str]:
+    """Give a database of this test's own on that server."""
+    name = "a_tests_own"
+    with sqlkit.connect(sqlkit.dsn_of(server_that_lasts, "postgres"), autocommit=True) as conn:
+        conn.execute("create database a_tests_own template tamshy")
+        yield sqlkit.dsn_of(server_that_lasts, name)
+        sqlkit.drop_database(conn, name)
 
 
 def test_a_database_that_lasts_is_taken(lasting: str) -> None:
