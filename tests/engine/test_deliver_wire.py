@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,9 +71,9 @@ class Keeping:
         return "250 taken"
 
 
-@pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Keeping, SmtpSender]]:
-    """A server that nobody here wrote, and a sender with one kept connection to it."""
+@contextmanager
+def over_the_wire() -> Iterator[tuple[Keeping, SmtpSender]]:
+    """Run a server that nobody here wrote, and a sender with one kept connection to it."""
     kept = Keeping()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -82,6 +83,13 @@ def wire() -> Iterator[tuple[Keeping, SmtpSender]]:
     yield kept, sender
     sender.close()
     controller.stop()
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[tuple[Keeping, SmtpSender]]:
+    """The same for all tests here."""
+    with over_the_wire() as both:
+        yield both
 
 
 @given(mails)
@@ -115,6 +123,30 @@ def check(raw: bytes, *, marketing: bool) -> None:
         ways = re.sub(r"\s+", "", str(message["List-Unsubscribe"]))
         assert re.fullmatch(r"<https://[^<>]+>,<mailto:[^<>]+>", ways)
         assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+GOOD = build(mail(1, "Hello", "Shop", "<p>Hello</p>", "Hello", marketing=True))
+
+
+@pytest.mark.parametrize(
+    ("whole", "broken"),
+    [
+        (b"\r\n\r\n", b"\n\n"),
+        (b"Hello", b"Hell\xc3\xb6"),
+        (b"Hello", b"Hello\x00"),
+        (b"\r\nHello", b"\r\n" + b"Hello" * 20),
+        (b"Subject: Hello", b"Subject Hello"),
+        (b"Content-Type: text/plain", b"Content-Type: text/enriched"),
+        (b'boundary="=_', b'boundary="=-'),
+        (b"<https://", b"<http://"),
+        (b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n", b""),
+    ],
+)
+def test_a_mail_that_is_not_valid_is_not_taken_for_one(whole: bytes, broken: bytes) -> None:
+    check(GOOD, marketing=True)
+    assert whole in GOOD
+    with pytest.raises(AssertionError):
+        check(GOOD.replace(whole, broken), marketing=True)
 
 
 # What a process may be told by its surroundings must not show in a mail.
