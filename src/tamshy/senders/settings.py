@@ -58,11 +58,15 @@ class SmtpSettings:
         if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"}:
             msg = f"TAMSHY_SMTP_URL needs the form {_SHAPE}"
             raise BadSmtpUrl(msg)
+        _must_be_a_host(parts.hostname)
         options = _options(parts.query)
         user = unquote(parts.username) if parts.username else None
         password = unquote(parts.password) if parts.password else None
         if (user is None) != (password is None):
             msg = "TAMSHY_SMTP_URL has a user without a password, or the other way round; give both or none"
+            raise BadSmtpUrl(msg)
+        if not f"{user or ''}{password or ''}".isascii():
+            msg = "TAMSHY_SMTP_URL: user and password can only be in ASCII; choose a password that is"
             raise BadSmtpUrl(msg)
         tls = parts.scheme == "smtps"
         starttls = options.pop("starttls", "1" if password and not tls else "0")
@@ -80,6 +84,15 @@ class SmtpSettings:
             per_second=_figure(options, "per_second", 0, 0, 100_000) or None,
             bounces_to=options.get("bounces_to"),
         )
+
+
+def _must_be_a_host(name: str) -> None:
+    """Refuse what no resolver can be asked for: found out at the first mail it would be taken for a fault of the program."""
+    try:
+        name.encode("idna")
+    except UnicodeError as exc:
+        msg = f"TAMSHY_SMTP_URL: {name!r:.80} is no name of a host; between two dots stand 1 to 63 letters"
+        raise BadSmtpUrl(msg) from exc
 
 
 def _options(query: str) -> dict[str, str]:
