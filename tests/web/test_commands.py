@@ -308,6 +308,58 @@ def test_explain_tells_what_was_decided_and_what_comes_next(
     assert "\nWhat happened\n" in told
 
 
+LOOKING = (
+    ("check", str(EXAMPLE)),
+    ("plan", str(EXAMPLE)),
+    ("test", str(EXAMPLE), "browse-one-look"),
+    ("simulate", str(EXAMPLE), "--events", "EVENTS"),
+    ("export", "OUT"),
+    ("explain", "aia"),
+    ("uncertain",),
+    ("aside",),
+    ("key", "list"),
+    ("resume", "abandoned-cart", "--dry-run"),
+    ("confirm", "--dry-run"),
+    ("doctor",),
+)
+
+
+def test_what_only_looks_changes_no_row(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Promise 27: trying things out beside real people, on their very database, touches nothing of theirs."""
+    events = tmp_path / "events.jsonl"
+    browsed = {"type": "track", "userId": "aia", "event": "Checkout Started", "timestamp": "2026-03-02T09:00:00Z"}
+    events.write_text(json.dumps({**browsed, "properties": {"cart_id": "c1", "value": 120}}) + "\n")
+    dsn = databases.create("tamshy_looked_at", databases.template)
+    monkeypatch.setenv("DATABASE_URL", dsn)
+    monkeypatch.setenv("TAMSHY_SECRET_KEY", SECRET)
+    try:
+        with sqlkit.connect(dsn) as conn:
+            seed(conn)
+            conn.commit()
+            before = everything(conn)
+            assert sum(map(len, before.values())) > 100
+            for command in LOOKING:
+                given = [{"EVENTS": str(events), "OUT": str(tmp_path / "out")}.get(word, word) for word in command]
+                # There is nothing to be said of some of it, and nobody works: that is told by the exit code.
+                assert main(given) in {0, 1}, (command, capsys.readouterr().err)
+                capsys.readouterr()
+                assert everything(conn) == before, command
+    finally:
+        databases.drop("tamshy_looked_at")
+
+
+def everything(conn: sqlkit.Connection) -> dict[str, list[str]]:
+    """Give all rows of all tables, of every schema."""
+    names = conn.execute(
+        "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
+    ).fetchall()
+    found = {name: sorted(row[0] for row in conn.execute(f"select t::text from {name} t".encode())) for (name,) in names}
+    conn.rollback()
+    return found
+
+
 def test_who_is_set_aside_is_told_and_let_in_again(migrated: Callable[..., tuple[int, str, str]], address: str) -> None:
     one, two = UUID(int=1), UUID(int=2)
     with sqlkit.connect(address) as conn:
