@@ -6,9 +6,12 @@ import os
 import signal
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.prove.checking import other_copies
+from tests.prove.ledger import Taken
 from tests.prove.rig import Plan, Rig
 from tests.prove.serving import wait_out
 
@@ -59,3 +62,23 @@ def test_calls_answered_before_they_are_stored_and_mails_said_to_be_sent_before_
     } <= found.faults.keys()
     # What is not broken is not called broken.
     assert {"one decision for each visit", "one enrollment for each flow and key"}.isdisjoint(found.faults)
+
+
+def test_orders_that_were_acknowledged_and_are_not_heard(tmp_path: Path) -> None:
+    with Rig(Plan(carts=120, seconds=3, leases=(3.0, 4.0, 1.0), plant="orders_lost"), tmp_path) as rig:
+        rig.crowd.start()
+        rig.settle_down(300)
+        found = rig.judge()
+    assert {
+        "every acknowledged event is there",
+        "whoever ordered at once hears nothing",
+        "nothing is decided about a cart whose order was acknowledged",
+    } <= found.faults.keys()
+    assert {"whoever did not order hears all there is to hear", "one decision for each visit"}.isdisjoint(found.faults)
+
+
+def test_a_second_copy_with_other_bytes_or_for_another_reader_is_seen() -> None:
+    first = Taken("m", "u1@rig.example", "localhost", "a", 1.0, ())
+    assert other_copies([first, replace(first, at=2.0), replace(first, message="n", digest="b")]) == []
+    assert other_copies([first, replace(first, message="n"), replace(first, digest="b")]) == ["m"]
+    assert other_copies([first, replace(first, to="u2@rig.example")]) == ["m"]

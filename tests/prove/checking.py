@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
+
+from tests.prove.crowd import address_of
 
 from tamshy.domain.ids import named
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
-    from tests.prove.ledger import Ledger, Witness
+    from tests.prove.ledger import Ledger, Taken, Witness
 
     from tamshy import sqlkit
 
@@ -54,6 +60,14 @@ _REASONS: Final = """
 select coalesce('skipped as ' || reason, 'sent'), count(*) from message group by 1
 union all select 'profiles merged', count(*) from profile where merged_into is not null
 union all select 'exited as ' || exit_reason, count(*) from enrollment group by 1 order by 1
+"""
+# How each cart's passage ended, and what was decided and done about each of its mails: one row a mail, or one without.
+_FATES: Final = """
+select e.key, e.exit_reason, e.exited_at, m.id, m.step, m.state, m.reason, m.decided_at, d.state
+from enrollment e
+left join message m on m.bucket = e.bucket and m.profile = e.profile and m.enrollment = e.id
+left join delivery d on d.bucket = m.bucket and d.profile = m.profile and d.message = m.id
+where e.flow = 'cart' order by e.key, m.decided_at
 """
 _SAID_SENT: Final = "select message from settlement where did = 'sent'"
 _TOUCHED: Final = "select distinct message, kind from engagement"
@@ -99,6 +113,7 @@ def judge(conn: sqlkit.Connection, witness: Witness, ledger: Ledger, *, most_cop
     _enrollments(conn, witness, found)
     found.hold("one decision for each visit", [*_rows(conn, _DECIDED_TWICE), *_rows(conn, _NOT_ONCE)])
     _deliveries(conn, ledger, found, most_copies)
+    _fates(conn, witness, ledger, found)
     _touches(conn, witness, found)
     for reason, count in conn.execute(_REASONS):
         found.figures[reason] = count
@@ -116,7 +131,7 @@ def _calls(conn: sqlkit.Connection, witness: Witness, found: Judgement) -> None:
     seen = {digest for (digest,) in conn.execute(_SEEN)}
     found.hold("nothing acknowledged is lost", [m for m in acknowledged if named(f"{source}|{m}") not in seen])
     taken: dict[UUID, int] = dict(conn.execute(_TAKEN_IN).fetchall())
-    lost: list[object] = [cart for cart in witness.seen("cart") if named(f"{source}|{cart}") not in taken]
+    lost: list[object] = [event for event in witness.seen("event") if named(f"{source}|{event}") not in taken]
     found.hold("every acknowledged event is there", lost)
     found.hold("every event is there once", [id_ for id_, count in taken.items() if count > 1])
     found.figures["calls acknowledged"] = len(acknowledged)
@@ -135,13 +150,18 @@ def _enrollments(conn: sqlkit.Connection, witness: Witness, found: Judgement) ->
     found.hold("the engine's own events are there once", [cart for cart, count in asked.items() if count > 1])
     keys = {key for flow, key, _ in rows if flow == "asked"}
     found.hold("the engine's own events enroll", [*(asked.keys() - keys), *(keys - asked.keys())])
+    unsure = {line.partition(" ")[0] for line in witness.seen("bought later")}
+    asking = set(witness.seen("left alone")) - unsure
+    found.hold("the engine's own events are made by whom they should be", list((asking ^ asked.keys()) - unsure))
     found.hold("every enrollment begins once and ends once", _rows(conn, _NOT_WHOLE))
     found.figures["enrollments"] = len(rows)
 
 
 def _deliveries(conn: sqlkit.Connection, ledger: Ledger, found: Judgement, most_copies: int) -> None:
     """What was handed over is what is said to have been, and a second copy was in doubt before it was made."""
-    copies = ledger.copies()
+    all_taken = ledger.taken()
+    copies = Counter(one.message for one in all_taken)
+    found.hold("every copy is the same to the byte, for the same reader", list(other_copies(all_taken)))
     states: dict[str, tuple[str, int]] = {
         message.hex: (state, doubts) for message, state, doubts in conn.execute(_DELIVERIES)
     }
@@ -171,6 +191,98 @@ def _deliveries(conn: sqlkit.Connection, ledger: Ledger, found: Judgement, most_
     found.figures["in doubt at some time"] = sum(doubts > 0 for _, doubts in states.values())
     found.figures["second copies"] = second
     found.figures["uncertain"] = sum(state == "uncertain" for state, _ in states.values())
+
+
+def other_copies(taken: Iterable[Taken]) -> list[str]:
+    """Name the messages of which a copy differs from another in its bytes or in whom it goes to."""
+    by_message = groupby(sorted(taken, key=attrgetter("message")), key=attrgetter("message"))
+    return [message for message, some in by_message if len({(one.to, one.digest) for one in some}) > 1]
+
+
+@dataclass(frozen=True)
+class _Mail:
+    """What was decided about one mail of a cart, and what became of its hand-over."""
+
+    id: str
+    step: str
+    state: str
+    reason: str | None
+    decided_at: datetime
+    delivery: str | None
+
+
+@dataclass
+class _Fate:
+    """How a cart's passage ended, with its mails."""
+
+    reason: str | None
+    ended_at: datetime | None
+    mails: list[_Mail] = field(default_factory=list)
+
+
+def _fates(conn: sqlkit.Connection, witness: Witness, ledger: Ledger, found: Judgement) -> None:
+    """What became of each cart is what must become of it, by what was told of it and nothing else."""
+    fates: dict[str, _Fate] = {}
+    whose: dict[str, str] = {}
+    for key, reason, ended_at, id_, *mail in conn.execute(_FATES):
+        fate = fates.setdefault(key, _Fate(reason, ended_at))
+        if id_ is not None:
+            fate.mails.append(_Mail(id_.hex, *mail))
+            whose[id_.hex] = key
+    later = dict(line.split(" ") for line in witness.seen("bought later"))
+    taken = ledger.taken()
+    astray: list[object] = [
+        (one.message, one.to) for one in taken if address_of(whose.get(one.message, "c-2")) != one.to
+    ]
+    found.hold("every mail goes to whom its cart belongs", astray)
+    address = {one.message: one.to for one in taken}
+    gone = {address[message] for message in witness.seen("unsubscribed")}
+    clicked = set(witness.seen("clicked"))
+    ordered = witness.seen("bought at once")
+    written_to: list[object] = [
+        (cart, fates.get(cart)) for cart in ordered if cart not in fates or not _ended_at_once(fates[cart])
+    ]
+    found.hold("whoever ordered at once hears nothing", written_to)
+    knew: list[object] = [
+        (cart, told_at, fates.get(cart))
+        for cart, told_at in later.items()
+        if cart not in fates or not _ended_by(fates[cart], datetime.fromisoformat(told_at))
+    ]
+    found.hold("nothing is decided about a cart whose order was acknowledged", knew)
+    short: list[object] = []
+    for cart in witness.seen("left alone"):
+        if cart in later:
+            continue
+        if cart not in fates or not _went_all_the_way(fates[cart], left=address_of(cart) in gone, clicked=clicked):
+            short.append((cart, fates.get(cart)))
+    found.hold("whoever did not order hears all there is to hear", short)
+    found.figures["ordered at once"] = len(ordered)
+    found.figures["ordered later"] = len(later)
+    found.figures["of them in time"] = sum(fates[cart].reason == "exit_on" for cart in later if cart in fates)
+
+
+def _ended_at_once(fate: _Fate) -> bool:
+    return fate.reason == "exit_on" and fate.mails == []
+
+
+def _ended_by(fate: _Fate, told_at: datetime) -> bool:
+    """Whether the order ended it, or came too late; decided later than it was acknowledged is nothing."""
+    in_time = all(mail.decided_at <= told_at for mail in fate.mails)
+    return in_time and (fate.reason == "exit_on" or (fate.ended_at is not None and fate.ended_at <= told_at))
+
+
+def _went_all_the_way(fate: _Fate, *, left: bool, clicked: set[str]) -> bool:
+    """Whether both mails were decided, for the reasons that there are, and none was given up or taken back without one."""
+    if fate.reason != "finished" or len(fate.mails) != 2:
+        return False
+    reminder, last = fate.mails
+    if reminder.state == "sent":
+        reminded = reminder.delivery in ({"sent", "uncertain", "withdrawn"} if left else {"sent", "uncertain"})
+    else:
+        reminded = left and (reminder.state, reminder.reason) == ("skipped", "no_consent")
+    told = last.step == "receipt" or (last.step == "thanks" and reminder.id in clicked)
+    sent = (last.state, last.delivery) in {("sent", "sent"), ("sent", "uncertain")}
+    return reminder.step == "reminder" and reminded and told and sent
 
 
 def _touches(conn: sqlkit.Connection, witness: Witness, found: Judgement) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.prove.serving import API_KEY, WRITE_KEY, wait_out
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from tests.prove.ledger import Ledger, Taken, Witness
@@ -23,6 +25,12 @@ _API: Final = {"Authorization": f"Bearer {API_KEY}"}
 _AGAIN_S: Final = 0.1
 BATCH: Final = 20
 """Calls that a caller sends at once."""
+LATER_S: Final = 3.0
+"""How long whoever buys later takes for it at most: as long as a cart's flow, on a clock 600 times as fast as life."""
+# Of calls that arrive together the order is the later one, which an exit has to be.
+_SENT: Final = "2026-03-02T09:00:10Z"
+_BEGUN: Final = {"timestamp": "2026-03-02T09:00:00Z", "sentAt": _SENT}
+_BOUGHT: Final = {"timestamp": "2026-03-02T09:00:05Z", "sentAt": _SENT}
 
 _FILES: Final = {
     "tamshy.yaml": """\
@@ -76,25 +84,47 @@ def write_shop(folder: Path, version: int = 1) -> None:
         target.write_text(text.replace("VERSION", str(version)).replace("wait: 10m\n  - branch", wait))
 
 
-def carts(number: int, seed: int) -> list[list[dict[str, Any]]]:
-    """What so many carts call, in order of the carts: nearly all are bought by nobody, some people are two at first."""
+def address_of(cart: str) -> str:
+    """Whom mail about a cart goes to."""
+    return f"u{int(cart[1:]) // 2}@rig.example"
+
+
+@dataclass(frozen=True)
+class Cart:
+    """What is told of one cart: at once, and a while later where it is bought only then."""
+
+    name: str
+    calls: list[dict[str, Any]]
+    later: list[dict[str, Any]]
+
+
+def carts(number: int, seed: int) -> list[Cart]:
+    """What so many carts call, in order of the carts: nearly all are bought by nobody, some people are two at first.
+
+    Of those that are bought half are bought in the breath in which they began, by the clock of whoever calls.
+    """
     dice = random.Random(seed)  # noqa: S311 - made-up people
-    bursts = []
+    found = []
     for at in range(number):
         who, device = f"u{at // 2}", f"a{at}"
         named: dict[str, Any] = {"userId": who}
         burst: list[dict[str, Any]] = [{"type": "identify", **named, "traits": {"email": f"{who}@rig.example"}}]
         stranger = dice.random() < 0.06
         cart = {"type": "track", "event": "Checkout Started", "properties": {"cart_id": f"c{at}", "value": at % 90}}
-        burst.append({**({"anonymousId": device} if stranger else named), **cart})
+        burst.append({**({"anonymousId": device} if stranger else named), **cart, **_BEGUN})
         if stranger:
             # Who was somebody else on this device turns out to be one of ours: two profiles become one.
             burst.append({"type": "track", "event": "Seen", "anonymousId": device})
             burst.append({"type": "identify", **named, "anonymousId": device})
-        if dice.random() < 0.1:
-            burst.append({"type": "track", "event": "Order Completed", **named, "properties": {"cart_id": f"c{at}"}})
-        bursts.append([{**call, "messageId": f"m{at}-{place}"} for place, call in enumerate(burst)])
-    return bursts
+        order = {"type": "track", "event": "Order Completed", **named, "properties": {"cart_id": f"c{at}"}}
+        bought = dice.random()
+        if bought < 0.1:
+            burst.append({**order, **_BOUGHT})
+        later = [{**order, "messageId": f"m{at}-later"}] if 0.1 <= bought < 0.2 else []
+        found.append(
+            Cart(f"c{at}", [{**call, "messageId": f"m{at}-{place}"} for place, call in enumerate(burst)], later)
+        )
+    return found
 
 
 def ask(port: int, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> int:
@@ -120,6 +150,8 @@ class Crowd:
     ledger: Ledger
     number: int
     seconds: float
+    now: Callable[[], datetime]
+    """The shop's time."""
     seed: int = 1
     callers: int = 4
     failed: int = 0
@@ -131,13 +163,13 @@ class Crowd:
     enough: threading.Event = field(default_factory=threading.Event)
     _at_it: int = 0
     _threads: list[threading.Thread] = field(default_factory=list)
-    _bursts: list[list[dict[str, Any]]] = field(default_factory=list)
+    _carts: list[Cart] = field(default_factory=list)
     _reader: threading.Thread | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         """Begin to call, evenly over the seconds, and to read."""
-        self._bursts = carts(self.number, self.seed)
+        self._carts = carts(self.number, self.seed)
         self._at_it = self.callers
         for place in range(self.callers):
             thread = threading.Thread(target=self._call, args=(place,), name=f"caller {place}", daemon=True)
@@ -163,17 +195,26 @@ class Crowd:
             self._reader.join()
 
     def _call(self, place: int) -> None:
-        mine = self._bursts[place :: self.callers]
-        batches: list[list[dict[str, Any]]] = [[]]
-        for burst in mine:
-            if len(batches[-1]) >= BATCH:
+        dice = random.Random(self.seed * 100 + place)  # noqa: S311 - how long people take to buy
+        batches: list[list[Cart]] = [[]]
+        for cart in self._carts[place :: self.callers]:
+            if sum(len(one.calls) for one in batches[-1]) >= BATCH:
                 batches.append([])
-            batches[-1] += burst
+            batches[-1].append(cart)
         for batch in batches:
-            self._post(batch)
+            calls = [call for cart in batch for call in cart.calls]
+            self._post(calls)
             if place == 0:
-                self._consent(batch)
-            wait_out(self.seconds / len(batches))
+                self._consent(calls)
+            pause = self.seconds / len(batches)
+            first = dice.uniform(0, min(pause, LATER_S))
+            wait_out(first)
+            for cart in batch:
+                if cart.later:
+                    self._post(cart.later)
+                    # What is decided later than this is decided by whoever knows of it.
+                    self.witness.saw("bought later", [f"{cart.name} {self.now().isoformat()}"])
+            wait_out(pause - first)
         with self._guard:
             self._at_it -= 1
         # One goes on about nothing, so that there is somebody to meet for as long as others are killed.
@@ -188,7 +229,12 @@ class Crowd:
         body = json.dumps({"batch": batch}).encode()
         self._until_taken("POST", "/v1/batch", body, _WRITE)
         self.witness.saw("call", [str(call["messageId"]) for call in batch])
+        self.witness.saw("event", [str(call["messageId"]) for call in batch if call["type"] == "track"])
         self.witness.saw("cart", [str(call["messageId"]) for call in batch if call.get("event") == "Checkout Started"])
+        started = [call["properties"]["cart_id"] for call in batch if call.get("event") == "Checkout Started"]
+        bought = {call["properties"]["cart_id"] for call in batch if call.get("event") == "Order Completed"}
+        self.witness.saw("left alone", [cart for cart in started if cart not in bought])
+        self.witness.saw("bought at once", [cart for cart in started if cart in bought])
 
     def _consent(self, batch: list[dict[str, Any]]) -> None:
         who = next(str(call["userId"]) for call in batch if "userId" in call)

@@ -8,6 +8,7 @@ that something is always under way. `Witness` is the other side: each call that 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import random
@@ -98,7 +99,7 @@ class _Counter:
             "message": str(mail["Message-ID"]).strip("<>").partition("@")[0],
             "to": envelope.rcpt_tos[0],
             "by": session.host_name,
-            "link": session.peer[1] if session.peer else 0,
+            "digest": hashlib.sha256(raw).hexdigest(),
             "at": time.time(),
             "urls": sorted(set(_LINK.findall(text)) | set(_LINK.findall(str(mail.get("List-Unsubscribe", ""))))),
         }
@@ -131,12 +132,12 @@ async def _serve(port: int, path: Path, thinks_s: float) -> None:
 
 @dataclass(frozen=True)
 class Taken:
-    """A message that was taken over: its id, by whom it was handed over, and when."""
+    """A message that was taken over: its id, by whom it was handed over, a digest of its bytes, and when."""
 
     message: str
     to: str
     by: str
-    link: int
+    digest: str
     at: float
     urls: tuple[str, ...]
 

@@ -49,6 +49,21 @@ def answered_before_stored() -> None:
     calls.stored_durably = later  # type: ignore[assignment]
 
 
+def orders_lost() -> None:
+    """A pass takes orders out of the inbox, and forgets them."""
+    from tamshy.passes import stage  # noqa: PLC0415
+
+    held = stage.hold
+
+    def hold(conn: Any, bucket: int, fence: int) -> int | None:  # noqa: ANN401 - a connection
+        pass_ = held(conn, bucket, fence)
+        if pass_ is not None:
+            conn.execute("delete from inbox where bucket = %s and name = 'Order Completed'", [bucket])
+        return pass_
+
+    stage.hold = hold
+
+
 BUGS: Final[dict[str, Callable[[], None]]] = {
-    bug.__name__: bug for bug in (no_fence, sent_before_handed_over, answered_before_stored)
+    bug.__name__: bug for bug in (no_fence, sent_before_handed_over, answered_before_stored, orders_lost)
 }

@@ -18,6 +18,7 @@ from tests.prove import launch
 from tests.prove.checking import Judgement, judge
 from tests.prove.crowd import Crowd, ask, write_shop
 from tests.prove.ledger import Ledger, Witness
+from tests.prove.proxy import Proxy
 from tests.prove.serving import Shop, wait_out
 
 from tamshy import sqlkit
@@ -26,6 +27,7 @@ from tamshy.deliver import Settlement, settle, uncertain
 if TYPE_CHECKING:
     from pathlib import Path
 
+_SECRET: Final = "0123456789abcdef0123456789abcdef"
 BEGIN: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _SESSIONS: Final = "select count(*) from pg_stat_activity where application_name = any(%(names)s)"
 # Calls, enrollments, messages to be rendered, deliveries.
@@ -52,6 +54,8 @@ class Plan:
     thinks_s: float = 0.0
     leases: tuple[float, float, float] | None = None
     plant: str = ""
+    links: bool = False
+    """A fault proxy between callers and the web server, workers and the mail server, and all processes and PostgreSQL."""
 
 
 @dataclass
@@ -62,6 +66,8 @@ class Rig:
     place: Path
     kills: Counter[str] = field(default_factory=Counter)
     """What was done, and how often."""
+    links: dict[str, Proxy] = field(default_factory=dict)
+    """The links between the parts, where there are proxies: `web`, `mail` and `database`."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _versions: int = 1
     _publisher: subprocess.Popen[bytes] | None = None
@@ -77,19 +83,31 @@ class Rig:
         plan, place = self.plan, self.place
         write_shop(place / "shop")
         self.ledger = stack.enter_context(Ledger(place / "ledger.jsonl", plan.thinks_s))
-        smtp = f"{self.ledger.url}?connections={plan.connections}"
         self.points = place / "points"
-        self.shop = Shop(
-            place / "shop",
-            place,
-            module=launch.NAME,
-            options=("--workers", str(plan.workers)),
-            surroundings={"TAMSHY_SMTP_URL": smtp, **launch.surroundings(self.points, plan.leases, plan.plant)},
-        )
+        given = launch.surroundings(self.points, plan.leases, plan.plant)
+        mail_port, own = self.ledger.port, ""
+        if plan.links:
+            own = stack.enter_context(sqlkit.scratch_server()).dsn
+            given |= {"DATABASE_URL": self._linked(stack, own), "TAMSHY_SECRET_KEY": _SECRET}
+            self.links["mail"] = stack.enter_context(Proxy(("127.0.0.1", self.ledger.port)))
+            mail_port = self.links["mail"].port
+        given["TAMSHY_SMTP_URL"] = f"smtp://127.0.0.1:{mail_port}?connections={plan.connections}"
+        options = ("--workers", str(plan.workers))
+        self.shop = Shop(place / "shop", place, module=launch.NAME, options=options, surroundings=given, dsn=own)
         stack.enter_context(self.shop)
         self.shop.open(BEGIN, plan.speed)
+        port = self.shop.port
+        if plan.links:
+            self.links["web"] = stack.enter_context(Proxy(("127.0.0.1", port)))
+            port = self.links["web"].port
         self.witness = Witness(place / "witness.jsonl")
-        self.crowd = Crowd(self.shop.port, self.witness, self.ledger, plan.carts, plan.seconds, plan.seed)
+        self.crowd = Crowd(port, self.witness, self.ledger, plan.carts, plan.seconds, self.shop.clock.now, plan.seed)
+
+    def _linked(self, stack: ExitStack, dsn: str) -> str:
+        """Put a link of its own before a database, and give the address at its other end."""
+        where = sqlkit.dsn_parts(dsn)
+        self.links["database"] = stack.enter_context(Proxy(f"{where['host']}/.s.PGSQL.{where['port']}"))
+        return f"postgresql://{where['user']}@127.0.0.1:{self.links['database'].port}/{where['dbname']}"
 
     def __exit__(self, *raised: object) -> None:
         """Stop it all."""
@@ -251,5 +269,5 @@ class Rig:
             return judge(conn, self.witness, self.ledger, most_copies=most)
 
 
-DEADLY: Final = frozenset({"worker", "all", "database", "backend"})
-"""What may leave a hand-over without its record."""
+DEADLY: Final = frozenset({"worker", "all", "database", "backend", "link mail", "link database"})
+"""What may leave a hand-over without its record, or its answer unheard."""

@@ -51,6 +51,8 @@ class Shop:
     options: tuple[str, ...] = ()
     surroundings: dict[str, str] = field(default_factory=dict)
     """More variables of the environment."""
+    dsn: str = ""
+    """Where its database is looked at, where that is not one of its own."""
     _process: subprocess.Popen[bytes] | None = None
     _connection: HTTPConnection | None = None
 
@@ -126,6 +128,8 @@ class Shop:
 
     def connect(self) -> sqlkit.Connection:
         """Connect to its database, from outside, to look."""
+        if self.dsn:
+            return sqlkit.connect(self.dsn, autocommit=True)
         dsn = sqlkit.running_dsn(self.place / DEFAULT_DATA, named=False)
         if dsn is None:
             raise sqlkit.DatabaseUnavailable("the shop's database does not answer")

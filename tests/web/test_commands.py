@@ -355,7 +355,9 @@ def everything(conn: sqlkit.Connection) -> dict[str, list[str]]:
     names = conn.execute(
         "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
     ).fetchall()
-    found = {name: sorted(row[0] for row in conn.execute(f"select t::text from {name} t".encode())) for (name,) in names}
+    found = {
+        name: sorted(row[0] for row in conn.execute(f"select t::text from {name} t".encode())) for (name,) in names
+    }
     conn.rollback()
     return found
 
