@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.engine.scripted_smtp import scripted
+from tests.engine.scripted_smtp import TAKE_AND_CUT, scripted
 
 from tamshy import sqlkit
 
@@ -30,9 +30,13 @@ SECRET = "0123456789abcdef0123456789abcdef"
 CANARY = "canary9d1c"
 PATIENCE_S = 60.0
 FOLDER = {
-    "tamshy.yaml": "name: Shop\nlocale: en\ntimezone: UTC\nfrom: Shop <hello@shop.example>\ntopics: {offers: {name: Offers}}\n",
+    "tamshy.yaml": "name: Shop\nlocale: en\ntimezone: UTC\nfrom: Shop <hello@shop.example>\n"
+    "topics: {offers: {name: Offers, default: opt_out}}\n",
     "flows/welcome.yaml": "trigger: {event: Signed Up}\nsteps: [{send: welcome}]\n",
     "flows/broken.yaml": "trigger: {event: Broken}\nsteps: [{send: broken}]\n",
+    "flows/offer.yaml": "trigger: {event: Looked}\nsteps: [{send: offer}]\n",
+    "messages/offer/message.yaml": 'kind: marketing\ntopic: offers\nsubject: {en: "x"}\n',
+    "messages/offer/en.md": "Hello.\n",
     "messages/welcome/message.yaml": 'kind: transactional\nsubject: {en: "Hello {{ profile.first_name }}"}\n',
     "messages/welcome/en.md": "Hello {{ profile.first_name }}.\n",
     "messages/broken/message.yaml": 'kind: transactional\nsubject: {en: "x"}\n',
@@ -143,6 +147,8 @@ def test_told_to_stop_it_finishes_what_it_has_in_hand_and_has_told_of_nobody(
     def script(command: str, line: str) -> str | None:
         if command == "rcpt" and "refused" in line:
             return f"550 5.1.1 no {CANARY} here"
+        if command == "end" and "lost" in line:
+            return TAKE_AND_CUT
         if command == "end" and "slow" in line:
             waiting.set()
             assert go_on.wait(PATIENCE_S)
@@ -153,6 +159,10 @@ def test_told_to_stop_it_finishes_what_it_has_in_hand_and_has_told_of_nobody(
         shop.sign_up("refused")
         shop.sign_up("other", "Broken")
         shop.until(lambda: shop.states() == ["failed", "sent"], "the first mails")
+        # Whoever looks into no other place hears of a lost answer from the log, at once.
+        shop.sign_up("lost", "Looked")
+        shop.until(lambda: "answers_lost" in shop.events(), "the lost answer")
+        assert shop.states() == ["failed", "sent", "uncertain"]
         # What goes wrong, with something of a person in all of it.
         bad = [
             shop.ask("POST", "/v1/track", f'{{"userId":"{CANARY}","event":'.encode()),
@@ -184,11 +194,11 @@ def test_told_to_stop_it_finishes_what_it_has_in_hand_and_has_told_of_nobody(
         go_on.set()
         assert shop.process.wait(PATIENCE_S) == 0
         assert time.monotonic() - begun < 30
-        assert shop.states() == ["failed", "sent", "sent"]
+        assert shop.states() == ["failed", "sent", "sent", "uncertain"]
         assert shop.rows("select count(*) from lease where owner is not null") == [(0,)]
         assert shop.rows("select count(*) from worker") == [(0,)]
         assert shop.events() >= {"serving", "request", "hand_over_ended", "worker_ended", "processes_ended"}
-        assert len(mail.taken) == 2
+        assert len(mail.taken) == 3
         assert CANARY not in shop.log.read_text()
         for word in (KEY, SECRET, "shoppers.example"):
             assert word not in shop.log.read_text()

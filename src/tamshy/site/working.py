@@ -89,6 +89,7 @@ def _hand_over_while_there(
         due = buckets_due(conn, given.clock.now()) if guard.clear(conn) else []
         states = hand_over.run(conn, due, _AT_ONCE).states if due else Counter[str]()
         ended += states
+        _tell_of_doubt(states)
         if ended and given.clock.monotonic() - told >= _TELL_S:
             count_deliveries(conn, ended)
             ended.clear()
@@ -102,6 +103,14 @@ def _hand_over_while_there(
             rest = min(rest * _LONGER, _LONGEST_REST_S)
         mail.clear()
     result = hand_over.drain(conn)
+    _tell_of_doubt(result.states)
     count_deliveries(conn, ended + result.states)
     drained = {"event": "hand_over_ended", "count": result.moved}
     _LOG.info("hand-over ended in order: %d answers came in meanwhile", result.moved, extra=drained)
+
+
+def _tell_of_doubt(states: Counter[str]) -> None:
+    """Say at once that a person is wanted, for those who look at no measurement."""
+    if count := states["uncertain"]:
+        lost = {"event": "answers_lost", "count": count}
+        _LOG.warning("%d answers of the mail server were lost; `tamshy uncertain` settles them", count, extra=lost)
