@@ -7,11 +7,12 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,7 @@ def test_the_demo_lives_ends_at_ctrl_c_and_goes_on(here: Path, port: int) -> Non
         # As servers bind: addresses of connections just closed do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
+    wrote = written(here)
     # A second start goes on with the same people, mails and clock.
     with demo(here, port) as process:
         base = address(process, here)
@@ -114,6 +116,15 @@ def test_the_demo_lives_ends_at_ctrl_c_and_goes_on(here: Path, port: int) -> Non
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     assert "Traceback" not in (here / "stderr").read_text()
+    # Each start writes a log of its own, in place of the one before.
+    assert wrote
+    assert wrote & written(here) == set()
+
+
+def written(folder: Path) -> set[int]:
+    """The processes that the demo's log has lines of."""
+    text = (folder / "tamshy-data" / "demo" / "log").read_text()
+    return {json.loads(line)["pid"] for line in text.splitlines()}
 
 
 @contextmanager
@@ -172,6 +183,39 @@ def test_once_ends_with_the_first_mail(here: Path, port: int) -> None:
     with demo(here, port, "--once") as process:
         address(process, here)
         assert process.wait(30) == 0
+
+
+def test_at_a_terminal_a_person_reads_sentences_and_the_log_lies_in_a_file(here: Path, port: int) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TAMSHY_", "DATABASE_URL"))}
+    command = [sys.executable, "-m", "tamshy.site.cli", "demo", "--port", str(port), "--seed", "1", "--once"]
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        command, cwd=here, env=clean, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    try:
+        shown = b""
+        # A terminal that its last writer has left ends in an error, not in nothing.
+        with suppress(OSError):
+            while piece := os.read(ours, 65536):
+                shown += piece
+        assert process.wait(30) == 0
+    finally:
+        os.close(ours)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert shown.decode().split("\r\n") == [
+        "The shop opens …",
+        "Making the database, once",
+        "Its log is tamshy-data/demo/log",
+        f"Open http://127.0.0.1:{port}/",
+        "",
+    ]
+    log = here / "tamshy-data" / "demo" / "log"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["part"] for line in lines} == {"web", "worker"}
+    assert {"request", "hand_over_ended", "worker_ended"} <= {line["event"] for line in lines}
 
 
 def test_a_port_in_use_is_refused_with_the_mend(here: Path) -> None:

@@ -134,7 +134,8 @@ PROMISE_65: Final[dict[str, tuple[Callable[[], bytes], int, str]]] = {
         "",
     ),
     "an address of a megabyte": (lambda: request(GOOD, "/v1/batch?" + "a" * 1_000_000), 431, ""),
-    "a key of 200 kB": (lambda: request(GOOD, "/v1/batch", {"X-Write-Key": "a" * 200_000}), 401, "unknown_key"),
+    "a key of 200 kB": (lambda: request(GOOD, "/v1/batch", {"X-Write-Key": "a" * 200_000}), 431, ""),
+    "a key of 12 kB": (lambda: request(GOOD, "/v1/batch", {"X-Write-Key": "a" * 12_000}), 401, "unknown_key"),
     "credentials that are no base64": (
         lambda: request(GOOD, "/v1/batch", {"X-Write-Key": "", "Authorization": "Basic " + "\xff" * 1000}),
         401,

@@ -7,6 +7,9 @@ import io
 import json
 import logging
 import re
+import stat
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +21,7 @@ from tamshy.site.logs import FIELDS, Lines, Reading, told, uncaught
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.web.conftest import Edge
 
@@ -102,6 +106,49 @@ def test_what_nobody_catches_is_told_without_its_words(said: io.StringIO) -> Non
     (line,) = lines(said)
     assert (line["level"], line["event"], line["error"]) == ("critical", "crashed", "RuntimeError")
     assert CANARY not in said.getvalue()
+
+
+def test_a_log_can_go_into_a_file_and_what_ends_the_process_is_told_beside_it(tmp_path: Path) -> None:
+    """In a process of its own: a test's logging is heard by others."""
+    told_there = f"""
+import logging
+from pathlib import Path
+from tamshy.site.logs import into, to_stderr
+to_stderr("demo", logging.WARNING)
+logging.getLogger("tamshy.x").warning("before", extra={{"event": "a"}})
+into(Path("log")).write("another process\\n")
+logging.getLogger("tamshy.x").warning("after %s", "{CANARY}", extra={{"event": "b"}})
+raise ValueError("{CANARY}")
+"""
+    (tmp_path / "log").write_text("an older one")
+    done = subprocess.run([sys.executable, "-c", told_there], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == ["a", "crashed"]
+    log = tmp_path / "log"
+    first, *rest = sorted(log.read_text().splitlines(), key=lambda line: line.startswith("{"))
+    assert first == "another process"
+    assert [json.loads(line)["event"] for line in rest] == ["b", "crashed"]
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert CANARY not in log.read_text() + done.stderr
+
+
+def test_the_web_servers_own_errors_are_told_without_their_words() -> None:
+    said = f"""
+from granian.log import LogLevels, configure_logging, logger
+from tamshy.site.listening import LOGGING
+from tamshy.site.logs import to_stderr
+to_stderr("web")
+configure_logging(LogLevels.error, LOGGING)
+try:
+    {{}}["{CANARY}"]
+except KeyError:
+    logger.exception("raised by {CANARY}")
+"""
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert (line["said"], line["error"]) == ("_granian speaks of an error", "KeyError")
+    assert CANARY not in done.stdout + done.stderr
+    assert done.stdout == ""
 
 
 def test_a_line_stays_a_line(said: io.StringIO) -> None:

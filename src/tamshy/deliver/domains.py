@@ -47,6 +47,9 @@ def paused_domains(conn: Connection, workspace: int) -> list[PausedDomain]:
 
 def resume_domain(conn: Connection, workspace: int, domain: str, by: str, now: datetime) -> bool:
     """Hand over for a domain again; False where it is not paused. What waited is due at once. The caller commits."""
+    if "\0" in domain:
+        # No text of PostgreSQL holds U+0000; asked for it, it raises an error.
+        return False
     params = {"workspace": workspace, "domain": domain.lower(), "by": by, "now": now}
     if conn.execute(_QUERIES["resume_domain"], params).rowcount == 0:
         return False

@@ -159,4 +159,7 @@ def _foreign(request: HttpRequest) -> bool:
     if origin is None:
         return False
     ours = {request.get_host().lower(), urlsplit(settled_in().base_url).netloc.lower()} - {""}
-    return urlsplit(origin).netloc.lower() not in ours
+    try:
+        return urlsplit(origin).netloc.lower() not in ours
+    except ValueError:  # no address: `http://[`
+        return True

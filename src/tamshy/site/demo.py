@@ -25,7 +25,7 @@ from tamshy.site.commands.serving import Place, run_processes
 from tamshy.site.commands.surroundings import WrongUse
 from tamshy.site.configuration import Configuration
 from tamshy.site.founding import found
-from tamshy.site.logs import to_stderr
+from tamshy.site.logs import into, to_stderr
 from tamshy.site.processes import stop_on_signals
 from tamshy.site.street import Memory, Outside, Street, live
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER: Final = Path("tamshy-data") / "demo"
 DEFAULT_SPEED: Final = 600.0
+LOG: Final = "log"
 _FASTEST: Final = 10_000.0
 _ZONE: Final = "Asia/Almaty"
 _OPENS_AT: Final = 9
@@ -74,6 +75,9 @@ def run(options: argparse.Namespace) -> int:
         _say("The shop opens …")
         server = sqlkit.EmbeddedServer.open(folder, named=bool(options.data), durable=False, say=_say)
         stack.callback(server.stop)
+        # Only now is the folder ours; at a terminal a person reads sentences, and lines of a log elsewhere.
+        log = into(folder / LOG)
+        _say(f"Its log is {folder / LOG}")
         kept = _kept(folder)
         clock = _clock(server.dsn, kept, speed)
         configuration = Configuration(
@@ -90,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         apply_example(server.dsn, base, clock.now())
         processes = threading.Thread(
             target=run_processes,
-            args=(configuration, server.dsn, Place(options.host, options.port), stop),
+            args=(configuration, server.dsn, Place(options.host, options.port), stop, None, log),
             name="processes",
         )
         processes.start()
@@ -104,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
         street = Street(outside, pool, clock.now, Memory.read(folder / "people.json"), dice)
         _await_web(options.host, options.port, stop)
         street.open_up()
-        watch = _Watch(pool, base, stop, once=options.once)
+        watch = _Watch(pool, base, stop, folder / LOG, once=options.once)
         live(street, speed, watch.wait, folder / "people.json", dice)
         kept.shop_time = clock.now()
         _keep(folder, kept)
@@ -114,9 +118,9 @@ def run(options: argparse.Namespace) -> int:
 class _Watch:
     """Rests between the street's steps, and tells when the first mail is in the inbox."""
 
-    def __init__(self, pool: sqlkit.Pool, base: str, stop: threading.Event, *, once: bool) -> None:
+    def __init__(self, pool: sqlkit.Pool, base: str, stop: threading.Event, log: Path, *, once: bool) -> None:
         self.seen = False
-        self._pool, self._base, self._stop, self._once = pool, base, stop, once
+        self._pool, self._base, self._stop, self._log, self._once = pool, base, stop, log, once
         self._waited = 0.0
 
     def wait(self, seconds: float) -> bool:
@@ -129,7 +133,7 @@ class _Watch:
                 if not self._once:
                     _say("Ctrl-C ends it; a second start goes on where this one stopped.")
             elif self._waited > _PATIENCE_S:
-                _say(f"No mail came within {_PATIENCE_S:g} seconds; what went wrong stands above.")
+                _say(f"No mail came within {_PATIENCE_S:g} seconds; what went wrong stands in {self._log}.")
                 self._stop.set()
         if self.seen and self._once:
             self._stop.set()

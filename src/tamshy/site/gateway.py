@@ -1,15 +1,18 @@
 """What stands between the network and Django: requests are taken in whole before a thread is spent on them.
 
 A slow client costs a connection and what it has sent, never one of the few threads: bodies are read on the event loop,
-within a limit of time, of bytes each, and of bytes of all together.
+within a limit of time, of bytes each, and of number and bytes of all together. Where those are reached, whoever has been at
+it longest makes room: an honest body is there within milliseconds, and one that was sent to be in the way is not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -24,15 +27,18 @@ BODY_WITHIN_S: Final = 20.0
 """How long a body may take to arrive."""
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Bytes of one body; the routes' own limits are this or less."""
-FREELY: Final = 64 * 1024
-"""Bytes of a body that are taken in however much is held already: what nearly every request stays below."""
-MOST_HELD: Final = 32 * 1024 * 1024
-"""Bytes of bodies, beyond what is taken freely, that are held for all requests together."""
+MOST_HELD: Final = 24 * 1024 * 1024
+"""Bytes of bodies that are held for all requests together."""
+MOST_ARRIVING: Final = 512
+"""Bodies that may be on their way at the same time; one costs about 30 kB before its first byte."""
 
 CRUMB: Final = 256
 """Bytes that a body's pieces have on average at least; each piece costs 0.1 ms, and a packet brings a thousand bytes."""
 MOST_CRUMBS: Final = 512
 """Pieces before that is looked at."""
+
+# `hex` and `idna` are among what Python takes for a character set; no route of ours asks for any but UTF-8.
+_CHARSET: Final = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
 
 _SAYS: Final = {
     "broken_off": "the body is not as long as its headers say",
@@ -89,6 +95,13 @@ class _Refused(Exception):
         self.reason = reason
 
 
+@dataclass(slots=True, eq=False)
+class _Arrival:
+    """A body on its way, as far as it has come."""
+
+    body: bytearray = field(default_factory=bytearray)
+
+
 class Gateway:
     """Serves a WSGI application by RSGI, granian's own protocol."""
 
@@ -97,6 +110,8 @@ class Gateway:
         self._application = application
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._held = 0
+        # The bodies on their way, in the order in which they began, with what ends each.
+        self._arriving: dict[_Arrival, asyncio.Timeout] = {}
         self._watched = False
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
@@ -105,20 +120,20 @@ class Gateway:
             self._watched = True
             watch(int(scope.server.rpartition(":")[2]))
         headers = scope.headers.items()
-        body = bytearray()
+        arrival = _Arrival()
         try:
-            await self._take_in(headers, exchange, body)
-            environ = environ_of(scope, headers, bytes(body))
+            await self._take_in(headers, exchange, arrival)
+            environ = environ_of(scope, headers, bytes(arrival.body))
             loop = asyncio.get_running_loop()
             status, given, content = await loop.run_in_executor(self._threads, self._answered, environ)
         except _Refused as exc:
             status, given, content = _refusal(exc.status, exc.reason)
         finally:
-            self._held -= max(0, len(body) - FREELY)
+            self._held -= len(arrival.body)
         exchange.response_bytes(status, given, content)
 
-    async def _take_in(self, headers: list[tuple[str, str]], exchange: Exchange, body: bytearray) -> None:
-        """Read the body into `body`.
+    async def _take_in(self, headers: list[tuple[str, str]], exchange: Exchange, arrival: _Arrival) -> None:
+        """Read the body.
 
         Raises:
             _Refused: it is too long, too slow, or more than can be held.
@@ -129,27 +144,48 @@ class Gateway:
         if any(value.isdecimal() and int(value[:20]) > MOST_BYTES for value in lengths):
             raise _Refused(413, "body_too_large")
         try:
-            async with asyncio.timeout(BODY_WITHIN_S):
+            async with asyncio.timeout(BODY_WITHIN_S) as limit:
+                self._arriving[arrival] = limit
+                if len(self._arriving) > MOST_ARRIVING:
+                    self._make_room(arrival)
                 pieces = 0
                 async for piece in exchange:
                     pieces += 1
-                    if pieces > MOST_CRUMBS and len(body) < pieces * CRUMB:
+                    if pieces > MOST_CRUMBS and len(arrival.body) < pieces * CRUMB:
                         raise _Refused(400, "too_many_pieces")
-                    self._add(body, piece)
+                    self._add(arrival, piece)
         except TimeoutError:
-            raise _Refused(408, "too_slow") from None
-        if lengths and lengths != [str(len(body))]:
+            if arrival in self._arriving:
+                raise _Refused(408, "too_slow") from None
+            raise _Refused(429, "too_many_at_once") from None
+        finally:
+            self._arriving.pop(arrival, None)
+        if lengths and lengths != [str(len(arrival.body))]:
             # Whoever broke off has not said what they wanted to say; half a form would be another word.
             raise _Refused(400, "broken_off")
 
-    def _add(self, body: bytearray, piece: bytes) -> None:
-        if len(body) + len(piece) > MOST_BYTES:
+    def _add(self, arrival: _Arrival, piece: bytes) -> None:
+        if len(arrival.body) + len(piece) > MOST_BYTES:
             raise _Refused(413, "body_too_large")
-        more = max(0, len(body) + len(piece) - FREELY) - max(0, len(body) - FREELY)
-        if more and self._held + more > MOST_HELD:
+        while self._held + len(piece) > MOST_HELD:
+            self._make_room(arrival)
+        arrival.body += piece
+        self._held += len(piece)
+
+    def _make_room(self, newest: _Arrival) -> None:
+        """Have the body that began to arrive first give way.
+
+        Raises:
+            _Refused: that is `newest` itself.
+        """
+        oldest = next(iter(self._arriving), newest)
+        if oldest is newest:
             raise _Refused(429, "too_many_at_once")
-        body += piece
-        self._held += more
+        limit = self._arriving.pop(oldest)
+        self._held -= len(oldest.body)
+        oldest.body = bytearray()
+        if not limit.expired():
+            limit.reschedule(0)
 
     def _answered(self, environ: Environ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Run the application, in a thread."""
@@ -177,7 +213,7 @@ def environ_of(scope: Scope, headers: list[tuple[str, str]], body: bytes) -> Env
         "SCRIPT_NAME": "",
         # It comes decoded; once more would open what was closed twice.
         "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
+        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
         "SERVER_NAME": host,
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
@@ -198,6 +234,7 @@ def environ_of(scope: Scope, headers: list[tuple[str, str]], body: bytes) -> Env
         key = "CONTENT_TYPE" if name == "content-type" else f"HTTP_{name.upper().replace('-', '_')}"
         joint = "; " if name == "cookie" else ","
         environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
+    environ["CONTENT_TYPE"] = _CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
     environ["CONTENT_LENGTH"] = str(len(body))
     return environ
 

@@ -11,14 +11,18 @@ import socket
 from typing import Any, Final
 
 from granian._granian import SocketHolder  # what granian.net hands on, with no word of it to type checkers
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 BACKLOG: Final = 1024
-MOST_CONNECTIONS: Final = 8192
-"""Connections at the same time; further ones wait in the queue. One costs about 30 kB."""
+MOST_CONNECTIONS: Final = 12_288
+"""Connections at the same time; further ones wait in the queue."""
+MOST_HEADERS: Final = 16 * 1024
+"""Bytes of a request's first line and headers, as many as Node.js takes; what a connection can hold before it is heard."""
+LOGGING: Final[dict[str, Any]] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
+"""The server's own words go where ours go; by itself it prints errors whole, and what they say may be anybody's."""
 _OTHER_FILES: Final = 128
 
 
@@ -52,13 +56,16 @@ def answer(listening: socket.socket) -> None:
         blocking_threads=1,
         backlog=BACKLOG,
         backpressure=min(MOST_CONNECTIONS, files - _OTHER_FILES),
-        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        # HTTP/2 would be spoken to whoever begins with it: 16 MB of headers a request, and none of the limits here.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=MOST_HEADERS),
         websockets=False,
         respawn_failed_workers=True,
         # Requests take milliseconds; what is still open then are kept connections that nobody uses.
         workers_kill_timeout=3,
         log_access=False,
         log_level=LogLevels.error,
+        log_dictconfig=LOGGING,
     ).serve()
 
 

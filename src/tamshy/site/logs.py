@@ -14,11 +14,12 @@ import threading
 import traceback
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from tamshy import sqlkit
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
 FIELDS: Final = frozenset(
@@ -56,13 +57,32 @@ def to_stderr(part: str, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     if root.handlers:
         return
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Reading(part) if sys.stderr.isatty() else Lines(part))
-    root.addHandler(handler)
+    root.addHandler(_Written(part))
     root.setLevel(level)
     # What nobody catches would be printed with all that it says.
     sys.excepthook = uncaught
     threading.excepthook = lambda given: uncaught(given.exc_type, given.exc_value, given.exc_traceback)
+
+
+def into(path: Path) -> TextIO:
+    """Have what `to_stderr` writes go into a file from now on, as lines of JSON, in place of an older one.
+
+    What ends the process is told on standard error as well. Gives the file, opened for adding to it, for what other
+    processes write.
+    """
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    # Added to, by whoever writes: each line where the one before it ends.
+    file = path.open("a", encoding="utf-8")
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _Written):
+            loud = _Written(handler.part)
+            loud.setLevel(logging.CRITICAL)
+            root.addHandler(loud)
+            handler.setStream(file)
+            handler.setFormatter(Lines(handler.part))
+    return file
 
 
 def uncaught(kind: type[BaseException], raised: BaseException | None, trace: TracebackType | None) -> None:
@@ -136,6 +156,15 @@ def _short(path: str) -> str:
 
 def _at(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Written(logging.StreamHandler[TextIO]):
+    """Writes what this process logs, under the name of its part."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(sys.stderr)
+        self.part = part
+        self.setFormatter(Reading(part) if sys.stderr.isatty() else Lines(part))
 
 
 class Lines(logging.Formatter):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
 
 _LOG: Final = logging.getLogger("tamshy")
 PATIENCE_S: Final = 30.0
@@ -119,10 +120,11 @@ class _Child:
 class Supervisor:
     """Keeps processes of this program running until told to stop.
 
-    `environment` is what they are given. What dies is told in the log.
+    `environment` is what they are given, `log` where they write, instead of where this one does. What dies is told in the log.
     """
 
     environment: Mapping[str, str]
+    log: TextIO | None = None
     _children: list[_Child] = field(default_factory=list)
 
     def add(self, name: str, arguments: Sequence[str], handed: Sequence[int] = ()) -> None:
@@ -185,7 +187,14 @@ class Supervisor:
     def _started(self, child: _Child) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tamshy.site.cli", *child.arguments]
         # A group of its own: Ctrl-C at the terminal is for us, and we stop them in order.
-        return subprocess.Popen(command, env=dict(self.environment), start_new_session=True, pass_fds=child.handed)
+        return subprocess.Popen(
+            command,
+            env=dict(self.environment),
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+            pass_fds=child.handed,
+        )
 
     def _end(self, running: Sequence[subprocess.Popen[bytes]], stop: threading.Event) -> None:
         """Tell processes to finish, and cut off those that have not within the patience, or when told again."""

@@ -32,6 +32,7 @@ from tamshy.sqlkit import DatabaseUnavailable
 if TYPE_CHECKING:
     import argparse
     import threading
+    from typing import TextIO
 
     from tamshy.site.configuration import Configuration
     from tamshy.site.founding import Founded
@@ -84,8 +85,11 @@ def run_processes(
     place: Place,
     stop: threading.Event,
     again: threading.Event | None = None,
+    log: TextIO | None = None,
 ) -> None:
     """Run one web process and some workers beside this one until `stop` is set; `again` has each relieved by a new one.
+
+    They write to `log`, or to this process's own standard error.
 
     Raises:
         AddressTaken: somebody else listens on that port.
@@ -96,7 +100,7 @@ def run_processes(
 
     secret = configuration.secret_key or kept_secret(configuration.data_folder)
     handed_on = replace(configuration, database_url=dsn, secret_key=secret)
-    supervisor = Supervisor({**os.environ, **environment(handed_on)})
+    supervisor = Supervisor({**os.environ, **environment(handed_on)}, log)
     follow = ["--follow", str(os.getpid()), *(["--accept-loss"] if place.accept_loss else [])]
     # Kept here: whoever comes while the web server is started again waits in its queue, and is answered.
     with listen(place.host, place.port) as listening:
@@ -114,6 +118,7 @@ def web(options: argparse.Namespace) -> int:
 
     from tamshy.site.listening import answer, listen  # noqa: PLC0415
 
+    to_stderr("web")
     configuration = configured(options)
     _needs_database(configuration, "web")
     with suppress(DatabaseUnavailable):  # calls are refused with "later" until it is there; the workers look at it then
