@@ -53,7 +53,7 @@ check: $(VENV)/.installed ## Format, lint, types, layers: fast, and without runn
 		|| { cat .lint-imports.log; exit 1; }
 
 .PHONY: prove
-prove: setup ## Run the large proofs: long histories against the oracle, two thousand lives against their simulation
+prove: setup provers ## Run the large proofs: long histories against the oracle, two thousand lives against their simulation
 	@$(BIN)/python -m pytest -m prove $(ARGS)
 
 .PHONY: bench
@@ -102,3 +102,7 @@ node_modules/.installed: package-lock.json package.json .npmrc
 .PHONY: peers
 peers:
 	@.ci/debian chromium=/usr/bin/chromium postgresql-15=$(POSTGRES_OLDEST)/postgres postfix=/usr/sbin/smtp-sink
+
+.PHONY: provers
+provers: peers
+	@.ci/debian sqlmap=/usr/bin/sqlmap

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.engine.living import HandClock, Shop, found_shop, links, ref_of
+from tests.hostile import poisoned
 
 from tamshy import sqlkit
 from tamshy.ingest import RefusalReason, read_calls, store
@@ -207,3 +209,34 @@ def test_odd_values_stop_nobody_in_the_engine(shop: Shop) -> None:
     assert reasons <= {"render_error"}
     entered = shop.query("select count(distinct profile) from journal where flow = 'plain' and outcome = 'entered'")
     assert entered == [(2 * len(ODD),)]
+
+
+def test_a_day_with_poison_in_it_is_done_but_for_the_poison(databases: Databases) -> None:
+    """As `tests/prove/test_poison_at_size.py`, small, and on a clock moved by hand."""
+    made = poisoned.day(600, 20)
+    name = f"tamshy_poisoned_{os.getpid()}"
+    dsn = databases.create(name, databases.template)
+    with sqlkit.connect(dsn) as conn:
+        shop = Shop(dsn, conn, found_shop(conn, poisoned.FILES, buckets=8), HandClock(NOW))
+        refused = []
+        for body in made.batches:
+            reading = read_calls(body, path_kind="batch", received_at=NOW, source_key="k", zone="UTC")
+            refused += [one.reason.value for one in reading.refusals]
+            store(conn, ref_of(shop.book), reading.calls)
+        # Refused at the edge each with its reason, and in the order in which they came.
+        assert refused == made.refused
+        assert poisoned.spoil(conn, made.unworkable) == len(made.unworkable)
+        conn.commit()
+        with RenderChild() as children:
+            # Right away, five seconds later, a minute later, and once more: who is set aside is tried three times.
+            for seconds in (1, 10, 100, 1000):
+                shop.clock.at = NOW + timedelta(seconds=seconds)
+                Worker(dsn, "one", shop.clock, children, links, lambda seconds: seconds > 0).serve()
+        outcome = poisoned.outcome(conn)
+    databases.drop(name)
+    assert outcome.left == 0
+    assert outcome.plain == made.plain
+    assert outcome.odd == made.odd
+    assert outcome.burnt == made.burning
+    assert outcome.reasons == poisoned.REASONS
+    assert outcome.aside == dict.fromkeys(sorted(made.unworkable), (3, True))
