@@ -40,6 +40,7 @@ group by 1, 2, 3, 4
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "people", "kills"),
     [(5, 100, frozenset({20, 31, 47})), pytest.param(16, 1000, frozenset(range(40, 400, 30)), marks=pytest.mark.prove)],
@@ -56,13 +57,14 @@ def test_nobody_gets_more_than_the_cap_allows_and_nobody_less(
             HandClock(T0, speed=600),
             Feed(conn, ref_of(book), calls),
             T0 + 48 * HOUR,
-            2 * MINUTE,
+            5 * MINUTE,
             hands=workers,
             kills=kills,
         )
         lives = live(dsn, director, [f"w{number}" for number in range(workers)])
         assert len(lives) == workers + len(kills)
-        assert sum(worker.items > 0 for worker in lives) >= workers
+        # Most had a hand in it.
+        assert sum(worker.items > 0 for worker in lives) >= workers * 3 // 4
         assert conn.execute(WITHIN_THE_CAP).fetchone() == (0,)
         # Two were sent, and four of the first five never could be.
         assert conn.execute(OUTCOMES).fetchall() == [(2, FLOWS - 1, FLOWS + 1, 2, people)]
@@ -70,8 +72,8 @@ def test_nobody_gets_more_than_the_cap_allows_and_nobody_less(
 
 
 def coming(number: int) -> list[Call]:
-    """Somebody says who they are, and comes; all of them within a minute."""
-    at = T0 + MINUTE * (number % 60) / 60
+    """Somebody says who they are, and comes; all of them within an hour, so that some come while workers go."""
+    at = T0 + MINUTE * (number % 60)
     user = f"u{number}"
     return [
         Call(CallKind.IDENTIFY, at, at, user_id=user, properties={"email": f"{user}@example.com"}, ord=2 * number),
