@@ -16,6 +16,8 @@ OLDEST_TESTS := $(wildcard tests/unit/sqlkit tests/engine tests/contract)
 # Processes that share the tests, a file at a time; each has a database server of its own. WORKERS=0: all in one.
 WORKERS ?= 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
+# The same for the large proofs, a proof at a time: most of them wait for kills, leases and moments. PROVERS=0: all in one.
+PROVERS ?= 2
 
 ##@ Start
 
@@ -54,7 +56,12 @@ check: $(VENV)/.installed ## Format, lint, types, layers: fast, and without runn
 
 .PHONY: prove
 prove: setup provers ## Run the large proofs: long histories against the oracle, two thousand lives against their simulation
-	@$(BIN)/python -m pytest -m prove $(ARGS)
+	@failed=0; \
+		echo "== what is measured, alone"; \
+		$(BIN)/python -m pytest -m "prove and alone" $(ARGS) || [ $$? -eq 5 ] || failed=1; \
+		echo "== what waits most of the time, side by side"; \
+		$(BIN)/python -m pytest -m "prove and not alone" -n $(PROVERS) --dist worksteal $(ARGS) || [ $$? -eq 5 ] || failed=1; \
+		exit $$failed
 
 .PHONY: bench
 bench: $(VENV)/.installed ## Measure this machine, beside its raw limits; FULL=1 at full size

@@ -44,6 +44,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"{CHROMIUM} is missing: sudo apt-get install chromium"))
 
 
+MEASURED = "measured"
+"""What a line of a proof's measurements goes by in its reports: whoever runs it, the one that shows them has those alone."""
+
+
+class Measured:
+    """Shows at the end what the proofs have said, also those that other processes ran."""
+
+    def __init__(self) -> None:
+        self._said: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the lines of a test that has ended."""
+        if report.when == "teardown":
+            said = (str(line) for name, line in report.user_properties if name == MEASURED)
+            self._said += [f"{report.nodeid.rpartition('::')[2]}: {line}" for line in said]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show all that was said."""
+        if self._said:
+            terminalreporter.section("measured")
+            for line in self._said:
+                terminalreporter.write_line(line)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen to the proofs."""
+    config.pluginmanager.register(Measured(), "measured")
+
+
 def _loopback_only(event: str, arguments: tuple[object, ...]) -> None:
     """Refuse connections of this process to anything beyond this machine."""
     if event != "socket.connect":

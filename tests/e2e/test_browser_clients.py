@@ -168,7 +168,8 @@ def test_a_browser_library_tells_what_happens_and_asks_no_other_host(
 
 # On a machine that is too busy the page is gone before Segment's library has said a word: that one runs with the proofs.
 @pytest.mark.parametrize(
-    "kind", [pytest.param("segment-quickstart", marks=pytest.mark.prove), "rudder", "rudder-beacons"]
+    "kind",
+    [pytest.param("segment-quickstart", marks=[pytest.mark.prove, pytest.mark.alone]), "rudder", "rudder-beacons"],
 )
 def test_what_is_told_while_the_page_closes_arrives(shop: ShopPages, server: Server, kind: str) -> None:
     told_while_closing(shop, server, kind)
@@ -211,6 +212,7 @@ def test_nothing_is_lost_over_twenty_restarts(shop: ShopPages, server: Server, k
 
 
 @pytest.mark.prove
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["segment-snippet", "rudder-legacy"])
 def test_what_is_told_while_the_page_closes_arrives_of_the_others_too(
     shop: ShopPages, server: Server, kind: str

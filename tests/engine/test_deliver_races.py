@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tamshy.sqlkit import Connection
 
-SIZES = [500, pytest.param(10_000, marks=pytest.mark.prove)]
+SIZES = [500, pytest.param(10_000, marks=[pytest.mark.prove, pytest.mark.alone])]
 # Between the commit of a claim and the first command lie a few milliseconds; a machine that is busy makes more of them.
 GAP_S = 0.5
 

@@ -68,6 +68,7 @@ def bombed(served: Web) -> dict[str, float]:
     return costs
 
 
+@pytest.mark.alone
 def test_what_a_bomb_costs(served: Web, say: Callable[[str], None]) -> None:
     for _ in range(50):
         served.post(GOOD)
@@ -85,6 +86,7 @@ def test_what_a_bomb_costs(served: Web, say: Callable[[str], None]) -> None:
     assert twice - once <= GROWTH_AGAIN
 
 
+@pytest.mark.alone
 def test_what_it_costs_the_neighbours(served: Web, say: Callable[[str], None]) -> None:
     """One attacker sends bomb after bomb, another keeps 1,500 connections; a shop's calls go on."""
     clean = waits(served, 10)

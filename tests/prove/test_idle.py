@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tamshy.sqlkit import Connection
 
-pytestmark = pytest.mark.prove
+pytestmark = [pytest.mark.prove, pytest.mark.alone]
 
 WAITING = int(os.environ.get("IDLE_WAITING", "1000000"))
 SECONDS = 60.0

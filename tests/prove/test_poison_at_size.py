@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tamshy.sqlkit import Connection
 
-pytestmark = pytest.mark.prove
+pytestmark = [pytest.mark.prove, pytest.mark.alone]
 ITEMS: Final = 20_000
 POISON: Final = 100
 LAG: Final = 2.0
