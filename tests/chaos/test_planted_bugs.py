@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.prove.checking import other_copies
+from tests.prove.checking import NEAR_S, causes, other_copies
 from tests.prove.ledger import Taken
 from tests.prove.rig import Plan, Rig
 from tests.prove.serving import wait_out
@@ -82,3 +82,13 @@ def test_a_second_copy_with_other_bytes_or_for_another_reader_is_seen() -> None:
     assert other_copies([first, replace(first, at=2.0), replace(first, message="n", digest="b")]) == []
     assert other_copies([first, replace(first, message="n"), replace(first, digest="b")]) == ["m"]
     assert other_copies([first, replace(first, to="u2@rig.example")]) == ["m"]
+
+
+def test_a_second_copy_is_laid_to_the_death_that_is_nearest_and_without_one_to_none() -> None:
+    one = Taken("m", "u1@rig.example", "localhost", "a", 100.0, ())
+    again, other = replace(one, at=160.0), replace(one, message="n", at=100.5)
+    assert causes([again, one, other], [99.0, 101.5, 160.0]) == ([], {99.0: 1})
+    assert causes([one, again, other, replace(other, at=161.0)], [99.0, 300.0]) == ([], {99.0: 2})
+    assert causes([one, again], [100.0 + NEAR_S + 1]) == ([one], {})
+    assert causes([one, again], []) == ([one], {})
+    assert causes([one, other], []) == ([], {})

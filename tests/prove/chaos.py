@@ -70,7 +70,7 @@ class Chaos:
     def _watched(self, point: str, until: float) -> tuple[str, float] | None:
         """Look whether somebody has died at the place; one that nobody comes by gives way to the next."""
         if not self.rig.armed(point):
-            self.rig.kills[f"point {point}"] += 1
+            self.rig.note(f"point {point}")
             return None
         if time.monotonic() < until:
             return point, until

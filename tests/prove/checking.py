@@ -14,7 +14,7 @@ from tests.prove.crowd import address_of
 from tamshy.domain.ids import named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     from tests.prove.ledger import Ledger, Taken, Witness
@@ -99,20 +99,28 @@ class Judgement:
         return ", ".join(f"{count} {name}" for name, count in self.figures.items())
 
 
-def judge(conn: sqlkit.Connection, witness: Witness, ledger: Ledger, *, most_copies: int) -> Judgement:
+NEAR_S: Final = 15.0
+"""How far from a death a message may have been taken over whose record it took: PostgreSQL takes a while to be back."""
+
+
+def judge(
+    conn: sqlkit.Connection, witness: Witness, ledger: Ledger, *, deaths: Sequence[float], most_copies: int
+) -> Judgement:
     """Hold everything against everything, once nothing is under way any more.
 
     Args:
         conn: to the shop's database, in autocommit.
         witness: what was acknowledged to callers.
         ledger: what was handed over.
-        most_copies: how many second copies there may be: connections times kills.
+        deaths: when there was one that may have left a hand-over without its record, in order; seconds since 1970.
+        most_copies: how many second copies may come of each: one for each connection of each sender.
     """
     found = Judgement()
     _calls(conn, witness, found)
     _enrollments(conn, witness, found)
     found.hold("one decision for each visit", [*_rows(conn, _DECIDED_TWICE), *_rows(conn, _NOT_ONCE)])
-    _deliveries(conn, ledger, found, most_copies)
+    _deliveries(conn, ledger, found)
+    _second_copies(ledger.taken(), deaths, most_copies, found)
     _fates(conn, witness, ledger, found)
     _touches(conn, witness, found)
     for reason, count in conn.execute(_REASONS):
@@ -157,7 +165,7 @@ def _enrollments(conn: sqlkit.Connection, witness: Witness, found: Judgement) ->
     found.figures["enrollments"] = len(rows)
 
 
-def _deliveries(conn: sqlkit.Connection, ledger: Ledger, found: Judgement, most_copies: int) -> None:
+def _deliveries(conn: sqlkit.Connection, ledger: Ledger, found: Judgement) -> None:
     """What was handed over is what is said to have been, and a second copy was in doubt before it was made."""
     all_taken = ledger.taken()
     copies = Counter(one.message for one in all_taken)
@@ -184,13 +192,33 @@ def _deliveries(conn: sqlkit.Connection, ledger: Ledger, found: Judgement, most_
         if message not in states or states[message][1] < count
     ]
     found.hold("a second copy was in doubt first", unsaid)
-    second = sum(extra.values())
-    found.hold("at most one second copy for each connection and kill", [second] if second > most_copies else [])
     found.figures["messages"] = len(states)
     found.figures["handed over"] = copies.total()
     found.figures["in doubt at some time"] = sum(doubts > 0 for _, doubts in states.values())
-    found.figures["second copies"] = second
+    found.figures["second copies"] = sum(extra.values())
     found.figures["uncertain"] = sum(state == "uncertain" for state, _ in states.values())
+
+
+def _second_copies(taken: Iterable[Taken], deaths: Sequence[float], most: int, found: Judgement) -> None:
+    """A copy that was followed by another lost its record to a death, which takes one for each connection at most."""
+    of_none, of_each = causes(taken, deaths)
+    found.hold("second copies come of a death", list(of_none))
+    too_many: list[object] = [(death, count) for death, count in of_each.items() if count > most]
+    found.hold("at most one second copy for each connection and death", too_many)
+
+
+def causes(taken: Iterable[Taken], deaths: Sequence[float]) -> tuple[list[Taken], Counter[float]]:
+    """Lay each copy that was followed by another to the death nearest to it; gives those far from any, and how many each has."""
+    of_none, of_each = [], Counter[float]()
+    for _, some in groupby(sorted(taken, key=attrgetter("message", "at")), key=attrgetter("message")):
+        *before, _last = some
+        for one in before:
+            away, death = min(((abs(death - one.at), death) for death in deaths), default=(NEAR_S + 1, 0.0))
+            if away > NEAR_S:
+                of_none.append(one)
+            else:
+                of_each[death] += 1
+    return of_none, of_each
 
 
 def other_copies(taken: Iterable[Taken]) -> list[str]:

@@ -66,6 +66,8 @@ class Rig:
     place: Path
     kills: Counter[str] = field(default_factory=Counter)
     """What was done, and how often."""
+    moments: list[float] = field(default_factory=list)
+    """When anything was done that may leave a hand-over without its record (`DEADLY`)."""
     links: dict[str, Proxy] = field(default_factory=dict)
     """The links between the parts, where there are proxies: `web`, `mail` and `database`."""
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -136,8 +138,14 @@ class Rig:
                 return False
             with suppress(ProcessLookupError):
                 os.kill(random.choice(found), how)  # noqa: S311 - whom it meets
-        self.kills[what] += 1
+        self.note(what)
         return True
+
+    def note(self, what: str) -> None:
+        """Keep that this was done, and when, where a hand-over may suffer from it."""
+        self.kills[what] += 1
+        if what in DEADLY or what.startswith("point"):
+            self.moments.append(time.time())
 
     def works(self, what: str) -> bool:
         """Tell whether all of a kind are there again, as far as can be seen from outside."""
@@ -263,10 +271,9 @@ class Rig:
 
     def judge(self) -> Judgement:
         """Hold the shop's database beside what is known outside."""
-        deaths = sum(count for what, count in self.kills.items() if what in DEADLY or what.startswith("point"))
-        most = self.plan.connections * deaths
+        most = self.plan.connections * self.plan.workers
         with self.shop.connect() as conn:
-            return judge(conn, self.witness, self.ledger, most_copies=most)
+            return judge(conn, self.witness, self.ledger, deaths=self.moments, most_copies=most)
 
 
 DEADLY: Final = frozenset({"worker", "all", "database", "backend", "link mail", "link database"})

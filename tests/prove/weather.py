@@ -48,13 +48,13 @@ class Weather:
             link = self.rig.links[name]
             # Each kind comes to its turn, however few turns there are.
             kind = kinds[turn % len(kinds)]
+            self.rig.note(f"link {name}")
             kind(link, dice)
             wait_out(dice.uniform(0, self.longest_s))
             link.mend()
             if kind in (_dead, _cut_short):
                 # What was said into the void is not said again on the same line.
                 link.cut()
-            self.rig.kills[f"link {name}"] += 1
 
 
 def _torn(link: Proxy, _dice: random.Random) -> None:
