@@ -77,6 +77,17 @@ def test_orders_that_were_acknowledged_and_are_not_heard(tmp_path: Path) -> None
     assert {"whoever did not order hears all there is to hear", "one decision for each visit"}.isdisjoint(found.faults)
 
 
+def test_a_hand_over_that_breaks_takes_its_process_along_and_another_goes_on(tmp_path: Path) -> None:
+    """Without it a worker looks well, and mails nobody any more."""
+    with Rig(Plan(carts=120, seconds=3, leases=(3.0, 4.0, 1.0), plant="hand_over_breaks"), tmp_path) as rig:
+        rig.crowd.start()
+        rig.settle_down(150)
+        found = rig.judge()
+        assert found.faults == {}
+        assert found.figures["handed over"] > 100
+    assert '"child":"worker' in (tmp_path / "serve.log").read_text()
+
+
 def test_a_second_copy_with_other_bytes_or_for_another_reader_is_seen() -> None:
     first = Taken("m", "u1@rig.example", "localhost", "a", 1.0, ())
     assert other_copies([first, replace(first, at=2.0), replace(first, message="n", digest="b")]) == []

@@ -91,6 +91,16 @@ FATES: tuple[Fate, ...] = (
     Fate("too large", (("end", "552 5.3.4 too big"),), _ends("failed", "too_large"), NONE, always=True),
     Fate("not this sender", (("mail", "550 5.1.8 bad sender"),), _ends("failed", "sender_refused"), NONE, always=True),
     Fate("spam, they say", (("end", "550 5.7.1 spam"),), _ends("failed", "policy"), NONE, always=True),
+    # What no text of the database can hold, said by a server.
+    Fate(
+        "unknown, with NUL",
+        (("rcpt", "550 5.1.1 no\0such\x1buser"),),
+        _ends("failed", "hard_bounce"),
+        NONE,
+        always=True,
+    ),
+    Fate("later, with NUL", (("end", "452 4.3.1 la\0ter"),)),
+    Fate("nonsense with NUL at the end", (("end", "he\0llo"),), IN_DOUBT, NONE),
     # Where the connection breaks inside the message the client learns of it at once, or with the answer to the end.
     Fate(
         "cut inside",

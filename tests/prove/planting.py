@@ -64,6 +64,24 @@ def orders_lost() -> None:
     stage.hold = hold
 
 
+def hand_over_breaks() -> None:
+    """After some mails hand-over raises what nobody expects, once in each process."""
+    from tamshy.deliver import Result, stage  # noqa: PLC0415
+
+    ran = stage.HandOver.run
+    moved = [0]
+
+    def run(*given: Any) -> Result:  # noqa: ANN401 - as the real one takes them
+        result = ran(*given)
+        moved[0] += result.moved
+        if moved[0] >= 20:
+            raise KeyError("planted")
+        return result
+
+    stage.HandOver.run = run  # type: ignore[assignment, method-assign]
+
+
 BUGS: Final[dict[str, Callable[[], None]]] = {
-    bug.__name__: bug for bug in (no_fence, sent_before_handed_over, answered_before_stored, orders_lost)
+    bug.__name__: bug
+    for bug in (no_fence, sent_before_handed_over, answered_before_stored, orders_lost, hand_over_breaks)
 }

@@ -63,7 +63,7 @@ def verdict(command: Command, code: int, text: str) -> Verdict:
         code: the three figures, 400 to 599; anything else is no SMTP and taken for a lost link.
         text: the rest, lines joined.
     """
-    reply = f"{code} {' '.join(text.split())}"[:_LONGEST]
+    reply = _readable(f"{code} {text}")
     if command is Command.CONNECT or code == _CLOSING or code in _LOGIN_CODES:
         return Verdict(Outcome.UNREACHABLE, Reason.UNREACHABLE, reply)
     if 400 <= code < 500:  # noqa: PLR2004 - the two classes of refusals as RFC 5321 numbers them
@@ -76,10 +76,15 @@ def verdict(command: Command, code: int, text: str) -> Verdict:
 def lost(command: Command, words: str) -> Verdict:
     """Judge a link that broke, or an answer that is none, while waiting for the reply to `command`."""
     if command is Command.END:
-        return Verdict(Outcome.UNKNOWN, Reason.ANSWER_LOST, words[:_LONGEST])
+        return Verdict(Outcome.UNKNOWN, Reason.ANSWER_LOST, _readable(words))
     if command is Command.CONNECT:
-        return Verdict(Outcome.UNREACHABLE, Reason.UNREACHABLE, words[:_LONGEST])
-    return Verdict(Outcome.DEFERRED, Reason.LINK_LOST, words[:_LONGEST])
+        return Verdict(Outcome.UNREACHABLE, Reason.UNREACHABLE, _readable(words))
+    return Verdict(Outcome.DEFERRED, Reason.LINK_LOST, _readable(words))
+
+
+def _readable(words: str) -> str:
+    """Bring what a server said into one line that can be kept: NUL is no text for the database, and would stop all that follows."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())[:_LONGEST]
 
 
 def permanent(command: Command, code: int, text: str) -> Reason:

@@ -31,16 +31,23 @@ _LAST_S: Final = 20.0
 """Seconds after being told to stop at which links to a mail server that says nothing are cut."""
 
 
+class HandOverBroken(RuntimeError):
+    """The hand-over of mail ended by an error that nobody expected; the log has it."""
+
+
 def work(given: Parts, stop: threading.Event) -> None:
     """Work until `stop` is set; what is in hand is finished.
 
     Raises:
         BadSmtpUrl: the mail server's address cannot be used.
+        HandOverBroken: the hand-over ended by itself. A process that goes on without it would look well and mail nobody.
     """
     owner = owner_name(os.getpid())
-    mail = threading.Event()
+    mail, broken = threading.Event(), threading.Event()
     hand_over = make_hand_over(given, owner, stop)
-    handing = threading.Thread(target=_hand_over, args=(given, hand_over, stop, mail), name="hand-over")
+    handing = threading.Thread(
+        target=_hand_over_to_the_end, args=(given, hand_over, stop, mail, broken), name="hand-over"
+    )
     handing.start()
     try:
         with RenderChild(1) as renderer:
@@ -55,10 +62,24 @@ def work(given: Parts, stop: threading.Event) -> None:
         cut.start()
         handing.join()
         cut.cancel()
+    if broken.is_set():
+        raise HandOverBroken("the hand-over of mail ended by an error; another process begins anew")
     ended = {"event": "worker_ended", "count": worker.items}
     _LOG.info(
         "ended in order: its leases are given back, nothing is in hand; %d items worked", worker.items, extra=ended
     )
+
+
+def _hand_over_to_the_end(
+    given: Parts, hand_over: HandOver, stop: threading.Event, mail: threading.Event, broken: threading.Event
+) -> None:
+    """Hand over until `stop` is set; ending in any other way ends the process too."""
+    try:
+        _hand_over(given, hand_over, stop, mail)
+    finally:
+        if not stop.is_set():
+            broken.set()
+            stop.set()
 
 
 def _hand_over(given: Parts, hand_over: HandOver, stop: threading.Event, mail: threading.Event) -> None:
