@@ -236,6 +236,34 @@ def test_one_whose_item_is_mended_is_let_in_again_and_forgiven(shop: Shop) -> No
     assert aside(shop) == []
 
 
+def test_a_value_that_nothing_can_hold_is_a_problem_of_its_step_and_stops_nobody(dsn: str) -> None:
+    """Base64 of the shop's data can be NUL, which no text of the database is: the step is left, as with any error of Liquid's."""
+    worked_out = "{{ event.x | base64_decode }}"
+    odd = f"""\
+trigger: {{event: Came}}
+steps:
+  - set: {{profile.y: "{worked_out}"}}
+  - track: {{event: Next, properties: {{list: ["{worked_out}"]}}}}
+  - send: hello
+"""
+    with connect(dsn) as conn:
+        book = found_shop(conn, small({"odd": odd}), buckets=1, zones=["UTC"])
+        shop = Shop(dsn, conn, book, HandClock(T0))
+        for user, x in (("u1", "AAAA"), ("u2", "aGVsbG8=")):
+            shop.identify(user, T0, email=f"{user}@example.com")
+            shop.track(user, "Came", T0, x=x)
+        shop.work(T0)
+        assert [(row[3], row[4]) for row in shop.told("u1") if row[3] != "entered"] == [
+            ("render_error", "not_changed"),
+            ("render_error", "not_changed"),
+            ("sent", ""),
+            ("exited", "finished"),
+        ]
+        assert shop.query("select properties -> 'y' from profile order by properties ? 'y'") == [(None,), ("hello",)]
+        assert shop.query("select properties from event where name = 'Next'") == [({"list": ["hello"]},)]
+        assert aside(shop) == []
+
+
 def test_an_error_of_everybody_sets_nobody_aside(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     shop.conn.execute("alter table event add constraint broken check (name = '')")
     for number in range(400):

@@ -43,6 +43,7 @@ _FAILURES: Final = (
     TypeError,
     ValueError,
 )
+_UNKEEPABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 _LINE_BREAKING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CONTROLS: Final = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
 
@@ -197,10 +198,10 @@ def evaluate(template: Template, scope: Mapping[str, object], manner: Manner) ->
         parsed = TEXT.from_string(template.text.strip() if template.whole else template.text)
         context = Context(parsed, {**scope, "now": moment_text(manner.now)}, manner)
         if template.whole and len(parsed.nodes) == 1 and isinstance(parsed.nodes[0], OutputNode):
-            return _json(parsed.nodes[0].expression.evaluate(context))
+            return _keepable(_json(parsed.nodes[0].expression.evaluate(context)))
         buffer = StringIO()
         parsed.render_with_context(context, buffer)
-        return buffer.getvalue()
+        return _keepable(buffer.getvalue())
     except _FAILURES as exc:
         raise RenderError(_told(exc)) from exc
 
@@ -217,6 +218,19 @@ def _json(value: object) -> object:
     if isinstance(value, tuple):
         return list(value)
     return str(value)
+
+
+def _keepable(value: object) -> object:
+    """Refuse what the database can hold no text of: filters can make it of data in which there was none."""
+    if isinstance(value, str):
+        if _UNKEEPABLE.search(value):
+            raise RenderError("the value holds a character that cannot be kept: U+0000, or half of one")
+    elif isinstance(value, dict):
+        _keepable([*value, *value.values()])
+    elif isinstance(value, list):
+        for member in value:
+            _keepable(member)
+    return value
 
 
 def _run(body: Body, part: str, template: BoundTemplate, given: _Given, tracking: Tracking | None = None) -> str:
