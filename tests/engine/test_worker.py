@@ -31,7 +31,7 @@ from tests.oracle.history import write_workspace
 
 from tamshy.ingest import calls_from_lines
 from tamshy.language import read_folder
-from tamshy.render.children import InProcess
+from tamshy.render.children import InProcess, RendererUnavailable
 from tamshy.render.compile import compile_message
 from tamshy.simulate import play
 from tamshy.simulate.playing import open_stage
@@ -39,9 +39,10 @@ from tamshy.sqlkit import DatabaseUnavailable, connect, migrate, scratch_server
 from tamshy.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tamshy.ingest import History
+    from tamshy.render import Compiled, Job, Outcome
 
 EXAMPLE = Path(__file__).parents[2] / "examples/shop"
 YEAR = timedelta(days=366)
@@ -234,6 +235,45 @@ def test_one_whose_item_is_mended_is_let_in_again_and_forgiven(shop: Shop) -> No
     shop.work(T0 + timedelta(seconds=5))
     assert [row[3] for row in shop.told("u1")] == ["entered"]
     assert aside(shop) == []
+
+
+class Away(InProcess):
+    """Cannot start a child for three minutes: the machine has no room for one."""
+
+    def __init__(self, clock: HandClock, error: Exception) -> None:
+        super().__init__()
+        self._clock, self._error = clock, error
+        self.refused = 0
+
+    def render_rows(self, jobs: Sequence[Job], compiled: Mapping[int, Compiled]) -> list[Outcome]:
+        """Render as ever, in the end."""
+        if self._clock.grown < 180:
+            self.refused += 1
+            raise self._error
+        return super().render_rows(jobs, compiled)
+
+
+@pytest.mark.parametrize(
+    "error", [BlockingIOError(11, "no process"), RendererUnavailable("ends as it starts")], ids=repr
+)
+def test_a_machine_without_room_sets_nobody_aside(
+    shop: Shop, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    shop.work(T0)
+    shop.clock.at = T0 + 2 * HOUR
+    renderer = Away(shop.clock, error)
+
+    def wait(seconds: float) -> bool:
+        shop.clock.pass_by(seconds)
+        shop.clock.at += timedelta(seconds=seconds)
+        return shop.clock.grown >= 200
+
+    Worker(shop.dsn, "one", shop.clock, renderer, links, wait).serve()
+    assert aside(shop) == []
+    assert "rests for 5 seconds" in caplog.text
+    # It is asked again every five seconds, by each bucket that has mail; whatever waited goes when there is room again.
+    assert 10 < renderer.refused < 100
+    assert [[row[2] for row in shop.told(user) if row[3] == "sent"] for user in ("u1", "u2")] == [["reminder"]] * 2
 
 
 def test_a_value_that_nothing_can_hold_is_a_problem_of_its_step_and_stops_nobody(dsn: str) -> None:

@@ -15,7 +15,7 @@ from tamshy.publish import load_rulebook
 from tamshy.retain import Gone, let_go, limits
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
 from tamshy.worker.leasing import Leases
-from tamshy.worker.sifting import set_aside, sift
+from tamshy.worker.sifting import is_the_machines, set_aside, sift
 from tamshy.worker.tallying import count_journal
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ class Worker:
             try:
                 return self._turn(conn, bucket)
             except Exception as exc:
-                if is_retryable(exc):
+                if is_retryable(exc) or is_the_machines(exc):
                     raise
                 conn.rollback()
                 return self._sifted(conn, bucket, exc)

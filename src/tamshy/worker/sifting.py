@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tamshy.sqlkit import is_retryable, queries, rows_json
+from tamshy.render.children import RendererUnavailable
+from tamshy.sqlkit import is_retryable, queries, rows_json, sqlstate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,13 +25,20 @@ AGAIN: Final = (timedelta(seconds=5), timedelta(minutes=1))
 MOST: Final = 50
 """So many failures, and more than went well: then it is not the items that are at fault."""
 _ERROR: Final = 500
+_RESOURCES: Final = ("53", "58")
+"""Classes of PostgreSQL's codes for a machine without room, and for one whose files cannot be read."""
+
+
+def is_the_machines(exc: BaseException) -> bool:
+    """Tell whether a machine without room for a process, a file or a row is at fault, and nobody's item: it passes by itself."""
+    return isinstance(exc, OSError | RendererUnavailable) or (sqlstate(exc) or "").startswith(_RESOURCES)
 
 
 def sift(profiles: Sequence[UUID], work: Callable[[Sequence[UUID]], int]) -> tuple[int, dict[UUID, Exception]]:
     """Work the items of all these profiles but those that raise. Returns how many were worked, and who raised what.
 
     ``work`` takes some of the profiles; what it has committed when it raises is done. An error that a new connection may mend
-    is raised on, and so is one of many when most go wrong.
+    is raised on, and so are the machine's own and one of many when most go wrong.
     """
     worked = 0
     poison: dict[UUID, Exception] = {}
@@ -40,7 +48,7 @@ def sift(profiles: Sequence[UUID], work: Callable[[Sequence[UUID]], int]) -> tup
         try:
             worked += work(part)
         except Exception as exc:
-            if is_retryable(exc):
+            if is_retryable(exc) or is_the_machines(exc):
                 raise
             half = len(part) // 2
             if half:
