@@ -19,6 +19,8 @@ import pytest
 from tests.oracle.history import write_workspace
 from tests.prove.serving import WRITE_KEY, Shop, wait_out
 
+from tamshy.site.processes import Supervisor
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -91,6 +93,28 @@ def test_who_does_not_hear_is_cut_off() -> None:
         finally:
             child.kill()
             other.kill()
+
+
+def test_a_process_for_which_there_is_no_room_is_started_later_and_nobody_else_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # More than the system takes for one: the start itself fails, as it does where there is no process left to be had.
+    surroundings = {**os.environ, "ROOM": "x" * (1 << 20)}
+    supervisor, stop, again = Supervisor(surroundings), threading.Event(), threading.Event()
+    supervisor.add("one", ["check", "--help"])
+    thread = threading.Thread(target=supervisor.run, args=(stop, again), daemon=True)
+    thread.start()
+    try:
+        until(lambda: "one cannot be started now" in caplog.text, "the first try")
+        again.set()
+        until(lambda: "one is not relieved" in caplog.text, "the relief")
+        assert supervisor.pids() == {}
+        del surroundings["ROOM"]
+        until(lambda: "one ended by itself (code 0)" in caplog.text, "a start")
+        assert thread.is_alive()
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
 
 
 class Caller(threading.Thread):

@@ -171,13 +171,25 @@ class Supervisor:
                 extra=died,
             )
         if now >= child.next_start:
-            child.process, child.started = self._started(child), now
+            try:
+                child.process, child.started = self._started(child), now
+            except OSError as exc:
+                # No room for a process at this moment: those that run are not given up for it.
+                child.failures += 1
+                pause = min(0.2 * 2**child.failures, _LONGEST_PAUSE_S)
+                child.next_start = now + pause
+                told = {"event": "process_not_started", "child": child.name, "error": type(exc).__name__}
+                _LOG.warning("%s cannot be started now; it is tried again in %.1f s", child.name, pause, extra=told)
 
     def _relieve_all(self, stop: threading.Event) -> None:
         for child in self._children:
-            old, new = child.process, self._started(child)
-            if stop.wait(_OVERLAP_S) or new.poll() is not None:
-                self._end([new], stop)
+            old = child.process
+            try:
+                new = self._started(child)
+            except OSError:
+                new = None
+            if new is None or stop.wait(_OVERLAP_S) or new.poll() is not None:
+                self._end([new] if new is not None else [], stop)
                 stayed = {"event": "process_not_relieved", "child": child.name}
                 _LOG.warning("%s is not relieved: the new one did not stay", child.name, extra=stayed)
                 continue
