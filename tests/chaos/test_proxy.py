@@ -13,6 +13,7 @@ import pytest
 from tests.prove.proxy import Proxy
 
 from tamshy import sqlkit
+from tamshy.site.soundness import refuse_unsound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,3 +138,19 @@ def test_a_database_behind_it_is_gone_with_the_link_and_back_with_a_new_one(dsn:
             assert sqlkit.is_retryable(raised.value)
         with sqlkit.connect(through) as conn:
             assert conn.execute("select 2").fetchone() == (2,)
+
+
+def test_a_database_that_goes_while_it_is_looked_at_is_away_and_nothing_else(dsn: str) -> None:
+    """Cut after each hundred bytes of its answers: while the session begins, and at each question after that."""
+    parts = sqlkit.dsn_parts(dsn)
+    with Proxy(f"{parts['host']}/.s.PGSQL.{parts.get('port', '5432')}") as proxy:
+        through = f"postgresql://{parts['user']}@127.0.0.1:{proxy.port}/{parts['dbname']}"
+        away = 0
+        for most in range(100, 3000, 100):
+            proxy.set(cut_to_client=most)
+            try:
+                refuse_unsound(through, accepted=False)
+            except sqlkit.DatabaseUnavailable:
+                away += 1
+        # Cut far enough out it is looked at in peace.
+        assert 5 < away < 29

@@ -81,9 +81,11 @@ def refuse_unsound(dsn: str, *, accepted: bool, wait: Callable[[float], bool | N
                 # One that was made to be thrown away promises nothing.
                 found = [] if row is not None and row[4] else faults(conn)
             break
-        except sqlkit.DatabaseUnavailable:
-            if wait is None:
+        except (sqlkit.DatabaseUnavailable, sqlkit.Error) as exc:
+            if not sqlkit.is_retryable(exc):
                 raise
+            if wait is None:
+                raise sqlkit.DatabaseUnavailable("the database went away while it was looked at") from exc
             if wait(_AGAIN_S):
                 return
     if found:
