@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.deliveries import BUCKET, SECRET, person, sent_message, workspace
+from tests.engine.scripted_smtp import scripted
+from tests.prove import launch
 from tests.prove.checking import NEAR_S, causes, other_copies
 from tests.prove.ledger import Taken
 from tests.prove.rig import Plan, Rig
@@ -18,6 +24,8 @@ from tests.prove.serving import wait_out
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tamshy.sqlkit import Connection
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +94,39 @@ def test_a_hand_over_that_breaks_takes_its_process_along_and_another_goes_on(tmp
         assert found.faults == {}
         assert found.figures["handed over"] > 100
     assert '"child":"worker' in (tmp_path / "serve.log").read_text()
+
+
+def test_a_process_whose_hand_over_broke_waits_for_no_mail_server(dsn: str, db: Connection, tmp_path: Path) -> None:
+    """A server that has everything may take ten minutes for its answer; nobody mails anything meanwhile."""
+    workspace(db)
+    for name in ("slow", "quick"):
+        profile = person(db, name)
+        message = sent_message(db, profile, name, address=f"{name}@example.com")
+        db.execute("update delivery set next_at = now(), queued_at = now() where message = %s", [message])
+    db.commit()
+    waiting, over = threading.Event(), threading.Event()
+
+    def script(command: str, line: str) -> str | None:
+        if command == "end" and "slow" in line:
+            waiting.set()
+            over.wait(60)
+        if command == "end" and "quick" in line:
+            waiting.wait(60)
+        return None
+
+    with scripted(script) as server:
+        given = {"DATABASE_URL": dsn, "TAMSHY_SECRET_KEY": SECRET, "TAMSHY_SMTP_URL": f"smtp://127.0.0.1:{server.port}"}
+        surroundings = {**os.environ, **launch.surroundings(plant="record_breaks"), **given}
+        with (tmp_path / "log").open("wb") as log:
+            worker = subprocess.Popen([sys.executable, "-m", launch.NAME, "worker"], env=surroundings, stderr=log)
+        try:
+            assert waiting.wait(60), (tmp_path / "log").read_text()
+            assert worker.wait(30) == 1
+        finally:
+            worker.kill()
+            worker.wait()
+            over.set()
+    assert "HandOverBroken" in (tmp_path / "log").read_text()
 
 
 def test_a_second_copy_with_other_bytes_or_for_another_reader_is_seen() -> None:

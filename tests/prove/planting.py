@@ -81,7 +81,22 @@ def hand_over_breaks() -> None:
     stage.HandOver.run = run  # type: ignore[assignment, method-assign]
 
 
+def record_breaks() -> None:
+    """The first answer that comes in is written down, and then hand-over raises what nobody expects."""
+    from tamshy.deliver import stage  # noqa: PLC0415
+
+    recorded = stage.HandOver._record
+
+    def record(hand_over: stage.HandOver, *given: Any) -> None:  # noqa: ANN401 - as the real one takes them
+        landed = any(flight.future.done() for flight in hand_over._flights)
+        recorded(hand_over, *given)
+        if landed:
+            raise KeyError("planted")
+
+    stage.HandOver._record = record  # type: ignore[assignment, method-assign]
+
+
 BUGS: Final[dict[str, Callable[[], None]]] = {
     bug.__name__: bug
-    for bug in (no_fence, sent_before_handed_over, answered_before_stored, orders_lost, hand_over_breaks)
+    for bug in (no_fence, sent_before_handed_over, answered_before_stored, orders_lost, hand_over_breaks, record_breaks)
 }

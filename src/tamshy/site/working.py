@@ -63,6 +63,8 @@ def work(given: Parts, stop: threading.Event) -> None:
         handing.join()
         cut.cancel()
     if broken.is_set():
+        # Else the end of this process would wait for answers of the mail server, ten minutes long.
+        hand_over.close()
         raise HandOverBroken("the hand-over of mail ended by an error; another process begins anew")
     ended = {"event": "worker_ended", "count": worker.items}
     _LOG.info(
