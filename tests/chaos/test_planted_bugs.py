@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.engine.deliveries import BUCKET, SECRET, person, sent_message, workspace
+from tests.engine.deliveries import SECRET, person, sent_message, workspace
 from tests.engine.scripted_smtp import scripted
 from tests.prove import launch
 from tests.prove.checking import NEAR_S, causes, other_copies
