@@ -89,7 +89,7 @@ def test_a_hand_over_that_breaks_takes_its_process_along_and_another_goes_on(tmp
     """Without it a worker looks well, and mails nobody any more."""
     with Rig(Plan(carts=120, seconds=3, leases=(3.0, 4.0, 1.0), plant="hand_over_breaks"), tmp_path) as rig:
         rig.crowd.start()
-        rig.settle_down(150)
+        rig.settle_down(300)
         found = rig.judge()
         assert found.faults == {}
         assert found.figures["handed over"] > 100

@@ -74,7 +74,7 @@ def hand_over_breaks() -> None:
     def run(*given: Any) -> Result:  # noqa: ANN401 - as the real one takes them
         result = ran(*given)
         moved[0] += result.moved
-        if moved[0] >= 20:
+        if moved[0] >= 60:
             raise KeyError("planted")
         return result
 
