@@ -177,7 +177,7 @@ TARGETS: Final[dict[str, Callable[[Place], list[Asked]]]] = {
     "healthz": get("/healthz?a=1*"),
     "readyz": get("/readyz?of=work*"),
     "metrics": get("/metrics?a=1*"),
-    "o/<str:token>.gif": mailed("/o/{}.gif"),
+    "o/<str:token>.gif": mailed("/o/{}.gif?a=1"),  # what ends like a picture it takes for none of its business
     "c/<str:token>/<int:number>": mailed("/c/{}/0*"),
     "u/<str:token>": mailed("/u/{}", form="confirm=1*"),
     "m/<str:token>": mailed("/m/{}"),
@@ -209,7 +209,7 @@ TARGETS: Final[dict[str, Callable[[Place], list[Asked]]]] = {
     ],
     "shop/checkout": get("/shop/checkout?lang=en*"),
     "shop/checkout/<str:cart>": get("/shop/checkout/c*"),
-    "shop/pictures/<slug:name>.png": get("/shop/pictures/kese*.png"),
+    "shop/pictures/<slug:name>.png": get("/shop/pictures/kese*.png?a=1"),
     "shop/<slug:name>": get("/shop/kese*"),
     "shop/<path:rest>": get("/shop/a*/b*"),
 }
@@ -244,6 +244,7 @@ def shop(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
     dsn = databases.create(name, databases.template)
     with sqlkit.connect(dsn) as conn:
         seeded = seed(conn)
+        conn.execute("update content set links = %s", ['["https://shop.example/a"]'])
     demo = {
         "TAMSHY_CLOCK": running(NOW, 1).text(),
         "TAMSHY_BOOTSTRAP_WRITE_KEY": WRITE_KEY,
@@ -280,7 +281,7 @@ def test_sqlmap_finds_nothing_on_any_route(shop: tuple[Web, Place], tmp_path: Pa
             said = tried(asked, host, folder)
             places += len(re.findall(r"does not seem to be injectable", said))
             if "all tested parameters do not appear to be injectable" not in said:
-                wrong[f"{name} {number}"] = said[-1500:]
+                wrong[f"{name} {number}"] = said[-3000:]
     lines = [json.loads(line) for line in served.log().splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
     say(f"{len(TARGETS)} routes, {number} requests with {places} places, tried with {len(requests)} requests")

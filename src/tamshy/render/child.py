@@ -1,8 +1,9 @@
 """The process in which templates run: no database, no settings, an empty environment, and firm limits.
 
 Started as ``python -I -m tamshy.render.child`` by ``RenderChild``; reads frames from standard input, answers on
-standard output, ends with its input. A message over a limit gets a clean error, and the process ends after saying so:
-memory that a template has blown up, or an interrupted call, is nothing to go on with.
+standard output, ends with its input; on standard error it says what kind of error ended it, and nothing else. A message
+over a limit gets a clean error, and the process ends after saying so: memory that a template has blown up, or an
+interrupted call, is nothing to go on with.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 import msgspec
@@ -19,17 +21,18 @@ import msgspec
 from tamshy.render import protocol
 from tamshy.render.compiled import RenderError
 from tamshy.render.manner import babel_locale
-from tamshy.render.protocol import Done, Load, Ready, Work, frame
+from tamshy.render.protocol import Done, Fault, Load, Ready, Work, frame
 from tamshy.render.rendering import Letter
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import FrameType, TracebackType
 
     from tamshy.render.compiled import Compiled, Job
 
 _PAGE: Final = resource.getpagesize()
 # Beyond the timer, for one long call into C that no Python signal handler interrupts.
 _BACKSTOP_SECONDS: Final = 2
+_FRAMES: Final = 6
 
 
 class _OutOfTime(BaseException):
@@ -38,6 +41,9 @@ class _OutOfTime(BaseException):
 
 def main() -> None:
     """Serve until the input ends."""
+    sys.excepthook = _last_words
+    # Whoever reads it does so at the end: what a library prints beyond what fits is lost, and stops nobody.
+    os.set_blocking(2, False)
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     _settle()
     letters: dict[int, Letter | str] = {}
@@ -50,6 +56,12 @@ def main() -> None:
         _say(sink, done)
         if done.spent:
             os._exit(0)  # without unwinding: what is left may be as large as it likes
+
+
+def _last_words(kind: type[BaseException], _raised: BaseException, trace: TracebackType | None) -> None:
+    """Say what ended this process, without what it says itself: that may be a part of somebody's mail."""
+    frames = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in traceback.extract_tb(trace)[-_FRAMES:]]
+    os.write(2, b"\n" + msgspec.json.encode(Fault(kind.__name__, ", ".join(frames))))
 
 
 def _settle() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import selectors
 import subprocess
@@ -15,7 +16,7 @@ import msgspec
 
 from tamshy.render import protocol
 from tamshy.render.compiled import Compiled, Job, Outcome, RenderError
-from tamshy.render.protocol import Done, Load, Ready, Work, frame
+from tamshy.render.protocol import Done, Fault, Load, Ready, Work, frame
 from tamshy.render.rendering import Letter
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+_LOG: Final = logging.getLogger("tamshy.render")
 # How many jobs a child is sent ahead, so that it never waits; and how many versions it may keep parsed.
 _AHEAD: Final = 16
 _MAX_VERSIONS: Final = 64
@@ -126,6 +128,7 @@ class RenderChild:
         self._children: list[_Child] = []
         self._selector = selectors.DefaultSelector()
         self._starts_failed = 0
+        self._fault = _SILENT
 
     def __enter__(self) -> Self:
         return self
@@ -251,9 +254,14 @@ class RenderChild:
     def _lost(self, child: _Child, waiting: deque[_Task], outcomes: list[Outcome | None]) -> None:
         """A child has ended or is stuck: the first message under way may be to blame, the others are not."""
         self._children.remove(child)
+        fault = _last_words(child)
         self._end(child)
+        if child.process.returncode:  # else it has told that a message was too much for it
+            died = {"event": "renderer_died", "error": fault.kind, "detail": fault.where, "ending": _ending(child)}
+            _LOG.error("what renders has ended by itself: %s", fault.kind, extra=died)
         if not child.ready:
             self._starts_failed += 1
+            self._fault = fault
         elif child.underway:
             child.underway[0].tries += 1
             if child.underway[0].tries >= _TRIES:
@@ -267,12 +275,14 @@ class RenderChild:
         if self._starts_failed >= _TRIES * self._size + 1:
             self._starts_failed = 0
             raise RendererUnavailable(
-                "the rendering process ends as soon as it starts; its words stand on standard error"
+                f"the rendering process ends as soon as it starts: {self._fault.kind} at {self._fault.where}"
             )
         process = subprocess.Popen(
             [sys.executable, "-I", "-m", "tamshy.render.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            # Not ours: what a library prints as it dies may be a part of somebody's mail.
+            stderr=subprocess.PIPE,
             env={"LC_ALL": "C.UTF-8"},
             cwd="/",
             start_new_session=True,
@@ -289,7 +299,7 @@ class RenderChild:
         if child.blocked:
             self._selector.unregister(child.writing)
         child.process.kill()
-        for pipe in (child.process.stdin, child.process.stdout):
+        for pipe in (child.process.stdin, child.process.stdout, child.process.stderr):
             if pipe is not None:
                 pipe.close()
         child.process.wait()
@@ -308,11 +318,29 @@ def _frames(buffer: bytearray) -> Iterable[Ready | Done]:
     del buffer[:at]
 
 
+def _last_words(child: _Child) -> Fault:
+    """Read what a child that has ended said of why; nothing else that it or a library has printed."""
+    assert child.process.stderr is not None  # noqa: S101  opened as a pipe
+    os.set_blocking(child.process.stderr.fileno(), False)
+    try:
+        said = os.read(child.process.stderr.fileno(), _CHUNK)
+        return msgspec.json.decode(said.rpartition(b"\n")[2], type=Fault)
+    except (BlockingIOError, msgspec.MsgspecError):
+        return _SILENT
+
+
+def _ending(child: _Child) -> str:
+    code = child.process.returncode
+    return f"signal {-code}" if code < 0 else f"code {code}"
+
+
 def _cause(code: int | None) -> str:
     if code is not None and code < 0 and -code in _TIME_SIGNALS:
         return f"takes more than {protocol.CPU_SECONDS:g} s of processor time"
     return "brings the rendering process down"
 
 
+_SILENT: Final = Fault("unknown", "unknown")
+"""Of a child that has said nothing of ours: it was killed, or crashed within a library."""
 _TIME_SIGNALS: Final = frozenset({24, 9})
 """SIGXCPU, and the SIGKILL that we give to what is stuck."""

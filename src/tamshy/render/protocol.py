@@ -44,6 +44,13 @@ class Done(msgspec.Struct, tag=True):
     spent: str = ""
 
 
+class Fault(msgspec.Struct):
+    """The child's last words, on standard error: the kind of an error of ours, and where. What it says may be anybody's."""
+
+    kind: str
+    where: str
+
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 TO_CHILD: Final = msgspec.msgpack.Decoder(Load | Work)
 TO_PARENT: Final = msgspec.msgpack.Decoder(Ready | Done)

@@ -6,6 +6,7 @@ those who come meanwhile wait in the socket's queue, and the next server answers
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 from typing import Any, Final
@@ -48,6 +49,8 @@ def answer(listening: socket.socket) -> None:
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     files = MOST_CONNECTIONS + _OTHER_FILES if allowed == resource.RLIM_INFINITY else allowed
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, allowed))
+    # Its process inherits it: what many connections took is given back a second after they are gone.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:1")
     _OnSocket(
         listening,
         "tamshy.site.rsgi:application",

@@ -62,6 +62,7 @@ def to_stderr(part: str, level: int = logging.INFO) -> None:
     # What nobody catches would be printed with all that it says.
     sys.excepthook = uncaught
     threading.excepthook = lambda given: uncaught(given.exc_type, given.exc_value, given.exc_traceback)
+    sys.unraisablehook = lambda given: untold(given.exc_type, given.exc_value)
 
 
 def into(path: Path) -> TextIO:
@@ -91,6 +92,12 @@ def uncaught(kind: type[BaseException], raised: BaseException | None, trace: Tra
         return
     found = (kind, raised or kind(), trace)
     logging.getLogger(_OURS).critical("an error that nobody expected", exc_info=found, extra={"event": "crashed"})
+
+
+def untold(kind: type[BaseException], raised: BaseException | None) -> None:
+    """Tell of an error where there is nobody to raise it to, as when something is thrown away; nothing ends by it."""
+    found = (kind, raised or kind(), None)
+    logging.getLogger(_OURS).error("an error went past everybody", exc_info=found, extra={"event": "went_past"})
 
 
 def told(record: logging.LogRecord) -> dict[str, object]:
