@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import resource
+import socket
 import threading
 import time
+from collections import Counter
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import given, settings
-from tests.hostile.served import web
+from tests.hostile.served import PATIENCE_S, web
 from tests.hostile.test_bombs import GOOD, PROMISE_65, SILENT, silent
 from tests.hostile.test_headers import any_text, texts
 
@@ -29,6 +33,12 @@ GROWTH: Final = 50 << 20
 GROWTH_AGAIN: Final = 16 << 20
 """And under all of them once more: what they took is used again."""
 CONNECTIONS: Final = 1_500
+AT_ONCE: Final = 10_000
+"""Connections at the same time."""
+EACH: Final = 25 << 10
+"""Bytes that one of them may cost, whatever is said on it; most of it a buffer of the web server's."""
+BESIDE_S: Final = 1.0
+"""What a neighbour may wait beside ten thousand, of whom a look closes thousands, on a machine that does other things."""
 LAG: Final = 2.0
 """How many times as long a neighbour may wait."""
 FLOOR_S: Final = 0.02
@@ -112,6 +122,85 @@ def test_what_it_costs_the_neighbours(served: Web, say: Callable[[str], None]) -
     )
     assert beside[len(beside) // 2] <= max(LAG * clean[len(clean) // 2], FLOOR_S)
     assert under <= max(LAG * before, 5 * FLOOR_S)
+
+
+def asked(served: Web, seconds: float, memory: list[int]) -> tuple[list[float], Counter[int]]:
+    """How long calls took, fifty a second, and what they were answered; `memory` is what was held after each."""
+    took, statuses = [], Counter[int]()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        began = time.monotonic()
+        statuses[served.post(GOOD).status] += 1
+        took.append(time.monotonic() - began)
+        memory.append(served.memory())
+        time.sleep(0.02)
+    return sorted(took), statuses
+
+
+def opened(served: Web, said: bytes, number: int, links: list[socket.socket]) -> None:
+    """So many more connections on which this was said, without waiting for any of them."""
+    for _ in range(number):
+        link = socket.socket()
+        links.append(link)
+        link.settimeout(PATIENCE_S)
+        link.connect(("127.0.0.1", served.port))
+        link.setblocking(False)  # noqa: FBT003 - its own way of calling
+        with suppress(OSError):  # it is closed already: too many there are
+            link.send(said)
+
+
+def trickled(links: list[socket.socket], stop: threading.Event) -> None:
+    """Say a letter more on each of them now and then, for as long as they stay."""
+    while not stop.wait(1.0):
+        for link in links:
+            with suppress(OSError):
+                link.send(b"a")
+
+
+@pytest.mark.parametrize("kind", [*SILENT, "letter by letter", "all of these"])
+def test_ten_thousand_connections_at_once(served: Web, kind: str, say: Callable[[str], None]) -> None:
+    """Nobody is kept waiting, and what they take is bounded, and given back."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < AT_ONCE + 1000:
+        pytest.skip(f"needs {AT_ONCE + 1000} open files, and this machine allows {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (AT_ONCE + 1000, hard))
+    sayings = [SILENT["headers without an end"] + b"X-A: "] if kind == "letter by letter" else [SILENT.get(kind)]
+    if sayings == [None]:
+        sayings = list(SILENT.values())
+    clean, _ = asked(served, 5, [])
+    held = served.memory()
+    links: list[socket.socket] = []
+    memory: list[int] = []
+    stop = threading.Event()
+    thread = threading.Thread(target=trickled, args=(links if kind == "letter by letter" else [], stop))
+    with ExitStack() as stack:
+        stack.callback(lambda: [link.close() for link in links])
+        begun = time.monotonic()
+        for said in sayings:
+            assert said is not None
+            opened(served, said, AT_ONCE // len(sayings), links)
+        open_s = time.monotonic() - begun
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(stop.set)
+        took, statuses = asked(served, 10, memory)
+    peak, back = max(memory), held + GROWTH
+    deadline = time.monotonic() + PATIENCE_S
+    while served.memory() > back and time.monotonic() < deadline:
+        asked(served, 0.5, [])
+    before, under = (each[len(each) * 99 // 100] for each in (clean, took))
+    each = (peak - held) / len(links)
+    say(
+        f"{len(links)} connections, {kind}, opened in {open_s:.1f} s: p99 of a call {before * 1000:.0f} ms before,"
+        f" {under * 1000:.0f} ms beside them; answers {dict(statuses)};"
+        f" {each / 1024:.1f} kB each, {peak - held >> 20} MB at most, {served.memory() - held >> 20} MB afterwards"
+    )
+    # More may be asked to come again, never told that something broke.
+    assert set(statuses) <= {200, 429}
+    assert statuses[200] >= 0.9 * statuses.total()
+    assert under <= max(LAG * before, BESIDE_S)
+    assert each <= EACH
+    assert served.memory() <= back
 
 
 @given(texts, texts, texts, texts)

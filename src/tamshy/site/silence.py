@@ -1,8 +1,7 @@
 """Connections on which nothing is said any more are closed, once there are many.
 
 The server waits for the first word of a connection without end, so whoever opens enough of them and keeps still would
-shut everybody else out. What the kernel knows of each connection tells them from those that are in use. In a crowd nobody
-who has waited long for an answer is kept either: they may be speaking, a letter at a time, so that they never fall silent.
+shut everybody else out. What the kernel knows of each connection tells them from those that are in use.
 """
 
 from __future__ import annotations
@@ -21,10 +20,6 @@ MANY: Final = 512
 """Open files of this process from which on it looks for silent connections."""
 SILENT_MS: Final = 10_000
 """Milliseconds without a byte in either direction."""
-CROWD: Final = 2048
-"""Open files from which on it looks for those that have not been answered for long, silent or not."""
-UNANSWERED_MS: Final = 4_000
-"""Milliseconds without a byte from us; of one that was never answered, since it came."""
 _LOOK_S: Final = 2.0
 _FILES: Final = Path("/proc/self/fd")
 _TCP_INFO_BYTES: Final = 104
@@ -41,23 +36,22 @@ def watch(port: int) -> None:
     def look() -> None:
         while True:
             time.sleep(_LOOK_S)
-            files = len(os.listdir(_FILES))  # noqa: PTH208 - thousands of names, no paths of them
-            if files > MANY:
-                close_silent(port, unanswered_ms=UNANSWERED_MS if files > CROWD else None)
+            if len(os.listdir(_FILES)) > MANY:  # noqa: PTH208 - thousands of names, no paths of them
+                close_silent(port)
 
     threading.Thread(target=look, name="silence", daemon=True).start()
 
 
-def close_silent(port: int, silent_ms: int = SILENT_MS, unanswered_ms: int | None = None) -> int:
-    """Close the connections to `port` that have been silent for so long, or not been answered; gives how many."""
+def close_silent(port: int, silent_ms: int = SILENT_MS) -> int:
+    """Close the connections to `port` that have been silent for so long; gives how many."""
     closed = 0
     for name in os.listdir(_FILES):  # noqa: PTH208
         with suppress(OSError):  # it was none, or has gone meanwhile
-            closed += _close(int(name), port, silent_ms, unanswered_ms)
+            closed += _close(int(name), port, silent_ms)
     return closed
 
 
-def _close(file: int, port: int, silent_ms: int, unanswered_ms: int | None) -> bool:
+def _close(file: int, port: int, silent_ms: int) -> bool:
     # A second handle of our own, so that what is looked at is what is closed, whoever takes the number meanwhile.
     copy = os.dup(file)
     try:
@@ -70,9 +64,7 @@ def _close(file: int, port: int, silent_ms: int, unanswered_ms: int | None) -> b
         if not isinstance(name, tuple) or name[1] != port or link.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return False
         words = _WORDS.unpack(link.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES))
-        silent = min(words[_SENT], words[_RECEIVED]) >= silent_ms
-        unanswered = unanswered_ms is not None and words[_SENT] >= unanswered_ms
-        if not (silent or unanswered):
+        if min(words[_SENT], words[_RECEIVED]) < silent_ms:
             return False
         link.shutdown(socket.SHUT_RDWR)
         return True
