@@ -49,7 +49,7 @@ class Taken:
 Script = Callable[[str, str], str | None]
 """(command, its line or the recipient) → an answer, `CUT`, or None for the usual one.
 
-Commands: `connect ehlo starttls mail rcpt data end rset quit`; at `data` and `end` the second value is the recipient.
+Commands: `connect ehlo starttls mail rcpt data end rset noop quit`; at `data` and `end` the second value is the recipient.
 """
 
 
@@ -66,6 +66,7 @@ ANSWERS = {
     "data": "354 go on",
     "end": "250 2.0.0 taken",
     "rset": "250 2.0.0 ok",
+    "noop": "250 2.0.0 ok",
     "quit": "221 bye",
 }
 

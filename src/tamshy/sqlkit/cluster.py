@@ -135,6 +135,11 @@ def settings(cluster: Cluster, sockets: Path, *, durable: bool, throwaway: bool 
         "max_connections": "100",
         "timezone": "UTC",
         "log_timezone": "UTC",
+        # No error of a statement, nor the row that a constraint refused, nor the statement: each may hold what is a person's
+        # (`invalid input syntax for type boolean: "…"`). Who sent the statement hears it; the server's own troubles are written.
+        "log_min_messages": "log",
+        "log_error_verbosity": "terse",
+        "log_min_error_statement": "panic",
         "jit": "off",
         "random_page_cost": "1.1",
         "max_wal_size": "4GB",
@@ -158,9 +163,6 @@ def _lasting() -> dict[str, str]:
         "work_mem": "16MB",
         "checkpoint_timeout": "10min",
         "log_lock_waits": "on",
-        # Neither the row that a constraint refused nor the statement beside an error: either may hold what is a person's.
-        "log_error_verbosity": "terse",
-        "log_min_error_statement": "panic",
         "log_checkpoints": "off",
         "logging_collector": "on",
         # One file for each day of the week, each overwritten a week later: the log never fills a disk.
