@@ -19,8 +19,10 @@ from django.test import Client, override_settings  # noqa: E402 - wants settings
 from tamshy import sqlkit  # noqa: E402
 from tamshy.accounts import KeyKind, KeyRing, add_key  # noqa: E402
 from tamshy.api import wiring  # noqa: E402
+from tamshy.api.calls import store_counted  # noqa: E402
 from tamshy.api.counts import Counts  # noqa: E402
 from tamshy.api.gate import Gate  # noqa: E402
+from tamshy.api.sharing import Sharing  # noqa: E402
 from tamshy.api.workspaces import Workspaces  # noqa: E402
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ def edge(edge_dsn: str) -> Iterator[Edge]:
                 workspaces=Workspaces(made.connection, lambda: made.seconds),
                 counts=made.counts,
                 admission=Gate(),
+                sharing=Sharing(store_counted),
             ),
         )
         wiring.install(made.wirings[0])

@@ -5,7 +5,17 @@ Reads and writes `api_key`. Only digests are stored: a key is shown once, when i
 
 from __future__ import annotations
 
-from tamshy.accounts.keys import Key, KeyKind, KeyRing, KnownKey, add_key, keys_of, new_secret, revoke_key
+from tamshy.accounts.keys import (
+    Key,
+    KeyKind,
+    KeyRing,
+    KnownKey,
+    NotRemembered,
+    add_key,
+    keys_of,
+    new_secret,
+    revoke_key,
+)
 from tamshy.accounts.sessions import Sessions
 from tamshy.accounts.tries import Tries
 
@@ -14,6 +24,7 @@ __all__ = [
     "KeyKind",
     "KeyRing",
     "KnownKey",
+    "NotRemembered",
     "Sessions",
     "Tries",
     "add_key",

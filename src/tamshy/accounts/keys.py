@@ -107,6 +107,10 @@ def keys_of(conn: sqlkit.Connection, workspace: int) -> list[KnownKey]:
     return [KnownKey(row[0], KeyKind(row[1]), *row[2:]) for row in rows]
 
 
+class NotRemembered(LookupError):
+    """The database would have to be asked, and was not to be."""
+
+
 class KeyRing:
     """Finds keys by what is presented, and remembers for a short while what it found.
 
@@ -132,23 +136,30 @@ class KeyRing:
         """
         return self._known(id_.bytes, "find_key_by_id", {"id": id_})
 
-    def find(self, secret: str) -> Key | None:
+    def find(self, secret: str, *, asking: bool = True) -> Key | None:
         """Find the key with this text, None where there is none or it was revoked.
+
+        Args:
+            secret: the text.
+            asking: False: never wait for the database.
 
         Raises:
             DatabaseUnavailable: it is not remembered, and the database cannot be asked.
+            NotRemembered: the database would have to be asked.
         """
         if not secret or len(secret) > LONGEST:
             return None
         digest = _digest(secret)
-        return self._known(digest, "find_key", {"digest": digest})
+        return self._known(digest, "find_key", {"digest": digest}, asking=asking)
 
-    def _known(self, mark: bytes, query: str, params: dict[str, object]) -> Key | None:
+    def _known(self, mark: bytes, query: str, params: dict[str, object], *, asking: bool = True) -> Key | None:
         now = self._monotonic()
         with self._lock:
             until, key = self._remembered.get(mark, (now, None))
         if until > now:
             return key
+        if not asking:
+            raise NotRemembered("this key")
         key = self._look_up(query, params)
         with self._lock:
             if len(self._remembered) >= _MOST_REMEMBERED:

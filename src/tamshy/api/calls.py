@@ -1,11 +1,14 @@
 """Segment's HTTP tracking API: calls in, `{"success":true}` out, which means stored durably.
 
 Clients drop what is refused with anything but 429 and 5xx, so those two mean "later" here and nothing else does.
+Whoever serves a request reads it (`read_request`), has its calls stored (`Sharing`), and answers (`answer_to`).
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -16,35 +19,42 @@ from tamshy import sqlkit
 from tamshy.api.credentials import write_key
 from tamshy.api.crossing import allowed, preflight
 from tamshy.api.problems import Problem, later
+from tamshy.api.sharing import MET
 from tamshy.api.wiring import wired
-from tamshy.ingest import MAX_BODY, Body, BodyReason, BodyRefused, Reading, Stored, parse_body, read_calls, store
+from tamshy.ingest import MAX_BODY, BodyReason, BodyRefused, Reading, Stored, parse_body, read_calls, store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from tamshy.accounts import Key
+    from tamshy.api.credentials import Presenting
     from tamshy.domain.call import Call
     from tamshy.ingest import WorkspaceRef
 
 _LOG = logging.getLogger("tamshy.api")
-_METHODS: Final = "POST, OPTIONS"
+METHODS: Final = "POST, OPTIONS"
 _DONE: Final = b'{"success":true}'
 _TOO_LARGE: Final = (BodyReason.TOO_LARGE, BodyReason.TOO_MANY_ITEMS, BodyReason.TOO_COMPLEX)
 _TRIES: Final = 4
-# Two that met over the same people, and one had to go back: run again from the start it goes through.
-_MET: Final = ("40001", "40P01")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a request holds: whether it is a single call, its reading, and whom it is for."""
+
+    single: bool
+    reading: Reading
+    workspace: WorkspaceRef
 
 
 def take_calls(request: HttpRequest, kind: str) -> HttpResponse:
     """Take one call, or a batch of them; `kind` is what the path says."""
     if request.method == "OPTIONS":
-        return preflight(request, _METHODS)
+        return preflight(request, METHODS)
     try:
         response = _taken(request, kind)
     except Problem as problem:
         response = problem.response()
-    wired().counts.add("tamshy_ingest_requests_total", status=str(response.status_code))
-    return allowed(request, response, _METHODS)
+    return answered(request, response)
 
 
 def _taken(request: HttpRequest, kind: str) -> HttpResponse:
@@ -52,29 +62,68 @@ def _taken(request: HttpRequest, kind: str) -> HttpResponse:
         raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method", "calls are sent by POST")
     wiring = wired()
     with wiring.admission.inside(wiring.most_at_once):
-        try:
-            body = parse_body(raw_body(request), batch=kind == "batch")
-            key = write_key(request, body.write_key)
-            reading, stored = _stored(body, kind, key)
-        except BodyRefused as exc:
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if exc.reason in _TOO_LARGE else HTTPStatus.BAD_REQUEST
-            raise Problem(status, exc.reason.value, str(exc)) from exc
-        except (sqlkit.DatabaseUnavailable, sqlkit.Error) as exc:
-            # Whatever the database says no to, the caller's calls are good: it keeps them and comes again.
-            lost = {"event": "calls_not_stored", "error": type(exc).__name__, "sqlstate": sqlkit.sqlstate(exc)}
-            unexpected = not sqlkit.is_retryable(exc)
-            _LOG.warning("calls were not stored: %s", type(exc).__name__, exc_info=unexpected, extra=lost)
-            raise later("calls cannot be stored at this moment; send the same again") from exc
-    _count(reading, stored)
-    return _answer(body, reading)
+        with problems():
+            raw = raw_body(request)
+        read = read_request(request, kind, raw)
+        if read.reading.calls:
+            with problems():
+                wiring.sharing.stored(read.workspace, read.reading.calls)
+    return answer_to(read)
 
 
-def _stored(body: Body, kind: str, key: Key) -> tuple[Reading, Stored]:
-    """Read the calls and store what is good of them."""
+def read_request(request: Presenting, kind: str, raw: bytes, *, asking: bool = True) -> Read:
+    """Read the calls of a request.
+
+    Args:
+        request: its headers, and the query of its address.
+        kind: what the path says the calls are.
+        raw: its body, as it came.
+        asking: whether the database may be asked for what is not remembered; False never waits.
+
+    Raises:
+        Problem: nothing of it can be taken.
+        NotRemembered: the database would have to be asked.
+    """
     wiring = wired()
-    ref = wiring.workspaces.view(key.workspace).ref
-    reading = read_calls(body, path_kind=kind, received_at=wiring.now(), source_key=str(key.id), zone=ref.zone)
-    return reading, stored_durably(ref, reading.calls)
+    with problems():
+        body = parse_body(raw, batch=kind == "batch")
+        key = write_key(request, body.write_key, asking=asking)
+        ref = wiring.workspaces.view(key.workspace, asking=asking).ref
+        reading = read_calls(body, path_kind=kind, received_at=wiring.now(), source_key=str(key.id), zone=ref.zone)
+    return Read(body.single, reading, ref)
+
+
+@contextmanager
+def problems() -> Iterator[None]:
+    """Have whatever stands in the way of calls told as a problem.
+
+    Raises:
+        Problem: the body is refused, or the database does not take calls.
+    """
+    try:
+        yield
+    except BodyRefused as exc:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if exc.reason in _TOO_LARGE else HTTPStatus.BAD_REQUEST
+        raise Problem(status, exc.reason.value, str(exc)) from exc
+    except (sqlkit.DatabaseUnavailable, sqlkit.Error) as exc:
+        # Whatever the database says no to, the caller's calls are good: it keeps them and comes again.
+        lost = {"event": "calls_not_stored", "error": type(exc).__name__, "sqlstate": sqlkit.sqlstate(exc)}
+        unexpected = not sqlkit.is_retryable(exc)
+        _LOG.warning("calls were not stored: %s", type(exc).__name__, exc_info=unexpected, extra=lost)
+        raise later("calls cannot be stored at this moment; send the same again") from exc
+
+
+def store_counted(workspace: WorkspaceRef, calls: Sequence[Call]) -> Stored:
+    """Store calls of one or several requests, commit, and count them.
+
+    Raises:
+        DatabaseUnavailable: or the driver's error.
+    """
+    stored = stored_durably(workspace, calls)
+    for outcome, number in (("accepted", stored.accepted), ("repeated", stored.repeated)):
+        if number:
+            wired().counts.add("tamshy_ingest_calls_total", number, outcome=outcome)
+    return stored
 
 
 def stored_durably(workspace: WorkspaceRef, calls: Sequence[Call]) -> Stored:
@@ -83,14 +132,12 @@ def stored_durably(workspace: WorkspaceRef, calls: Sequence[Call]) -> Stored:
     Raises:
         DatabaseUnavailable: or the driver's error, where that cannot help.
     """
-    if not calls:
-        return Stored(0, 0)
     for left in reversed(range(_TRIES)):
         try:
             with wired().connection() as conn:
                 return store(conn, workspace, calls)
         except sqlkit.Error as exc:
-            if left == 0 or sqlkit.sqlstate(exc) not in _MET:
+            if left == 0 or sqlkit.sqlstate(exc) not in MET:
                 raise
     raise AssertionError("the last try returns or raises")
 
@@ -111,20 +158,28 @@ def raw_body(request: HttpRequest) -> bytes:
     return request.body
 
 
-def _answer(body: Body, reading: Reading) -> HttpResponse:
-    if not reading.refusals:
+def answer_to(read: Read) -> HttpResponse:
+    """Answer a request whose good calls are stored.
+
+    Raises:
+        Problem: its only call was refused.
+    """
+    for refusal in read.reading.refusals:
+        wired().counts.add("tamshy_ingest_calls_total", outcome="refused", reason=refusal.reason.value)
+    return _answer(read)
+
+
+def _answer(read: Read) -> HttpResponse:
+    refusals = read.reading.refusals
+    if not refusals:
         return HttpResponse(_DONE, content_type="application/json")
-    if body.single:
-        refusal = reading.refusals[0]
-        raise Problem(HTTPStatus.BAD_REQUEST, refusal.reason.value, refusal.text)
-    rejected = [{"index": one.index, "reason": one.reason.value, "text": one.text} for one in reading.refusals]
+    if read.single:
+        raise Problem(HTTPStatus.BAD_REQUEST, refusals[0].reason.value, refusals[0].text)
+    rejected = [{"index": one.index, "reason": one.reason.value, "text": one.text} for one in refusals]
     return HttpResponse(orjson.dumps({"success": True, "rejected": rejected}), content_type="application/json")
 
 
-def _count(reading: Reading, stored: Stored) -> None:
-    counts = wired().counts
-    for outcome, number in (("accepted", stored.accepted), ("repeated", stored.repeated)):
-        if number:
-            counts.add("tamshy_ingest_calls_total", number, outcome=outcome)
-    for refusal in reading.refusals:
-        counts.add("tamshy_ingest_calls_total", outcome="refused", reason=refusal.reason.value)
+def answered(request: Presenting, response: HttpResponse) -> HttpResponse:
+    """Count an answer, and let pages of other hosts read it."""
+    wired().counts.add("tamshy_ingest_requests_total", status=str(response.status_code))
+    return allowed(request, response, METHODS)

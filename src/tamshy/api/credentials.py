@@ -5,19 +5,40 @@ from __future__ import annotations
 import base64
 import binascii
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tamshy.accounts import Key, KeyKind
 from tamshy.api.problems import Problem
 from tamshy.api.wiring import wired
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.http import HttpRequest
 
 
-def presented(request: HttpRequest) -> str | None:
+class Presenting(Protocol):
+    """What a key and a page's origin are read from: Django's request, or one that the gateway serves itself.
+
+    `headers` are found by names in lower case; `GET` holds what the address's query says.
+    """
+
+    @property
+    def method(self) -> str | None:
+        """`POST` and so on."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, by name in lower case."""
+
+    @property
+    def GET(self) -> Mapping[str, object]:  # noqa: N802 - Django's name
+        """The query, by name."""
+
+
+def presented(request: Presenting) -> str | None:
     """Read the key of the headers: Basic's user, Bearer, or `X-Write-Key`; None where there is none."""
-    scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
             user, _, _ = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
@@ -27,24 +48,25 @@ def presented(request: HttpRequest) -> str | None:
             return user
     if scheme.lower() == "bearer" and rest.strip():
         return rest.strip()
-    return request.headers.get("X-Write-Key") or None
+    return request.headers.get("x-write-key") or None
 
 
-def write_key(request: HttpRequest, in_body: str | None) -> Key:
-    """Find the key that a call came with.
+def write_key(request: Presenting, in_body: str | None, *, asking: bool = True) -> Key:
+    """Find the key that a call came with; `asking` False: without asking the database.
 
     Raises:
         Problem: there is none, or it is not known.
+        NotRemembered: the database would have to be asked.
     """
     # Beacons can set no header. Whoever reads the key there may do no more than every visitor of the page.
     secret = presented(request) or in_body or request.GET.get("writeKey")
-    if secret is None:
+    if not isinstance(secret, str):
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
             "no_key",
             "send the write key as the user of Basic auth, or as `writeKey` in the body",
         )
-    key = wired().keys.find(secret)
+    key = wired().keys.find(secret, asking=asking)
     if key is None:
         raise _unknown()
     return key

@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING, Final
 from django.http import HttpResponse
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from tamshy.api.credentials import Presenting
 
 # What the browser libraries send: Segment's key and retry count, RudderStack's id, Jitsu's key.
 _HEADERS: Final = "authorization, content-type, content-encoding, x-retry-count, anonymousid, x-write-key"
 _ASKED: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}")
 
 
-def allowed(request: HttpRequest, response: HttpResponse, methods: str) -> HttpResponse:
+def allowed(request: Presenting, response: HttpResponse, methods: str) -> HttpResponse:
     """Let pages of any origin make this request. No cookie plays a part, so every origin may be let in alike."""
-    if "Origin" in request.headers:
+    if "origin" in request.headers:
         response["Access-Control-Allow-Origin"] = "*"
     if request.method == "OPTIONS":
         response["Access-Control-Allow-Methods"] = methods
         response["Access-Control-Allow-Headers"] = _headers(request)
         response["Access-Control-Max-Age"] = "86400"
-        if request.headers.get("Access-Control-Request-Private-Network") == "true":
+        if request.headers.get("access-control-request-private-network") == "true":
             response["Access-Control-Allow-Private-Network"] = "true"
     return response
 
 
-def _headers(request: HttpRequest) -> str:
+def _headers(request: Presenting) -> str:
     """Allow what is asked for, whatever it is: libraries add headers of their own to a retry, and none opens anything."""
-    asked = request.headers.get("Access-Control-Request-Headers", "")
+    asked = request.headers.get("access-control-request-headers", "")
     return f"{_HEADERS}, {asked}" if _ASKED.fullmatch(asked) else _HEADERS
 
 
-def preflight(request: HttpRequest, methods: str) -> HttpResponse:
+def preflight(request: Presenting, methods: str) -> HttpResponse:
     """Answer the browser's question whether it may."""
     return allowed(request, HttpResponse(status=204), methods)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tamshy.accounts import KeyRing
     from tamshy.api.counts import Counts
     from tamshy.api.gate import Gate
+    from tamshy.api.sharing import Sharing
     from tamshy.api.workspaces import Workspaces
     from tamshy.sqlkit import Connection
 
@@ -27,7 +28,7 @@ class Wiring:
     and is not believed.
     `base_url` is where the outside reaches us (empty: as the request says). `scripts` are the folders in which
     Segment's library may lie, `scripts_mend` says how it gets there. `admission` lets at most `most_at_once` requests
-    store calls together.
+    hold a thread for their calls, and `most_waiting` small ones wait without one; `sharing` stores calls.
     """
 
     connection: Callable[[], AbstractContextManager[Connection]]
@@ -37,12 +38,14 @@ class Wiring:
     workspaces: Workspaces
     counts: Counts
     admission: Gate
+    sharing: Sharing
     base_url: str = ""
     instance: str = ""
     clock_ahead: Callable[[], bool] = bool
     scripts: tuple[Path, ...] = ()
     scripts_mend: str = "this server does not carry Segment's script"
     most_at_once: int = 12
+    most_waiting: int = 512
 
 
 _INSTALLED: list[Wiring] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tamshy import sqlkit
+from tamshy.accounts import NotRemembered
 from tamshy.ingest import WorkspaceRef
 from tamshy.language import read_workspace
 
@@ -41,18 +42,21 @@ class Workspaces:
         self._lock = threading.Lock()
         self._views: dict[int, tuple[float, int, WorkspaceView]] = {}
 
-    def view(self, workspace: int) -> WorkspaceView:
-        """Give a workspace by its id.
+    def view(self, workspace: int, *, asking: bool = True) -> WorkspaceView:
+        """Give a workspace by its id; `asking` False: never wait for the database.
 
         Raises:
             LookupError: there is none.
             DatabaseUnavailable: it has to be asked, and does not answer.
+            NotRemembered: it would have to be asked.
         """
         now = self._monotonic()
         with self._lock:
             known = self._views.get(workspace)
         if known is not None and known[0] > now:
             return known[2]
+        if not asking:
+            raise NotRemembered("this workspace")
         number, view = self._read(workspace, known)
         with self._lock:
             self._views[workspace] = (now + BELIEVED_FOR_S, number, view)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from tamshy.domain.address import valid_address
 from tamshy.domain.call import Call, CallKind
-from tamshy.domain.ids import named
+from tamshy.domain.ids import named_text
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from tamshy.domain.identity import Merge, Placement
     from tamshy.ingest.workspace import WorkspaceRef
 
@@ -32,11 +31,15 @@ SUBSCRIBED: Final = "Subscribed"
 PLACES: Final = 4
 
 
-def rows_of(call: Call, id_: UUID, placement: Placement, workspace: WorkspaceRef) -> list[dict[str, object]]:
-    """Give the rows a call leaves: those of its merges, then its own where its kind has one."""
+def rows_of(call: Call, id_: str, placement: Placement, workspace: WorkspaceRef) -> list[dict[str, object]]:
+    """Give the rows a call leaves: those of its merges, then its own where its kind has one.
+
+    `id_` is the call's id as 32 digits.
+    """
     rows: list[dict[str, object]] = []
     for place, merge in enumerate(placement.merges):
-        rows += _merge_rows(call, named(str(id_), "merge", str(place)), merge, workspace, call.ord * PLACES + place)
+        merge_id = named_text(str(UUID(id_)), "merge", str(place))
+        rows += _merge_rows(call, merge_id, merge, workspace, call.ord * PLACES + place)
     own = _own(call, workspace)
     if own is not None:
         own.update(
@@ -139,7 +142,7 @@ def _consent(call: Call, granted: bool, facts: dict[str, object]) -> dict[str, o
 
 def _merge_rows(
     call: Call,
-    id_: UUID,
+    id_: str,
     merge: Merge,
     workspace: WorkspaceRef,
     ord_: int,

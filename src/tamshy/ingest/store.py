@@ -15,7 +15,7 @@ import orjson
 
 from tamshy import sqlkit
 from tamshy.domain.identity import USER, Holding, Identifier, Naming, Register, mentioned
-from tamshy.domain.ids import named
+from tamshy.domain.ids import named_text
 from tamshy.ingest.row import rows_of
 
 if TYPE_CHECKING:
@@ -49,19 +49,19 @@ class Stored:
 
 
 class _Candidate(NamedTuple):
-    """A call, the digest of its message id, and whether an earlier one of the batch is over 30 days older."""
+    """A call, the digest of its message id (32 digits), and whether an earlier one of the batch is over 30 days older."""
 
     call: Call
-    digest: UUID | None
+    digest: str | None
     again: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Accepted:
-    """A call with the id that it and its event go by."""
+    """A call with the id that it and its event go by, as 32 digits."""
 
     call: Call
-    id: UUID
+    id: str
 
 
 def store(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call], *, once: bool = False) -> Stored:
@@ -107,7 +107,7 @@ def _accept(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Ca
         if digest is None:
             found.append(_Accepted(call, _made_id(call)))
         elif again or fresh.get(digest):
-            found.append(_Accepted(call, named(str(call.key), call.received_at.isoformat())))
+            found.append(_Accepted(call, named_text(str(call.key), call.received_at.isoformat())))
         elif digest in fresh:
             found.append(_Accepted(call, digest))
     return found
@@ -115,18 +115,18 @@ def _accept(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Ca
 
 def _named_once(call: Call) -> _Accepted:
     """Accept a call that nothing repeats within 30 days; what comes again after that is another."""
-    return _Accepted(call, _made_id(call) if call.key is None else named(call.key, call.received_at.isoformat()))
+    return _Accepted(call, _made_id(call) if call.key is None else named_text(call.key, call.received_at.isoformat()))
 
 
 def _once_each(calls: Sequence[Call]) -> list[_Candidate]:
     """Leave out what repeats within the batch."""
-    seen: dict[UUID, datetime] = {}
+    seen: dict[str, datetime] = {}
     found = []
     for call in calls:
         if call.key is None:
             found.append(_Candidate(call, None, again=False))
             continue
-        digest = named(call.key)
+        digest = named_text(call.key)
         before = seen.get(digest)
         if before is not None and call.received_at - before <= _REPEAT_WITHIN:
             continue
@@ -139,9 +139,9 @@ def _first_seen(
     conn: sqlkit.Connection,
     workspace: WorkspaceRef,
     candidates: Iterable[_Candidate],
-) -> dict[UUID, bool]:
+) -> dict[str, bool]:
     """Write the message ids down; give the accepted ones, and whether each had been seen over 30 days ago."""
-    first: dict[UUID, datetime] = {}
+    first: dict[str, datetime] = {}
     for call, digest, _ in candidates:
         if digest is not None:
             first.setdefault(digest, call.received_at)
@@ -151,13 +151,13 @@ def _first_seen(
     return {digest: bool(again) for digest, again in _run(conn, "accept", workspace, rows=rows)}
 
 
-def _made_id(call: Call) -> UUID:
+def _made_id(call: Call) -> str:
     """Name a call without a messageId by all that it says and its place in its arrival."""
     said = orjson.dumps(
         [call.kind, call.user_id, call.anonymous_id, call.name, call.occurred_at, call.properties, call.context],
         option=orjson.OPT_SORT_KEYS,
     )
-    return named(said.decode(), call.received_at.isoformat(), str(call.ord))
+    return named_text(said.decode(), call.received_at.isoformat(), str(call.ord))
 
 
 def _resolve(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> list[Placement | None]:

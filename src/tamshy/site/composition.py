@@ -71,7 +71,7 @@ def parts(configuration: Configuration, dsn: str = "") -> Parts:
 def wire_web(given: Parts) -> Callable[[], None]:
     """Hand every part of the edge what it needs; gives what closes it all again."""
     from tamshy.accounts import KeyRing, Sessions, Tries  # noqa: PLC0415 - only a web process pays for the edge
-    from tamshy.api import counts, gate, workspaces  # noqa: PLC0415
+    from tamshy.api import calls, counts, gate, sharing, workspaces  # noqa: PLC0415
     from tamshy.api import wiring as api  # noqa: PLC0415
     from tamshy.panel import wiring as panel  # noqa: PLC0415
     from tamshy.public import wiring as public  # noqa: PLC0415
@@ -96,6 +96,7 @@ def wire_web(given: Parts) -> Callable[[], None]:
             workspaces=workspaces.Workspaces(pool.connection, clock.monotonic),
             counts=counts.Counts(),
             admission=gate.Gate(),
+            sharing=sharing.Sharing(calls.store_counted),
             base_url=given.configuration.base_url,
             instance=given.configuration.instance,
             clock_ahead=lambda: bool(clock.ahead),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
+from tamshy.site.shortcut import Shortcut
 from tamshy.site.silence import watch
 
 if TYPE_CHECKING:
@@ -103,12 +104,13 @@ class _Arrival:
 
 
 class Gateway:
-    """Serves a WSGI application by RSGI, granian's own protocol."""
+    """Serves a WSGI application by RSGI, granian's own protocol; calls take the shortcut past it."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]], threads: int) -> None:
         """Take the application, and how many requests it may work on at the same time."""
         self._application = application
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._shortcut = Shortcut(self._threads)
         self._held = 0
         # The bodies on their way, in the order in which they began, with what ends each.
         self._arriving: dict[_Arrival, asyncio.Timeout] = {}
@@ -123,14 +125,19 @@ class Gateway:
         arrival = _Arrival()
         try:
             await self._take_in(headers, exchange, arrival)
-            environ = environ_of(scope, headers, bytes(arrival.body))
-            loop = asyncio.get_running_loop()
-            status, given, content = await loop.run_in_executor(self._threads, self._answered, environ)
+            raw = bytes(arrival.body)
+            kind = self._shortcut.kind(scope.method, scope.path)
+            if kind is not None:
+                answer = await self._shortcut.answer(kind, headers, scope.query_string, raw)
+            else:
+                environ = environ_of(scope, headers, raw)
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._threads, self._answered, environ)
         except _Refused as exc:
-            status, given, content = _refusal(exc.status, exc.reason)
+            answer = _refusal(exc.status, exc.reason)
         finally:
             self._held -= len(arrival.body)
-        exchange.response_bytes(status, given, content)
+        exchange.response_bytes(*answer)
 
     async def _take_in(self, headers: list[tuple[str, str]], exchange: Exchange, arrival: _Arrival) -> None:
         """Read the body.

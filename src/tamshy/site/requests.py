@@ -32,23 +32,34 @@ class Requests:
         begun = time.perf_counter()
         response = self._respond(request)
         took = time.perf_counter() - begun
-        route, status = route_of(request), response.status_code
-        counts = wired().counts
-        counts.add("tamshy_http_requests_total", route=route, status=str(status))
-        counts.add("tamshy_http_request_microseconds_total", round(took * 1e6), route=route)
-        if status >= _WELL or route not in _QUIET:
-            method = request.method if request.method in _METHODS else "other"
-            told = {
-                "event": "request",
-                "route": route,
-                "method": method,
-                "status": status,
-                "ms": round(took * 1000, 1),
-                "bytes": _number(request.META.get("CONTENT_LENGTH")),
-            }
-            level = logging.WARNING if status >= _FAULT else logging.INFO
-            _LOG.log(level, "%s %s was answered %d", method, route, status, extra=told)
+        tell(
+            route_of(request),
+            request.method or "",
+            response.status_code,
+            took,
+            _number(request.META.get("CONTENT_LENGTH")),
+        )
         return response
+
+
+def tell(route: str, method: str, status: int, took: float, length: int | None) -> None:
+    """Count a request that was answered after `took` seconds, and tell of it."""
+    counts = wired().counts
+    counts.add("tamshy_http_requests_total", route=route, status=str(status))
+    counts.add("tamshy_http_request_microseconds_total", round(took * 1e6), route=route)
+    if status < _WELL and route in _QUIET:
+        return
+    method = method if method in _METHODS else "other"
+    told = {
+        "event": "request",
+        "route": route,
+        "method": method,
+        "status": status,
+        "ms": round(took * 1000, 1),
+        "bytes": length,
+    }
+    level = logging.WARNING if status >= _FAULT else logging.INFO
+    _LOG.log(level, "%s %s was answered %d", method, route, status, extra=told)
 
 
 def route_of(request: HttpRequest) -> str:

@@ -115,3 +115,11 @@ update enrollment set work_at = due_at where bucket = %(bucket)s and active and 
 -- name: drop_decisions
 -- What a round has decided is forgotten, so that the next decides it anew.
 delete from message where state = 'accepted'
+
+-- name: empty_inbox
+-- Nothing waits any more: what comes next is all that a worker has to take in.
+truncate inbox
+
+-- name: oldest
+-- Since when the oldest event waits that nobody has taken in.
+select min(i.moment) from inbox as i

@@ -37,11 +37,18 @@ class Ground:
     @contextmanager
     def shop(self, stage: str) -> Iterator[tuple[sqlkit.Connection, Rulebook]]:
         """Give a connection to a copy of the shop, and its rules, for a `with` block."""
-        name = f"{self.template}_{stage}"
+        name = self._name(stage)
         with _made(self.dsn, name, self.template) as dsn, sqlkit.connect(dsn, application="tamshy bench") as conn:
             book = load_rulebook(conn, NAME)
             conn.commit()
             yield conn, book
+
+    def address(self, stage: str) -> str:
+        """Give the address of a stage's copy, for processes of its own."""
+        return sqlkit.dsn_of(self.dsn, self._name(stage))
+
+    def _name(self, stage: str) -> str:
+        return f"{self.template}_{stage}"
 
 
 @contextmanager

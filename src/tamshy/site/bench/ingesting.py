@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tamshy.ingest import WorkspaceRef, read_calls, store
+from tamshy.site.bench.copying import Copying
 from tamshy.site.bench.figures import Figure
 from tamshy.site.bench.ground import clean
-from tamshy.site.bench.shop import NAME, NOON, SQL, event_properties, people
+from tamshy.site.bench.shop import NAME, NOON, SQL, call, people
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from tamshy.rulebook import Rulebook
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 100
 _PEOPLE: Final = 20_000
-_SEEN: Final = "workspace, md5(digest::text)::uuid, seen_at"
-_INBOX: Final = (
-    "bucket, profile, moment, emitted, ord, id, workspace, kind, origin, name, occurred_at, properties, context, facts"
-)
-_COPIED: Final = _INBOX.replace(" id,", " md5(id::text)::uuid,")
 
 
 def ingest(ground: Ground, size: Size) -> list[Figure]:
@@ -36,11 +32,11 @@ def ingest(ground: Ground, size: Size) -> list[Figure]:
     with ground.shop("ingest") as (conn, book):
         knowing = min(size.profiles, _PEOPLE)
         people(conn, book, knowing, 0)
-        _backlog(conn, book, 1, size.backlog)
+        backlog(conn, book, 1, size.backlog)
         work = _Ingest(conn, book, ground, size.events, knowing)
         for number in range(size.rounds):
             work.round(number)
-        _backlog(conn, book, size.backlog + 1, size.backlog * size.growth)
+        backlog(conn, book, size.backlog + 1, size.backlog * size.growth)
         grown = [work.stored(size.rounds + number)[0] for number in range(size.rounds)]
     whole = Figure(
         stage="ingest",
@@ -59,7 +55,8 @@ def ingest(ground: Ground, size: Size) -> list[Figure]:
     return [whole, replace(whole, limit=f"COPY of {_BATCH} a commit into the same tables", limits=work.by_hundred)]
 
 
-def _backlog(conn: Connection, book: Rulebook, first: int, last: int) -> None:
+def backlog(conn: Connection, book: Rulebook, first: int, last: int) -> None:
+    """Fill in events that wait in the inbox, with their message ids; commits."""
     given = {"workspace": book.workspace, "first": first, "last": last, "noon": NOON}
     conn.execute(SQL["fill_inbox"], given)
     conn.execute(SQL["fill_seen"], given)
@@ -67,7 +64,7 @@ def _backlog(conn: Connection, book: Rulebook, first: int, last: int) -> None:
 
 
 class _Ingest:
-    """The rounds of one run: what we took, and what COPY took for the same rows under other ids."""
+    """The rounds of one run: what we took, and what COPY took for the same rows."""
 
     def __init__(self, conn: Connection, book: Rulebook, ground: Ground, events: int, knowing: int) -> None:
         self._conn = conn
@@ -75,6 +72,7 @@ class _Ingest:
             book.workspace, NAME, book.buckets, "Asia/Almaty", topic="offers", first_bucket=book.first_bucket
         )
         self._meter = ground.meter
+        self._copying = Copying(conn, ground.meter)
         self._events = events
         self._knowing = knowing
         self.ours: list[Cost] = []
@@ -85,14 +83,9 @@ class _Ingest:
         """Store a round's events, then copy their rows twice."""
         cost, since = self.stored(number)
         self.ours.append(cost)
-        rows = self._rows(since)
-        self.at_once.append(self._copied([rows]))
-        rows = self._rows(since, twice=True)
-        pieces = [
-            (rows[0][place : place + _BATCH], rows[1][place : place + _BATCH])
-            for place in range(0, self._events, _BATCH)
-        ]
-        self.by_hundred.append(self._copied(pieces))
+        until = since + timedelta(minutes=59)
+        self.at_once.append(self._copying.copied(self._copying.rows(since, until, self._events, "once")))
+        self.by_hundred.append(self._copying.copied(self._copying.rows(since, until, self._events, "again"), _BATCH))
 
     def stored(self, number: int) -> tuple[Cost, datetime]:
         """Store a round's events; gives what it took, and the arrival of the first.
@@ -117,57 +110,9 @@ class _Ingest:
             raise RuntimeError(f"{accepted} of {self._events} events were accepted")
         return cost, since
 
-    def _rows(self, since: datetime, *, twice: bool = False) -> tuple[list[bytes], list[bytes]]:
-        """Read back what storing has left, under new ids."""
-        seen = _SEEN.replace("digest::text", "digest::text || 'again'") if twice else _SEEN
-        inbox = _COPIED.replace("id::text", "id::text || 'again'") if twice else _COPIED
-        span = f"between '{since.isoformat()}' and '{(since + timedelta(minutes=59)).isoformat()}'"
-        limit = f"limit {self._events}"
-        # Of this module's own words alone; COPY takes no parameters.
-        found = (
-            self._out(f"select {seen} from seen_message where seen_at {span} order by ctid {limit}"),  # noqa: S608
-            self._out(f"select {inbox} from inbox where moment {span} order by ctid {limit}"),  # noqa: S608
-        )
-        self._conn.rollback()
-        return found
-
-    def _out(self, query: str) -> list[bytes]:
-        with self._conn.cursor() as cursor, cursor.copy(f"copy ({query}) to stdout".encode()) as copy:
-            return b"".join(bytes(piece) for piece in copy).splitlines(keepends=True)
-
-    def _copied(self, pieces: Sequence[tuple[list[bytes], list[bytes]]]) -> Cost:
-        texts = [(b"".join(seen), b"".join(inbox)) for seen, inbox in pieces]
-
-        def work() -> None:
-            for seen, inbox in texts:
-                with self._conn.cursor() as cursor:
-                    with cursor.copy(b"copy seen_message from stdin") as copy:
-                        copy.write(seen)
-                    with cursor.copy(f"copy inbox ({_INBOX}) from stdin".encode()) as copy:
-                        copy.write(inbox)
-                self._conn.commit()
-
-        return self._meter.of(work)
-
 
 def _bodies(number: int, events: int, knowing: int) -> Iterator[bytes]:
-    """Requests of one hundred calls each, of known people, about 600 bytes a call."""
-    at = NOON.isoformat()
+    """Requests of one hundred calls each."""
     for first in range(0, events, _BATCH):
-        calls = []
-        for place in range(first, min(first + _BATCH, events)):
-            person = 1 + (place * 7919 + number) % knowing
-            properties = event_properties(place)
-            properties["products"] = properties["products"][:1]  # type: ignore[index]  # a list, as made above
-            calls.append(
-                {
-                    "type": "track",
-                    "messageId": f"m-{number}-{place}",
-                    "userId": f"p{person}",
-                    "event": "Product Added",
-                    "timestamp": at,
-                    "properties": properties,
-                    "context": {"library": {"name": "bench"}, "page": {"url": "https://bench.example/p/1"}},
-                }
-            )
+        calls = [call(number, place, knowing, NOON) for place in range(first, min(first + _BATCH, events))]
         yield json.dumps({"batch": calls}).encode()

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from tamshy import __version__
+from tamshy.site.bench.calling import http
 from tamshy.site.bench.ground import ground
 from tamshy.site.bench.ingesting import ingest
 from tamshy.site.bench.mailing import render, send
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tamshy.site.bench.figures import Figure
     from tamshy.site.bench.sizes import Size
 
-_IN_DATABASE: Final = {"ingest": ingest, "advance": advance, "decide": decide}
+_IN_DATABASE: Final = {"ingest": ingest, "http": http, "advance": advance, "decide": decide}
 STAGES: Final = (*_IN_DATABASE, "render", "send")
 """What can be measured, in the order in which it is."""
 _BUSY: Final = 0.5

@@ -100,6 +100,29 @@ def event_properties(number: int) -> dict[str, object]:
     return {"cart_id": f"c{number}", "value": 6900.5, "currency": "KZT", "products": products}
 
 
+def call(number: int, place: int, knowing: int, at: datetime, name: str = "Product Added") -> dict[str, object]:
+    """Give a call as Segment's libraries send it, about 480 bytes as JSON: in the round of that number, at a place in it.
+
+    Args:
+        number: of the round; no two rounds have message ids in common.
+        place: of the call; it says whose it is.
+        knowing: so many people are known.
+        at: its own time.
+        name: of the event.
+    """
+    properties = event_properties(place)
+    properties["products"] = properties["products"][:1]  # type: ignore[index]  # a list, as made above
+    return {
+        "type": "track",
+        "messageId": f"m-{number}-{place}",
+        "userId": f"p{1 + (place * 7919 + number) % knowing}",
+        "event": name,
+        "timestamp": at.isoformat(),
+        "properties": properties,
+        "context": {"library": {"name": "bench"}, "page": {"url": "https://bench.example/p/1"}},
+    }
+
+
 def people(conn: sqlkit.Connection, book: Rulebook, last: int, past: int, first: int = 1) -> None:
     """Fill in profiles with their identifiers, and so many events of each in the last 90 days; commits."""
     given = _span(book, first, last) | {"past": past}
