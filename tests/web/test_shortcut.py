@@ -14,10 +14,12 @@ import pytest
 from tests.web.test_segment_api import KEY, OK, basic, track
 
 from tamshy.api import wiring
+from tamshy.site.logs import Lines
 from tamshy.site.shortcut import ROUTE, SMALL, Answer, Shortcut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from tests.web.conftest import Edge
 
@@ -179,3 +181,20 @@ def test_while_the_database_is_away_each_is_told_to_come_again(edge: Edge, threa
     assert {status for status, _, _ in answers} == {503}
     assert all(("retry-after", "2") in headers for _, headers, _ in answers)
     assert edge.rows("select count(*) from inbox") == [(5,)]
+
+
+def test_an_error_that_nobody_expected_is_told_without_its_words(
+    edge: Edge, threads: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def now() -> datetime:
+        raise LookupError("somebody's words")
+
+    wiring.install(replace(edge.wirings[0], now=now))
+    status, headers, content = ask(threads, "/v1/track", json.dumps(track()).encode(), MINE)
+    assert (status, json.loads(content)["reason"]) == (500, "failed")
+    assert ("content-type", "application/problem+json") in headers
+    (record,) = [one for one in caplog.records if getattr(one, "event", "") == "request_failed"]
+    said = Lines("web").format(record)
+    assert "LookupError" in said
+    assert "somebody" not in said + content.decode()
+    assert edge.counts.value("tamshy_http_requests_total", route=ROUTE, status="500") == 1

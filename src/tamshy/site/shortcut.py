@@ -7,9 +7,11 @@ that has come. Larger bodies are read in a thread, so that nobody waits behind t
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
+_LOG: Final = logging.getLogger("tamshy.web")
 SMALL: Final = 16 * 1024
 """Bytes of a body that is read on the event loop, in less than a millisecond."""
 ROUTE: Final = "calls.take_calls"
@@ -85,6 +88,11 @@ class Shortcut:
             response = answer_to(await self._taken(asked, kind, raw))
         except Problem as problem:
             response = problem.response()
+        except Exception:  # noqa: BLE001 - told in the log and to the client, who comes again
+            # As Django does around its views: the web server would write the error's words into the log, whoever they are of.
+            _LOG.exception("an error that nobody expected", extra={"event": "request_failed"})
+            failed = "the server has failed at this request, and says in its log where; send the same again"
+            response = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "failed", failed).response()
         answered(asked, response)
         tell(ROUTE, "POST", response.status_code, time.perf_counter() - begun, len(raw))
         return written(response)
