@@ -115,13 +115,13 @@ order by r.bucket, r.id
 on conflict (bucket, id) do nothing;
 
 -- name: leave
--- What is left for the engine, each row to be worked once.
+-- What is left for the engine, each row to be worked once. Taken as jsonb: from json each document is read a second time.
 insert into inbox
 (bucket, profile, moment, ord, id, workspace, kind, origin, name, occurred_at, properties, context, facts)
 select
     r.bucket, r.profile, r.moment, r.ord, r.id, %(workspace)s, r.kind, r.origin, r.name, r.occurred_at,
     coalesce(r.properties, '{}'), coalesce(r.context, '{}'), coalesce(r.facts, '{}')
-from json_to_recordset(%(rows)s::json) as r (
+from jsonb_to_recordset(%(rows)s::jsonb) as r (
     bucket smallint, profile uuid, moment timestamptz, ord bigint, id uuid, kind text, origin smallint, name text,
     occurred_at timestamptz, properties jsonb, context jsonb, facts jsonb
 )
