@@ -11,9 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.test import override_settings
+from django.urls import Resolver404, resolve
 from tests.web.test_segment_api import KEY, OK, basic, track
 
 from tamshy.api import wiring
+from tamshy.api.calls import take_calls
 from tamshy.site.logs import Lines
 from tamshy.site.shortcut import ROUTE, SMALL, Answer, Shortcut
 
@@ -129,6 +132,28 @@ def test_the_small_and_the_large_are_told_apart_where_the_cases_say() -> None:
 )
 def test_everything_else_is_for_django(threads: ThreadPoolExecutor, method: str, path: str) -> None:
     assert Shortcut(threads).kind(method, path) is None
+
+
+def test_every_path_of_the_view_takes_the_shortcut_and_no_other(threads: ThreadPoolExecutor) -> None:
+    words = ("track", "t", "identify", "i", "page", "p", "screen", "s", "group", "g", "alias", "a", "batch", "b", "x")
+    paths = [
+        f"/{place}{word}{end}"
+        for place in ("v1/", "api/s/", "api/s/s2s/", "beacon/v1/", "v2/", "")
+        for word in words
+        for end in ("", "/", "//")
+    ]
+    found = {path: Shortcut(threads).kind("POST", path) for path in paths}
+    with override_settings(ROOT_URLCONF="tamshy.api.urls"):
+        assert found == {path: _kind_by_django(path) for path in paths}
+    assert len([path for path, kind in found.items() if kind is not None]) == 2 * (14 + 7 + 7 + 1)
+
+
+def _kind_by_django(path: str) -> str | None:
+    try:
+        match = resolve(path)
+    except Resolver404:
+        return None
+    return str(match.kwargs["kind"]) if match.func is take_calls else None
 
 
 def test_many_at_once_are_each_answered_and_share_commits(edge: Edge, threads: ThreadPoolExecutor) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.urls import path, re_path
 
 from tamshy.api import browser, calls, consent, flows, health, scripts, uncertain
+
+if TYPE_CHECKING:
+    from django.urls import URLPattern
 
 _SPELLINGS: Final = {
     "track": ("track", "t"),
@@ -17,22 +20,33 @@ _SPELLINGS: Final = {
     "alias": ("alias", "a"),
     "batch": ("batch", "b"),
 }
-_CALLS: Final = {
+_BEACONS: Final = "beacon/v1/batch"
+"""Where RudderStack's library sends them; the key stands in the query."""
+_KINDS: Final = {
     **{f"v1/{spelling}": kind for kind, spellings in _SPELLINGS.items() for spelling in spellings},
     **{f"api/s/{between}{kind}": kind for kind in _SPELLINGS for between in ("", "s2s/")},
-    # Where RudderStack's library sends beacons; the key stands in the query.
-    "beacon/v1/batch": "batch",
+    _BEACONS: "batch",
 }
-"""Segment's paths and their short forms, Jitsu's, RudderStack's; with or without a slash at the end, as proxies add one."""
 
 
 def kind_of_calls(path: str) -> str | None:
-    """Say what is sent to a path: `batch`, or the type of a call; None where no calls are."""
-    return _CALLS.get(path.removeprefix("/").removesuffix("/"))
+    """Say what is sent to a path: `batch`, or the type of a call; None where no calls are. The same as the patterns below."""
+    return _KINDS.get(path.removeprefix("/").removesuffix("/"))
+
+
+def _calls() -> list[URLPattern]:
+    """Segment's paths and their short forms, and Jitsu's; with or without a slash at the end, as proxies add one."""
+    found = []
+    for kind, spellings in _SPELLINGS.items():
+        either = "|".join(spellings)
+        found.append(re_path(rf"^v1/(?:{either})/?$", calls.take_calls, {"kind": kind}, name=f"v1-{kind}"))
+        found.append(re_path(rf"^api/s/(?:s2s/)?{kind}/?$", calls.take_calls, {"kind": kind}, name=f"jitsu-{kind}"))
+    return found
 
 
 urlpatterns = [
-    *(re_path(rf"^{place}/?$", calls.take_calls, {"kind": kind}) for place, kind in _CALLS.items()),
+    *_calls(),
+    re_path(rf"^{_BEACONS}/?$", calls.take_calls, {"kind": "batch"}),
     path("v1/projects/<str:key>/settings", browser.segment_settings),
     path("analytics.js/v1/<str:key>/analytics.min.js", scripts.segment_library),
     path("analytics-next/bundles/<str:name>", scripts.segment_bundle),
