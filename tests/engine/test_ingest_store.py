@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.oracle.history import write_history
 
 from tamshy.domain.call import Call, CallKind
 from tamshy.domain.ids import bucket_of, event_id, profile_id
-from tamshy.ingest import Stored, WorkspaceRef, prune, store
+from tamshy.ingest import Stored, WorkspaceRef, calls_from_lines, prune, store, store_history
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tamshy import sqlkit
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -193,3 +197,41 @@ def test_rule_15_what_nothing_can_hit_any_more_is_pruned(shop: sqlkit.Connection
     assert left == [(days(1), "u2"), (days(2), "u1"), (days(40), "u2")]
     assert shop.execute("select count(*) from seen_message").fetchall() == [(2,)]
     assert store(shop, SHOP, [call(key="s|2", received_at=days(32))]) == Stored(0, 1)
+
+
+LEFT = {
+    "identifier": "kind, value, bucket, profile, since",
+    "naming": "device, at, user_id",
+    "profile": "bucket, id, die, created_at, properties, zone",
+    # without ids, which say in a history when the call arrived
+    "inbox": "bucket, profile, moment, emitted, ord, kind, origin, name, occurred_at, properties, context, facts",
+}
+
+
+def left(db: sqlkit.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        table: db.execute(f'select {columns} from {table} order by {table}.*::text collate "C"'.encode()).fetchall()
+        if table != "inbox"
+        else db.execute(f"select {columns} from inbox order by bucket, profile, moment, ord, kind".encode()).fetchall()
+        for table, columns in LEFT.items()
+    }
+
+
+def test_a_whole_history_leaves_what_its_calls_leave_one_batch_after_another(
+    shop: sqlkit.Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / "history.jsonl"
+    write_history(path, 60, 1500, seed=5, delayed=0.2)
+    merging = replace(SHOP, buckets=2, merge_on=frozenset({"user_id", "email"}))
+    calls = calls_from_lines(path.read_bytes().splitlines(), zone="Asia/Almaty").calls
+    for start in range(0, len(calls), 40):
+        store(shop, merging, calls[start : start + 40])
+    by_batches = left(shop)
+    assert any(row[5] == "merge" for row in by_batches["inbox"])
+    assert by_batches["naming"]
+    shop.execute(f"truncate {', '.join([*LEFT, 'seen_message'])}".encode())
+    shop.commit()
+
+    store_history([shop], merging, calls)
+
+    assert left(shop) == by_batches

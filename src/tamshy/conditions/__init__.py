@@ -18,10 +18,13 @@ these columns. It is never null, and raises for no value that a property can hol
 Beside `x` it reads the tables `event` (which holds what has been taken in by the moment), `message`, `enrollment` and
 `zone_span`, each by bucket and profile. Names of parameters and aliases begin with the environment's prefix, which
 must differ between the fragments of one statement; the texts hold no other `%`.
+
+A question is a condition asked of everybody in a bucket at one moment (`compile_question`): a query of its own.
 """
 
 from __future__ import annotations
 
+from tamshy.conditions.asking import compile_question
 from tamshy.conditions.compiling import (
     compile_condition,
     compile_match,
@@ -41,6 +44,7 @@ __all__ = [
     "Tested",
     "compile_condition",
     "compile_match",
+    "compile_question",
     "compile_test",
     "compile_window",
     "cost",

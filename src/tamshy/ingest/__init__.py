@@ -13,7 +13,7 @@ from tamshy.ingest.moments import moment
 from tamshy.ingest.poison import cleaned
 from tamshy.ingest.reading import Reading, read_calls
 from tamshy.ingest.refusal import BodyReason, BodyRefused, Refusal, RefusalReason, Refused
-from tamshy.ingest.store import Contended, Stored, prune, store
+from tamshy.ingest.store import Contended, Stored, prune, store, store_history
 from tamshy.ingest.workspace import WorkspaceRef
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "prune",
     "read_calls",
     "store",
+    "store_history",
     "without_collecting",
 ]

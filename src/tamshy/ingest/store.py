@@ -7,6 +7,7 @@ not write, and decides again, holding the identifiers this time.
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _Q: Final = sqlkit.queries(__package__)
 _REPEAT_WITHIN: Final = timedelta(days=30)
 _TRIES: Final = 8
+_AT_ONCE: Final = 5000
+"""Calls of a history that one statement leaves in the inbox."""
 
 
 class Contended(sqlkit.DatabaseUnavailable):
@@ -64,19 +67,18 @@ class _Accepted:
     id: str
 
 
-def store(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call], *, once: bool = False) -> Stored:
+def store(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call]) -> Stored:
     """Store calls in their order, within the transaction of `conn`; the caller commits.
 
     Args:
         conn: a connection, in a transaction or about to begin one.
         workspace: whom they come in for.
         calls: in order of arrival. A call of before (same `key`, within 30 days) is counted and does nothing.
-        once: the calls are a whole history from which repetitions have been left out already: none is asked for.
 
     Raises:
         Contended: other processes kept changing the same people.
     """
-    accepted = [_named_once(call) for call in calls] if once else _accept(conn, workspace, calls)
+    accepted = _accept(conn, workspace, calls)
     if accepted:
         placements = _resolve(conn, workspace, [one.call for one in accepted])
         rows: list[dict[str, object]] = []
@@ -86,6 +88,44 @@ def store(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Call
         if rows:
             _run(conn, "leave", workspace, rows=rows)
     return Stored(len(accepted), len(calls) - len(accepted))
+
+
+def store_history(conns: Sequence[sqlkit.Connection], workspace: WorkspaceRef, calls: Sequence[Call]) -> None:
+    """Store a whole history in an empty workspace that nobody else writes to; commits.
+
+    What `store` would leave of the same calls, without asking the database anything: whoever comes was never seen before.
+
+    Args:
+        conns: connections to one database, at least one; the inbox is filled through all of them side by side.
+        workspace: whom they come in for; nobody is known there yet.
+        calls: in order of arrival, repetitions left out.
+    """
+    register = Register(workspace.name, workspace.by_email, {})
+    written: list[Future[None] | None] = [None] * len(conns)
+    with ThreadPoolExecutor(len(conns)) as writers:
+        for turn, start in enumerate(range(0, len(calls), _AT_ONCE)):
+            rows: list[dict[str, object]] = []
+            for call in calls[start : start + _AT_ONCE]:
+                placement = register.place(call)
+                if placement is not None:
+                    rows += rows_of(call, _named_once(call).id, placement, workspace)
+            given = _parameters(workspace, {"rows": rows})
+            place = turn % len(conns)
+            before = written[place]
+            if before is not None:
+                before.result()
+            written[place] = writers.submit(_left, conns[place], given)
+        for one in written:
+            if one is not None:
+                one.result()
+    _write(conns[0], workspace, register)
+    _write_namings(conns[0], workspace, register)
+    conns[0].commit()
+
+
+def _left(conn: sqlkit.Connection, given: Mapping[str, object]) -> None:
+    conn.execute(_Q["leave"], given)
+    conn.commit()
 
 
 def prune(conn: sqlkit.Connection, now: datetime, limit: int = 10_000) -> int:
@@ -184,9 +224,7 @@ def _resolve(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[C
             _write(conn, workspace, register)
         except _Outdated:
             continue
-        if register.named:
-            rows = [{"device": device, "at": at, "user_id": user} for (device, at), user in register.named.items()]
-            _run(conn, "name_devices", workspace, rows=rows)
+        _write_namings(conn, workspace, register)
         return placements
     raise Contended("the same people are being changed by others at this moment; try again in a second")
 
@@ -227,6 +265,12 @@ def _write(conn: sqlkit.Connection, workspace: WorkspaceRef, register: Register)
             rows = [_profile_row(workspace, one) for one in register.newcomers.values()]
             parameters = {"workspace": workspace.id, "zone": workspace.zone, "rows": sqlkit.rows_json(rows)}
             conn.execute(_Q["add_profiles"], parameters)
+
+
+def _write_namings(conn: sqlkit.Connection, workspace: WorkspaceRef, register: Register) -> None:
+    if register.named:
+        rows = [{"device": device, "at": at, "user_id": user} for (device, at), user in register.named.items()]
+        _run(conn, "name_devices", workspace, rows=rows)
 
 
 def _add(conn: sqlkit.Connection, workspace: WorkspaceRef, added: Mapping[Identifier, Holding]) -> None:

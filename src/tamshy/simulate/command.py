@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
@@ -38,7 +39,7 @@ def _stage(dsn: str | None) -> Iterator[Stage]:
     """An empty stage: in a schema of its own of the given database, else on a throwaway server."""
     with ExitStack() as stack:
         address = dsn if dsn is not None else stack.enter_context(scratch_server()).dsn
-        yield stack.enter_context(open_stage(address, f"tamshy_play_{secrets.token_hex(6)}"))
+        yield stack.enter_context(open_stage(address, f"tamshy_play_{secrets.token_hex(6)}", drop=dsn is not None))
 
 
 def _hands(history: History) -> int:
@@ -52,6 +53,11 @@ def _workspace(folder: Path, err: TextIO) -> tuple[dict[str, str], Workspace] | 
     for problem in sorted(problems):
         print(problem, file=err)
     return None if problems else (files, workspace)
+
+
+def _history(events: Path, workspace: Workspace) -> History:
+    with events.open("rb") as lines:
+        return calls_from_lines(lines, zone=ZoneInfo(workspace.settings.timezone))
 
 
 def simulate(
@@ -70,13 +76,14 @@ def simulate(
     if read is None:
         return _WRONG
     files, workspace = read
-    with events.open("rb") as lines:
-        history = calls_from_lines(lines, zone=ZoneInfo(workspace.settings.timezone))
-    for problem in history.problems:
-        print(f"{events}:{problem.line}: {problem.text}", file=err)
     with ExitStack() as stack:
+        # The history is read while the database starts.
+        reading = stack.enter_context(ThreadPoolExecutor(1)).submit(_history, events, workspace)
         stage = stack.enter_context(_stage(dsn))
         conn = stage.conn
+        history = reading.result()
+        for problem in history.problems:
+            print(f"{events}:{problem.line}: {problem.text}", file=err)
         hands = [Hand(stage.another(), stack.enter_context(RenderChild(1))) for _ in range(_hands(history) - 1)]
         try:
             played = play(

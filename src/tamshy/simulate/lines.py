@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.simulate")
+_SENT_AT_ONCE: Final = 1000
 MILLISECOND: Final = 1000
 """Microseconds: less is not printed."""
 
@@ -29,9 +30,10 @@ def moment_text(moment: datetime) -> str:
 
 
 def journal_lines(conn: Connection, until: datetime) -> Iterator[dict[str, object]]:
-    """The journal up to a moment as the lines of ``simulate``, in their order."""
-    for row in conn.execute(_SQL["journal"], {"until": until}):
-        yield _line(row)
+    """The journal up to a moment as the lines of ``simulate``, in their order: written while the server still sends."""
+    with conn.cursor() as cursor:
+        for row in cursor.stream(_SQL["journal"], {"until": until}, size=_SENT_AT_ONCE):
+            yield _line(row)
 
 
 def _line(row: tuple[object, ...]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.domain.calendar import known_zone
 from tamshy.domain.call import Call, CallKind
-from tamshy.ingest import WorkspaceRef, store, without_collecting
+from tamshy.ingest import WorkspaceRef, store_history, without_collecting
 from tamshy.language.model import SetProperties, WaitUntilTime
 from tamshy.passes import prepare
 from tamshy.passes.rendering import Links, Press
@@ -53,7 +54,6 @@ PEOPLE: Final = (
     "journal",
 )
 """The tables that hold people and what became of them; the others hold what is published."""
-_LOAD: Final = 5000
 _LONGEST: Final = timedelta(days=366)
 _FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,8 +84,8 @@ class Stage:
 
 
 @contextmanager
-def open_stage(dsn: str, schema: str) -> Iterator[Stage]:
-    """An empty schema with all tables, for one play or many; gone at the end."""
+def open_stage(dsn: str, schema: str, *, drop: bool = True) -> Iterator[Stage]:
+    """An empty schema with all tables, for one play or many; gone at the end, unless its server goes by then (`drop`)."""
     with connect(dsn, application="tamshy simulate") as admin:
         migrate(admin, SCHEMA_FILES, schema)
         _lighten(admin, schema)
@@ -96,14 +96,15 @@ def open_stage(dsn: str, schema: str) -> Iterator[Stage]:
     finally:
         for conn in stage.connections:
             conn.close()
-        with connect(dsn, autocommit=True, application="tamshy simulate") as admin:
-            admin.execute(f"drop schema if exists {quoted(schema)} cascade")
+        if drop:
+            with connect(dsn, autocommit=True, application="tamshy simulate") as admin:
+                admin.execute(f"drop schema if exists {quoted(schema)} cascade")
 
 
 def _lighten(conn: Connection, schema: str) -> None:
-    """A stage is thrown away: its tables need no log, and its journal is read once, at the end."""
+    """A stage is thrown away: its tables need no log, its journal is read once, at the end, and nobody asks it questions."""
     conn.execute(f"set local search_path = {quoted(schema)}")
-    conn.execute("drop index journal_at")
+    conn.execute("drop index journal_at, event_time")
     for table in PEOPLE:
         conn.execute(f"alter table {table} set unlogged")
     conn.commit()
@@ -131,14 +132,15 @@ def play(  # noqa: PLR0913 - the command's own options
     scene = set_scene(conn, files, None, compile_message=compile_message, renderer=renderer, seed=seed, buckets=buckets)
     fill_zones(conn, zones_of(scene.book, history))
     conn.commit()
-    last = load(conn, scene.book, history)
+    last = load([conn, *(hand.conn for hand in hands)], scene.book, history)
     horizon = until if until is not None else (last + _LONGEST if last is not None else _FOREVER)
-    return work(
-        scene.book,
-        horizon,
-        [(conn, scene.press), *((hand.conn, Press(hand.renderer, _no_links, brief=True)) for hand in hands)],
-        progress,
-    )
+    presses = [(conn, scene.press), *((hand.conn, Press(hand.renderer, _no_links, brief=True)) for hand in hands)]
+    # The history stays; the collector need not go through it again and again.
+    gc.freeze()
+    try:
+        return work(scene.book, horizon, presses, progress)
+    finally:
+        gc.unfreeze()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class Scene:
         """Play a history from the beginning, nobody known yet, and give its lines."""
         self.conn.execute(f"truncate {', '.join(PEOPLE)}")
         fill_zones(self.conn, zones_of(self.book, history))
-        last = load(self.conn, self.book, history)
+        last = load([self.conn], self.book, history)
         horizon = last + _LONGEST if last is not None else _FOREVER
         played = work(self.book, horizon, [(self.conn, self.press)], lambda _moment, _items: None)
         return list(journal_lines(self.conn, played.until))
@@ -204,8 +206,8 @@ def zones_of(book: Rulebook, history: History) -> list[str] | None:
     return sorted(zones)
 
 
-def load(conn: Connection, book: Rulebook, history: History) -> datetime | None:
-    """Put a history into the inbox, tied to its profiles in the order of arrival; returns when the last of it arrives."""
+def load(conns: Sequence[Connection], book: Rulebook, history: History) -> datetime | None:
+    """Put a history into an empty inbox, tied to its profiles in the order of arrival; returns when the last of it arrives."""
     settings = book.settings
     ref = WorkspaceRef(
         book.workspace,
@@ -219,12 +221,10 @@ def load(conn: Connection, book: Rulebook, history: History) -> datetime | None:
     calls = [*history.calls, *(_engagement(engage) for engage in history.engages)]
     calls.sort(key=attrgetter("ord"))
     with without_collecting():
-        for start in range(0, len(calls), _LOAD):
-            store(conn, ref, calls[start : start + _LOAD], once=True)
-            conn.commit()
-    conn.execute("analyze inbox")
-    conn.execute("analyze profile")
-    conn.commit()
+        store_history(conns, ref, calls)
+    conns[0].execute("analyze inbox")
+    conns[0].execute("analyze profile")
+    conns[0].commit()
     return max((call.received_at for call in calls), default=None)
 
 

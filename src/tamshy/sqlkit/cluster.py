@@ -150,6 +150,8 @@ def settings(cluster: Cluster, sockets: Path, *, durable: bool, throwaway: bool 
     chosen |= _lasting() if durable else _passing(cluster.binaries)
     if throwaway:
         chosen["synchronous_commit"] = "off"
+        # A long history is played here within minutes: what lies in memory need not be written to be read again.
+        chosen["shared_buffers"] = f"{min(max(_memory_mib() // 32, 128), 1024)}MB"
     return chosen
 
 

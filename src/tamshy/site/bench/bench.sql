@@ -123,3 +123,65 @@ truncate inbox
 -- name: oldest
 -- Since when the oldest event waits that nobody has taken in.
 select min(i.moment) from inbox as i
+
+-- name: owners
+-- How many workers hold buckets of the shop, and how many buckets nobody holds.
+select count(distinct owner), count(*) filter (where owner is null) from lease
+
+-- name: answered
+-- Which of the orders that are watched have been answered, and when they arrived.
+select r.event, e.received_at
+from json_to_recordset(%(rows)s::json) as r (bucket smallint, profile uuid, event uuid)
+join event e on e.bucket = r.bucket and e.profile = r.profile and e.id = r.event
+where exists (
+    select from message m
+    where m.bucket = r.bucket and m.profile = r.profile and m.trigger_event = r.event and m.flow = %(flow)s
+        and m.state <> 'accepted')
+
+-- name: fill_busy
+-- What people of the busy shop have done and nobody has taken in yet: so many events for each of its buckets.
+insert into inbox (bucket, profile, moment, ord, id, workspace, kind, name, occurred_at, properties)
+select p.bucket, p.id, %(moment)s::timestamptz - n * interval '1 millisecond', n, md5(concat(%(round)s::integer, '|', n))::uuid,
+    p.workspace, 'event',
+    (array['Product Viewed', 'Page Viewed', 'Product Viewed', 'Product Added', 'Product Viewed', 'Checkout Started', 'Product Viewed',
+        'Order Completed'])[1 + n %% 8],
+    %(moment)s::timestamptz - n * interval '1 millisecond',
+    jsonb_build_object('value', n %% 100, 'cart_id', concat('c', %(round)s::integer, n), 'order_id', concat('o', %(round)s::integer, n),
+        'product_id', 'sku-' || n %% 97, 'category', case when n %% 3 = 0 then 'tea' else 'bowls' end)
+from generate_series(1, %(count)s::integer) n
+join (select bucket, id, workspace, row_number() over (order by bucket, id) as place from profile) p
+    on p.place = 1 + n %% (select count(*) from profile)
+
+-- name: done
+-- Whether nothing is left of it: all taken in, all decided, all rendered.
+select not exists (select from inbox) and not exists (select from message where state = 'accepted')
+    and not exists (select from enrollment where active and work_at <= %(horizon)s)
+
+-- name: fill_behaviour
+-- What everybody did in the half year before, in the order of its time: mostly looking at things, some orders, some mails opened.
+insert into event (bucket, profile, id, name, occurred_at, received_at, origin, properties, context)
+select
+    p.bucket, p.id, md5(concat(p.id, k))::uuid, w.name, t.at, t.at, case when w.name = 'Message Opened' then 1 else 0 end,
+    jsonb_build_object('value', 100 * k, 'cart_id', 'c' || k, 'product_id', 'sku-' || p.n %% 97), '{}'
+from (select bucket, id, substr(die, 10)::bigint as n from profile) p
+cross join generate_series(1, %(past)s::integer) k
+cross join lateral (
+    select (array['Product Viewed', 'Product Viewed', 'Product Viewed', 'Product Viewed', 'Product Viewed', 'Product Added',
+        'Product Added', 'Checkout Started', 'Order Completed', 'Message Opened'])[
+        1 + (hashint8extended(p.n * 64 + k, 1) & 1023) %% 10]
+) w (name)
+cross join lateral (
+    select %(noon)s::timestamptz - (hashint8extended(p.n * 64 + k, 2) & 1073741823) %% 15552000 * interval '1 second'
+) t (at)
+order by t.at
+
+-- name: ask_by_profile
+-- The question asked of the index that finds what one person did, read from end to end.
+select count(*) from (
+    select profile from event
+    where bucket = %(bucket)s and occurred_at <= %(noon)s
+        and (name = 'Order Completed' and occurred_at > %(noon)s::timestamptz - interval '90 days'
+            or name = 'Message Opened' and occurred_at > %(noon)s::timestamptz - interval '30 days')
+    group by profile
+    having count(*) filter (where name = 'Order Completed') >= 3 and count(*) filter (where name = 'Message Opened') >= 1
+) q

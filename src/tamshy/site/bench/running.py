@@ -8,11 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from tamshy import __version__
+from tamshy.site.bench.asking import ask
 from tamshy.site.bench.calling import http
 from tamshy.site.bench.ground import ground
 from tamshy.site.bench.ingesting import ingest
+from tamshy.site.bench.lagging import lag
 from tamshy.site.bench.mailing import render, send
 from tamshy.site.bench.passing import advance, decide
+from tamshy.site.bench.sharing import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +24,15 @@ if TYPE_CHECKING:
     from tamshy.site.bench.figures import Figure
     from tamshy.site.bench.sizes import Size
 
-_IN_DATABASE: Final = {"ingest": ingest, "http": http, "advance": advance, "decide": decide}
+_IN_DATABASE: Final = {
+    "ingest": ingest,
+    "http": http,
+    "advance": advance,
+    "decide": decide,
+    "ask": ask,
+    "workers": share,
+    "lag": lag,
+}
 STAGES: Final = (*_IN_DATABASE, "render", "send")
 """What can be measured, in the order in which it is."""
 _BUSY: Final = 0.5

@@ -1,0 +1,169 @@
+"""A busy shop: twenty flows of all kinds over its people, and what they do all day long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tamshy.publish import load_rulebook, publish
+from tamshy.render.compile import compile_message
+from tamshy.site.bench.shop import BEGINNING, NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+_SETTINGS: Final = """\
+name: Busy
+locale: en
+timezone: Asia/Almaty
+currency: KZT
+url: https://bench.example
+from: Busy <hello@bench.example>
+topics:
+  offers: {name: Offers, default: opt_in}
+quiet_hours: {from: "03:00", to: "03:30"}
+caps:
+  - {messages: 5, per: 1d}
+  - {messages: 20, per: 30d}
+"""
+_LETTER: Final = (
+    "kind: {kind}\n{topic}subject: {{en: \"{{{{ profile.first_name | default: 'Hello' }}}}, about {name}\"}}\n"
+)
+_TEXT: Final = "Dear {{ profile.first_name | default: 'guest' }},\n\n[your shop](https://bench.example/%s) has news.\n"
+
+# Four manners of a flow, each for five occasions: twenty flows.
+_OCCASIONS: Final = (
+    ("Product Viewed", ""),
+    ("Page Viewed", ""),
+    ("Product Added", "per: event.cart_id\n"),
+    ("Checkout Started", "per: event.cart_id\n"),
+    ("Order Completed", "per: event.order_id\n"),
+)
+_MANNERS: Final = {
+    # a mail at once, each time; for orders it is the receipt
+    "receipt": """\
+name: Receipt NUMBER
+trigger: {event: EVENT, where: {event.value: {gte: 60}}}
+PERreentry: always
+steps: [{send: receipt}]
+""",
+    "reminder": """\
+name: Reminder NUMBER
+trigger: {event: EVENT}
+audience: {did: EVENT, within: 7d, count: {gte: 2}}
+PERreentry: {after: 1h}
+exit_on: {event: Order Completed}
+conversion: {event: Order Completed, within: 5d}
+steps:
+  - wait: 20s
+  - send: reminder
+    if: {did_not: Order Completed, within: 1d}
+  - wait: 30d
+""",
+    "waiter": """\
+name: Waiter NUMBER
+trigger: {event: EVENT, where: {event.category: tea}}
+PERreentry: {after: 10m}
+steps:
+  - wait_for:
+      event: Order Completed
+      at_most: 1m
+      then: [{set: {profile.bought: true}}]
+      else: [{send: question}]
+""",
+    "watcher": """\
+name: Watcher NUMBER
+trigger: {event: EVENT}
+audience:
+  all:
+    - profile.visits: {gte: 10}
+    - {did: Order Completed, within: 90d, count: {gte: 2}}
+PERreentry: {after: 1d}
+steps:
+  - branch:
+      - if: {did: Product Viewed, within: 30d, count: {gte: 3}}
+        steps: [{send: reminder}]
+      - else: [{wait: 1h}, {send: question}]
+""",
+}
+_DAY: Final = (
+    *("Product Viewed",) * 9,
+    *("Page Viewed",) * 3,
+    *("Product Added",) * 3,
+    "identify",
+    *("Checkout Started",) * 2,
+    *("Order Completed",) * 2,
+)
+"""What twenty calls are, one after another."""
+RECEIPT: Final = "receipt-5"
+"""The flow that answers each order at once."""
+
+
+def files() -> dict[str, str]:
+    """Give the shop's folder: paths and texts."""
+    found = {"tamshy.yaml": _SETTINGS}
+    for name, kind, topic in (
+        ("receipt", "transactional", ""),
+        ("reminder", "marketing", "topic: offers\n"),
+        ("question", "marketing", "topic: offers\n"),
+    ):
+        found[f"messages/{name}/message.yaml"] = _LETTER.format(kind=kind, topic=topic, name=name)
+        found[f"messages/{name}/en.md"] = _TEXT % name
+    for manner, text in _MANNERS.items():
+        for number, (event, per) in enumerate(_OCCASIONS, start=1):
+            filled = text.replace("EVENT", event).replace("NUMBER", str(number)).replace("PER", per)
+            found[f"flows/{manner}-{number}.yaml"] = filled
+    return found
+
+
+def open_shop(conn: Connection) -> Rulebook:
+    """Publish it in place of the ground's own flows; gives its rules. Commits."""
+    publish(conn, NAME, files(), at=BEGINNING, compile_message=compile_message)
+    book = load_rulebook(conn, NAME)
+    conn.commit()
+    return book
+
+
+def calls(first: int, count: int, knowing: int) -> Iterator[dict[str, object]]:
+    """Give what people p1 to pN call, in Segment's words: so many calls from a number on, none twice.
+
+    Args:
+        first: number of the first; its message id is `busy-NUMBER`.
+        count: how many.
+        knowing: so many people there are.
+    """
+    for number in range(first, first + count):
+        what = _DAY[number % len(_DAY)]
+        said: dict[str, object] = {
+            "messageId": f"busy-{number}",
+            "userId": person(number, knowing),
+            "context": {"library": {"name": "bench"}, "page": {"url": "https://bench.example/p/1"}},
+        }
+        if what == "identify":
+            yield said | {"type": "identify", "traits": {"visits": number % 50, "city": "Almaty"}}
+        elif what == "Page Viewed":
+            yield said | {"type": "page", "name": "Tea", "properties": _properties(number)}
+        else:
+            yield said | {"type": "track", "event": what, "properties": _properties(number)}
+
+
+def person(number: int, knowing: int) -> str:
+    """Give the user id of whom a call is."""
+    return f"p{1 + number * 7919 % knowing}"
+
+
+def is_order(number: int) -> bool:
+    """Tell whether the call of a number is an order, which a receipt answers at once."""
+    return _DAY[number % len(_DAY)] == "Order Completed"
+
+
+def _properties(number: int) -> dict[str, object]:
+    return {
+        "value": 60 + number % 40 if is_order(number) else number % 100,
+        "cart_id": f"c{number // len(_DAY)}",
+        "order_id": f"o{number}",
+        "product_id": f"sku-{number % 97}",
+        "category": "tea" if number % 3 == 0 else "bowls",
+    }
