@@ -12,6 +12,9 @@ from tests.contract.statements import EDGE, Said, compiled, named
 from tests.contract.test_keys import PER_PROFILE
 from tests.contract.test_statements import NOW, OTHERWISE, VALUES
 
+from tamshy.conditions import Environment, compile_question
+from tamshy.domain.duration import Duration
+from tamshy.language.model import All, Behaviour, Clause, Engaged, Engagement, Enrolled, Operator, Test, Window
 from tamshy.passes import prepare
 from tamshy.sqlkit import connect, queries
 
@@ -152,6 +155,18 @@ def test_a_hot_statement_touches_one_partition_of_each_table(parted: Connection,
     touched = partitions(parted, said)
     assert {table: len(parts) for table, parts in touched.items() if len(parts) != 1} == {}
     assert touched.keys() == reads(said)
+
+
+def test_a_question_about_everybody_touches_one_partition_of_each_table(parted: Connection) -> None:
+    """It is asked bucket by bucket, as passes work; the index that it stands on is each partition's own."""
+    thrice = Behaviour(
+        "Order Completed", count=Test((Clause(Operator.GTE, 3),)), window=Window(within=Duration(days=90))
+    )
+    condition = All((thrice, Engagement(Engaged.OPENED), Enrolled("welcome")))
+    question = compile_question(condition, Environment(bucket="%(bucket)s::smallint"), "%(now)s::timestamptz")
+    said = Said("conditions", "question", question.sql, question.params)
+    assert reads(said) == {"profile", "event", "enrollment"}
+    assert {table: len(parts) for table, parts in partitions(parted, said).items()} == dict.fromkeys(reads(said), 1)
 
 
 @pytest.mark.parametrize("said", compiled(), ids=str)

@@ -38,7 +38,7 @@ class Play:
     missed: tuple[tuple[object, ...], ...] = field(default=())
 
 
-class _Meeting:
+class Meeting:
     """Where hands wait for one another: all have to be idle at once, for one may give another work by a merge."""
 
     def __init__(self, hands: int) -> None:
@@ -46,36 +46,42 @@ class _Meeting:
         self._idle = 0
         self._done = 0
         self._failed = False
-        self._changed = Condition()
+        self.changed = Condition()
 
     def progress(self) -> int:
         """Say that something was done; gives the number of what was done so far."""
-        with self._changed:
+        with self.changed:
             self._done += 1
-            self._changed.notify_all()
+            # Whoever waits has to look again: from now on, not from when it wakes, or else all would seem to be idle.
+            self._idle = 0
+            self.changed.notify_all()
             return self._done
+
+    def waiting(self) -> int:
+        """How many wait for another."""
+        with self.changed:
+            return self._idle
 
     def seen(self) -> int:
         """The number of what was done so far, to compare with later."""
-        with self._changed:
+        with self.changed:
             return self._done
 
     def idle(self, seen: int) -> bool:
         """Wait until another has done something since ``seen`` (False: look again) or nobody has anything to do (True)."""
-        with self._changed:
+        with self.changed:
+            if self._done > seen:
+                return False
             self._idle += 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._failed or self._idle == self._hands or self._done > seen)
-            if self._failed or self._done <= seen:
-                return True
-            self._idle -= 1
-            return False
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self._failed or self._idle == self._hands or self._done > seen)
+            return self._failed or self._done <= seen
 
     def fail(self) -> None:
         """Nobody need wait any more."""
-        with self._changed:
+        with self.changed:
             self._failed = True
-            self._changed.notify_all()
+            self.changed.notify_all()
 
 
 def work(
@@ -85,7 +91,7 @@ def work(
     progress: Callable[[datetime, int], None],
 ) -> Play:
     """Work every bucket of the rulebook up to ``until``, a hand each; as many hands as the workspace has buckets."""
-    meeting = _Meeting(len(hands))
+    meeting = Meeting(len(hands))
     workers = [
         _Hand(conn, press, book, book.first_bucket + place, until, meeting) for place, (conn, press) in enumerate(hands)
     ]
@@ -107,7 +113,7 @@ class _Hand:
     """One connection working one bucket."""
 
     def __init__(
-        self, conn: Connection, press: Press, book: Rulebook, bucket: int, until: datetime, meeting: _Meeting
+        self, conn: Connection, press: Press, book: Rulebook, bucket: int, until: datetime, meeting: Meeting
     ) -> None:
         self._conn = conn
         self._press = press

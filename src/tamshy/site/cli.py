@@ -189,7 +189,12 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
         "--resolver", metavar="HOST:PORT", default="", help="ask this DNS server (default: the system's)"
     )
     bench = commands.add_parser("bench", parents=[shared], help="measure this machine, beside its raw limits")
-    bench.add_argument("stage", metavar="STAGE", nargs="*", help="ingest, advance, decide, render, send (default: all)")
+    bench.add_argument(
+        "stage",
+        metavar="STAGE",
+        nargs="*",
+        help="ingest, advance, decide, ask, workers, lag, simulate, render, send (default: all)",
+    )
     bench.add_argument("--size", choices=["tiny", "short", "full"], default="short", help="how much (default: short)")
     bench.add_argument("--out", metavar="DIR", default="", help="keep the record there, as dated JSON")
 

@@ -15,6 +15,7 @@ from tamshy.site.bench.ingesting import ingest
 from tamshy.site.bench.lagging import lag
 from tamshy.site.bench.mailing import render, send
 from tamshy.site.bench.passing import advance, decide
+from tamshy.site.bench.replaying import simulate
 from tamshy.site.bench.sharing import share
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _IN_DATABASE: Final = {
     "workers": share,
     "lag": lag,
 }
-STAGES: Final = (*_IN_DATABASE, "render", "send")
+STAGES: Final = (*_IN_DATABASE, "simulate", "render", "send")
 """What can be measured, in the order in which it is."""
 _BUSY: Final = 0.5
 """Load of other work, in processors, from which on figures are noisy."""
@@ -64,6 +65,9 @@ def measure(
             for name in wanted:
                 say(f"measuring {name}")
                 figures += _IN_DATABASE[name](made, size)
+    if "simulate" in stages:
+        say("measuring simulate")
+        figures += simulate(size)
     if "render" in stages:
         say("measuring render")
         figures += render(size)
