@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -59,11 +60,13 @@ ACROSS = {
 SOMEBODY = UUID(int=1)
 THESE: dict[str, object] = {
     "message": SOMEBODY,
+    "enrollment": SOMEBODY,
     "profile": SOMEBODY,
     "version": 1,
     "flow": "welcome",
     "old": 1,
     "at": NOW,
+    "since": NOW - timedelta(days=1),
 }
 """Values that keep a plan from being nothing at all."""
 

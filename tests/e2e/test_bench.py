@@ -23,8 +23,10 @@ SINK = shutil.which("smtp-sink", path=_PATH)
 LINES = {
     "ingest": 2,
     "http": 3,
-    "advance": 2,
+    "advance": 3,
     "decide": 1,
+    "growth": 1,
+    "backlog": 1,
     "ask": 1,
     "workers": 2,
     "lag": 1,
@@ -75,7 +77,8 @@ def names(databases: Databases) -> list[str]:
 
 def test_an_unknown_stage_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "ingset"]) == 2
-    assert "known are ingest, http, advance, decide, ask, workers, lag, simulate, render, send" in capsys.readouterr().err
+    known = "ingest, http, advance, decide, growth, backlog, ask, workers, lag, simulate, render, send"
+    assert f"known are {known}" in capsys.readouterr().err
 
 
 def test_ratios_are_medians_of_rounds_each_beside_its_own_limit() -> None:

@@ -6,87 +6,135 @@ from typing import TYPE_CHECKING
 
 from tamshy.advance.references import steps_referred_to
 from tamshy.conditions import Tested
-from tamshy.language.model import Wait, WaitFor, WaitUntilMoment, WaitUntilTime
-from tamshy.rulebook import Statement, by_number
-from tamshy.rulebook.weaver import Weaver
-from tamshy.sqlkit import queries
+from tamshy.language.model import Send, Wait, WaitFor, WaitUntilMoment, WaitUntilTime
+from tamshy.rulebook import PLACES_PER_VERSION, Statement, by_number, later_by_number
+from tamshy.rulebook.weaver import Weaver, joins
 from tamshy.sqlkit.calendar import add_sql, next_time_of_day_sql
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tamshy.rulebook import Place, Rulebook
     from tamshy.sqlkit import Connection
 
-_SQL = queries("tamshy.advance")
 _KNOWN = Tested("v.properties", "v.context", "v.occurred_at")
 
 
 def arrive(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:
     """Apply the moves: enrollments stand at their next step, or have ended. Returns how many moved."""
-    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
     statement = book.statement("arrive", build)
-    moved = conn.execute(statement.sql, statement.params | params).rowcount if statement is not None else 0
-    conn.execute(_SQL["note_exits"], params)
-    notes = book.statement("note_moments", build_notes)
-    if notes is not None:
-        conn.execute(notes.sql, notes.params | params)
-    return moved
+    if statement is None:
+        return 0
+    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
+    return conn.execute(statement.sql, statement.params | params).rowcount
 
 
-_ROWS = """
-    select e.bucket, e.profile, m.moment, p.zone, p.properties as props, p.consents, e.id as enrollment, e.flow, m.version,
-        e.entered_at, e.reached, n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, e.vars,
-        m.target, m.reached_at, m.reason, m.version::bigint * 1000 + m.target as place
+_MOVED = """
+    select e.bucket, e.profile, m.moment, e.id as enrollment, e.flow, m.version, e.key, e.entered_at, e.reached, e.vars, m.target,
+        m.reached_at, m.reason, m.version::bigint * 1000 + m.target as place
+        {columns}
     from move m
-    join enrollment e on e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment
-    join profile p on p.bucket = %(bucket)s and p.id = m.profile
-    join entry n on n.bucket = %(bucket)s and n.profile = m.profile and n.enrollment = m.enrollment"""
+    cross join lateral (
+        select * from enrollment e where e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment offset 0
+    ) e{joined}"""
 
 
 def build(book: Rulebook) -> Statement | None:
-    """Compile the due moment of every step into the statement that applies the moves."""
+    """Compile the statement that applies the moves: newcomers to a first step, and whoever leaves a ``send``."""
     weave = Weaver(book)
-    dues: list[tuple[int, str]] = []
-    mets: list[tuple[int, str]] = []
-    steps: list[tuple[int, str]] = []
-    for place in book.places():
-        due = due_sql(weave, place)
-        if due is not None:
-            dues.append((place.number, due))
-        if isinstance(place.node.step, WaitFor):
-            mets.append((place.number, _met(weave, place.node.step)))
-        if place.node.step.id in steps_referred_to(place.running.flow):
-            steps.append((place.number, weave.literal(place.node.step.id, "text")))
-    due = by_number("x.place", dues, "x.reached_at")
-    met = by_number("x.place", mets, "null::timestamptz")
-    step = by_number("x.place", steps, "null::text")
-    sql = f"""
+    reached = {
+        running.version * PLACES_PER_VERSION + index
+        for running in book.flows
+        for node in running.program.nodes
+        if isinstance(node.step, Send) or node.index == 0
+        for index in (0, node.next)
+        if index is not None
+    }
+    if not reached:
+        return None
+    due = Arrival(weave, [place for place in book.places() if place.number in reached])
+    columns, joined = joins(due.asked, "m")
+    return Statement(due.statement(_MOVED.format(columns=columns, joined=joined)), weave.params)
+
+
+class Arrival:
+    """What is worked out for whoever reaches one of these steps, and the statement that writes it down."""
+
+    def __init__(self, weave: Weaver, places: Sequence[Place]) -> None:
+        """Compile when each step is due, what of it has come already, and which of them are looked back to."""
+        self._due = by_number("x.place", _dues(weave, places), "x.reached_at")
+        mets = [(p.number, _met(weave, p.node.step)) for p in places if isinstance(p.node.step, WaitFor)]
+        self._met = by_number("x.place", mets, "null::timestamptz")
+        back = [
+            (place.number, weave.literal(place.node.step.id, "text"))
+            for place in places
+            if place.node.step.id in steps_referred_to(place.running.flow)
+        ]
+        self._looked_back_to = by_number("x.place", back, "null::text")
+        moments = [(place.number, place.node.step) for place in places if isinstance(place.node.step, WaitUntilMoment)]
+        self._lacking = by_number("x.place", [(n, f"({weave.moment(s.until)}) is null") for n, s in moments], "false")
+        self._waits = by_number("x.place", [(n, weave.literal(s.id, "text")) for n, s in moments], "null::text")
+        self._notes = bool(moments)
+        self.asked = f"{self._due} {self._met} {self._lacking}"
+        """SQL about ``x``, for what has to be known of it."""
+
+    def statement(self, rows: str) -> str:
+        """Write the statement for ``rows``: SQL of who arrives where (a null ``target``: nowhere, it has ended).
+
+        Columns: those of a condition's ``x`` as far as `asked` wants them, with ``target``, ``place`` of the target,
+        ``reached_at``, ``reason``, ``version``, ``flow`` and ``key``.
+        """
+        lacking = f", case when {self._lacking} then {self._waits} end as lacking" if self._notes else ""
+        # Each `offset 0` keeps what it fences from being worked out anew wherever it is read.
+        return f"""
+with t as materialized (
+    select x.profile, x.enrollment, x.moment, x.flow, x.version, x.key, x.target, x.reached_at, x.reason, x.due, x.step_id,
+        {self._met} as met{", x.lacking" if self._notes else ""}
+    from (
+        select x.*, {self._due} as due, {self._looked_back_to} as step_id{lacking}
+        from ({rows}
+        offset 0) x
+        offset 0
+    ) x
+), ended as (
+    insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, key)
+    select %(bucket)s, profile, %(pass)s, 70, enrollment, %(workspace)s, moment, 'enrollment', flow, version, enrollment, 'exited',
+        reason, key
+    from t where target is null
+){_NOTED if self._notes else ""}
 update enrollment e
 set active = t.target is not null, step = coalesce(t.target, e.step), visit = e.visit + 1, version = t.version,
     reached_at = t.reached_at, due_at = coalesce(t.met, t.due), met_at = t.met,
     work_at = case when t.target is null then 'infinity' else greatest(coalesce(t.met, t.due), t.moment) end,
     reached = case when t.step_id is null then e.reached else e.reached || jsonb_build_object(t.step_id, t.reached_at) end,
     exited_at = case when t.target is null then t.moment end, exit_reason = t.reason
-from (
-    select x.*, {met} as met
-    from (select x.*, {due} as due, {step} as step_id from ({_ROWS}) x) x
-) t
+from t
 where e.bucket = %(bucket)s and e.profile = t.profile and e.id = t.enrollment"""
-    return Statement(sql, weave.params)
 
 
-def due_sql(weave: Weaver, place: Place) -> str | None:
-    """When a step is due that was reached at ``x.reached_at``; None: at once."""
-    step = place.node.step
-    if isinstance(step, Wait):
-        return add_sql("x.reached_at", "x.zone", step.duration)
-    if isinstance(step, WaitFor):
-        return add_sql("x.reached_at", "x.zone", step.at_most)
-    if isinstance(step, WaitUntilTime):
-        zone = "x.zone" if step.zone is None else weave.literal(step.zone, "text")
-        return next_time_of_day_sql("x.reached_at", zone, step.until, step.on)
-    if isinstance(step, WaitUntilMoment):
-        return f"coalesce(greatest({_moment(weave, step)}, x.reached_at), x.reached_at)"
-    return None
+# Waits for a moment that the data does not hold: they go on at once, and that is written down.
+_NOTED = """, noted as (
+    insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, step)
+    select %(bucket)s, profile, %(pass)s, 80, enrollment, %(workspace)s, moment, 'problem', flow, version, enrollment, 'no_moment',
+        'went_on', lacking
+    from t where lacking is not null
+)"""
+
+
+def _dues(weave: Weaver, places: Sequence[Place]) -> list[tuple[int, str]]:
+    """When each step is due that was reached at ``x.reached_at``; those left out: at once."""
+    lengths = []
+    found = []
+    for place in places:
+        step = place.node.step
+        if isinstance(step, Wait | WaitFor):
+            lengths.append((place.number, step.duration if isinstance(step, Wait) else step.at_most))
+        elif isinstance(step, WaitUntilTime):
+            zone = "x.zone" if step.zone is None else weave.literal(step.zone, "text")
+            found.append((place.number, next_time_of_day_sql("x.reached_at", zone, step.until, step.on)))
+        elif isinstance(step, WaitUntilMoment):
+            found.append((place.number, f"coalesce(greatest({_moment(weave, step)}, x.reached_at), x.reached_at)"))
+    return later_by_number("x.place", "x.reached_at", "x.zone", lengths) + found
 
 
 def _moment(weave: Weaver, step: WaitUntilMoment) -> str:
@@ -104,24 +152,3 @@ def _met(weave: Weaver, step: WaitFor) -> str:
     return f"""(
         select min(v.occurred_at) from event v where v.bucket = %(bucket)s and v.profile = x.profile
             and v.occurred_at > x.reached_at and v.occurred_at <= x.due and ({" or ".join(cases)}))"""
-
-
-def build_notes(book: Rulebook) -> Statement | None:
-    """Records the waits for a moment that the data does not hold: they go on at once."""
-    weave = Weaver(book)
-    places = [place for place in book.places() if isinstance(place.node.step, WaitUntilMoment)]
-    if not places:
-        return None
-    cases = " ".join(
-        f"when {place.number} then ({weave.moment(place.node.step.until)}) is null"
-        for place in places
-        if isinstance(place.node.step, WaitUntilMoment)
-    )
-    names = " ".join(f"when {place.number} then {weave.literal(place.node.step.id, 'text')}" for place in places)
-    sql = f"""
-insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, step)
-select %(bucket)s, x.profile, %(pass)s, 80, x.enrollment, %(workspace)s, x.moment, 'problem', x.flow, x.version, x.enrollment,
-    'no_moment', 'went_on', case x.place {names} end
-from ({_ROWS}) x
-where case x.place {cases} else false end"""
-    return Statement(sql, weave.params)

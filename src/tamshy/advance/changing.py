@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from tamshy.domain.address import valid_address
 from tamshy.language.model import ChangeConsent, SetProperties, Template, Track
 from tamshy.rulebook import Statement
-from tamshy.rulebook.weaver import DUE_ROWS, Weaver
+from tamshy.rulebook.weaver import Weaver, due_rows
 from tamshy.sqlkit import queries, rows_json
 
 if TYPE_CHECKING:
@@ -200,9 +200,12 @@ def build_templates(book: Rulebook) -> Statement | None:
     if not places:
         return None
     numbers = weave.literal([place.number for place in places], "bigint[]")
+    asked = (
+        "x.profile, x.enrollment, x.place, x.moment, x.props, x.ev_props, x.ev_ctx, x.ev_at, x.vars, x.flow, x.version"
+    )
     sql = f"""
-select x.profile, x.enrollment, x.place, x.moment, x.props, x.ev_props, x.ev_ctx, x.ev_at, x.vars, x.flow, x.version
-from ({DUE_ROWS} and a.place = any({numbers})) x"""
+select {asked}
+from ({due_rows(asked)} and a.place = any({numbers})) x"""
     return Statement(sql, weave.params, frozenset(place.number for place in places))
 
 

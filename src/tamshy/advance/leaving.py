@@ -1,76 +1,91 @@
-"""Leaving a step: where each due enrollment goes next."""
+"""Leaving a step: where each due enrollment goes next, and its arrival there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tamshy.advance.arriving import Arrival
 from tamshy.language.model import Branch, Exit, Send, WaitFor
-from tamshy.rulebook import Statement
-from tamshy.rulebook.weaver import DUE_ROWS, Weaver
+from tamshy.rulebook import PLACES_PER_VERSION, Statement, by_number
+from tamshy.rulebook.weaver import Weaver, due_rows, known_of
 
 if TYPE_CHECKING:
     from tamshy.rulebook import Place, Rulebook
     from tamshy.sqlkit import Connection
 
 
-def leave(conn: Connection, book: Rulebook, bucket: int, places: set[int]) -> int:
-    """Leave a move for every due enrollment but those at a ``send``; returns how many."""
+def leave(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[int]) -> int:
+    """Move every due enrollment on but those at a ``send``; returns how many."""
+    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
     moved = 0
     for name, build in (("leave_plain", build_plain), ("leave_branch", build_branches)):
         statement = book.statement_for(name, places, build)
         if statement is not None:
-            moved += conn.execute(statement.sql, statement.params | {"bucket": bucket}).rowcount
+            moved += conn.execute(statement.sql, statement.params | params).rowcount
     return moved
 
 
 def build_plain(book: Rulebook) -> Statement | None:
-    """Steps that lead to one place (or, for ``wait_for``, to one of two): no profile is looked at."""
+    """Steps that lead to one place (or, for ``wait_for``, to one of two): nothing is asked of the profile."""
     weave = Weaver(book)
-    cases: list[str] = []
-    reasons: list[str] = []
-    numbers: list[int] = []
-    for place in book.places():
-        step = place.node.step
-        if isinstance(step, Branch | Send):
-            continue
-        numbers.append(place.number)
-        cases.append(f"when {place.number} then {_target(place)}")
-        if isinstance(step, Exit):
-            reasons.append(f"when {place.number} then {weave.literal(step.reason, 'text')}")
-    if not numbers:
+    places = [place for place in book.places() if not isinstance(place.node.step, Branch | Send)]
+    if not places:
         return None
-    reason = f"case t.place {' '.join(reasons)} else 'finished' end" if reasons else "'finished'"
-    sql = f"""
-insert into move (profile, enrollment, version, target, reached_at, moment, reason)
-select t.profile, t.id, t.version, t.target, t.due_at, t.moment, case when t.target is null then {reason} end
-from (
-    select e.profile, e.id, e.version, a.place, case a.place {" ".join(cases)} end::smallint as target, e.due_at, a.moment
-    from agenda a
-    join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id
-    where a.place = any({weave.literal(numbers, "bigint[]")})
-) t"""
-    return Statement(sql, weave.params, frozenset(numbers))
+    targets = [(place.number, _target(place)) for place in places]
+    reasons = [
+        (place.number, weave.literal(place.node.step.reason, "text"))
+        for place in places
+        if isinstance(place.node.step, Exit)
+    ]
+    ways = {
+        (place.running.version, index)
+        for place in places
+        for index in (
+            (place.node.then, place.node.otherwise) if isinstance(place.node.step, WaitFor) else (place.node.next,)
+        )
+    }
+    return _leaving(book, weave, places, targets, reasons, ways)
 
 
 def build_branches(book: Rulebook) -> Statement | None:
     """Branches: the first arm whose condition holds; none: on with the next step."""
     weave = Weaver(book)
-    cases: list[str] = []
-    numbers: list[int] = []
-    for place in book.places():
-        if isinstance(place.node.step, Branch):
-            numbers.append(place.number)
-            cases.append(f"when {place.number} then {_arms(weave, place)}")
-    if not numbers:
+    places = [place for place in book.places() if isinstance(place.node.step, Branch)]
+    if not places:
         return None
-    sql = f"""
-insert into move (profile, enrollment, version, target, reached_at, moment, reason)
-select t.profile, t.enrollment, t.version, t.target, t.due_at, t.moment, case when t.target is null then 'finished' end
-from (
-    select x.profile, x.enrollment, x.version, case x.place {" ".join(cases)} end::smallint as target, x.due_at, x.moment
-    from ({DUE_ROWS} and a.place = any({weave.literal(numbers, "bigint[]")})) x
-) t"""
-    return Statement(sql, weave.params, frozenset(numbers))
+    targets = [(place.number, _arms(weave, place)) for place in places]
+    ways = {
+        (place.running.version, index)
+        for place in places
+        for index in (place.node.next, *(target for _, target in place.node.arms))
+    }
+    return _leaving(book, weave, places, targets, [], ways)
+
+
+def _leaving(
+    book: Rulebook,
+    weave: Weaver,
+    places: list[Place],
+    targets: list[tuple[int, str]],
+    reasons: list[tuple[int, str]],
+    ways: set[tuple[int, int | None]],
+) -> Statement:
+    """Weave the statement: ``targets`` in SQL about ``x``, the step that is left; ``ways``: (version, index) they lead to."""
+    numbers = frozenset(place.number for place in places)
+    reached = {version * PLACES_PER_VERSION + index for version, index in ways if index is not None}
+    arrival = Arrival(weave, [place for place in book.places() if place.number in reached])
+    target = by_number("x.place", targets, "null::integer")
+    asked = f"{target} {arrival.asked}"
+    reason = by_number("l.left_at", reasons, "'finished'")
+    rows = f"""
+        select l.*, l.version::bigint * 1000 + l.target as place, case when l.target is null then {reason} end as reason
+        from (
+            select x.bucket, x.profile, x.moment, x.enrollment, x.flow, x.version, x.key, x.entered_at, x.reached, x.vars,
+                x.due_at as reached_at, x.place as left_at, ({target})::smallint as target{known_of(asked)}
+            from ({due_rows(asked)} and a.place = any({weave.literal(sorted(numbers), "bigint[]")})) x
+            offset 0
+        ) l"""
+    return Statement(arrival.statement(rows), weave.params, numbers)
 
 
 def index_sql(index: int | None) -> str:
@@ -81,7 +96,7 @@ def index_sql(index: int | None) -> str:
 def _target(place: Place) -> str:
     if isinstance(place.node.step, WaitFor):
         then, otherwise = index_sql(place.node.then), index_sql(place.node.otherwise)
-        return f"case when e.met_at is not null then {then}::integer else {otherwise}::integer end"
+        return f"case when x.met_at is not null then {then}::integer else {otherwise}::integer end"
     return index_sql(place.node.next) + "::integer"
 
 

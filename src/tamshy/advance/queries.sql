@@ -1,12 +1,3 @@
--- name: note_exits
--- Every end of an enrollment is written down with its reason.
-insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, key)
-select %(bucket)s, e.profile, %(pass)s, 70, e.id, %(workspace)s, m.moment, 'enrollment', e.flow, e.version, e.id, 'exited',
-    m.reason, e.key
-from move m
-join enrollment e on e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment
-where m.target is null
-
 -- name: assign
 -- The values worked out for each profile, for the statements that write them.
 insert into assignment (profile, enrollment, place, moment, patch)

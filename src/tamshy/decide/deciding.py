@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tamshy.domain import calendar
 from tamshy.language.model import Send, TopicDefault
-from tamshy.rulebook import Statement, by_number
-from tamshy.rulebook.weaver import DUE_ROWS, Weaver
+from tamshy.rulebook import Statement, by_number, later_by_number
+from tamshy.rulebook.weaver import Weaver, due_rows
 from tamshy.sqlkit.calendar import add_sql, let_go_sql, quiet_until_sql
 
 if TYPE_CHECKING:
@@ -14,54 +16,60 @@ if TYPE_CHECKING:
     from tamshy.rulebook import Place, Rulebook
     from tamshy.sqlkit import Connection
 
-_LATE = """
-        case when t.moment > t.work_at or (t.moment > t.due_at and not exists (
-            select from journal j
-            where j.bucket = %(bucket)s and j.profile = t.profile and j.outcome = 'postponed'
-                and j.id = md5(concat_ws('|', t.enrollment, t.step, t.visit))::uuid))
-        then '{"late": true}'::jsonb else '{}' end"""
-"""Says of a decision that it came later than it could have, without having been postponed: the engine was away, or the news."""
+_NEVER = "null::timestamptz"
 
 POSTPONING = ("quiet_hours", "frequency_cap")
 """The reasons that put a message off rather than skip it, as long as it does not expire."""
 
 
 def decide(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[int]) -> int:
-    """Decide every due send step of the agenda; returns how many decisions were written."""
+    """Decide every due send step of the agenda; returns how many enrollments go on without a mail: a ``move`` for each."""
     statement = book.statement_for("decide", places, build)
     if statement is None:
         return 0
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
-    return conn.execute(statement.sql, statement.params | params).rowcount
+    row = conn.execute(statement.sql, statement.params | params).fetchone()
+    skipped, hindered = (int(row[0]), int(row[1])) if row is not None else (0, 0)
+    if hindered:
+        postponing = book.statement("postpone", build_postponing)
+        if postponing is not None:
+            row = conn.execute(postponing.sql, postponing.params | params).fetchone()
+            skipped += int(row[0]) if row is not None else 0
+    return skipped
 
 
 def _sends(book: Rulebook) -> list[tuple[Place, Send]]:
     return [(place, place.node.step) for place in book.places() if isinstance(place.node.step, Send)]
 
 
+_JUDGED = """profile, enrollment, flow, version, step, visit, key, moment, zone, due_at, deadline, step_id, message,
+    message_version, marketing, topic, target, trigger_event, address, suppressed, consented, reason, late"""
+"""What is known of a judged send: the columns of ``hindrance``."""
+
+
 def build(book: Rulebook) -> Statement | None:
-    """Compile all send steps of the workspace into the statement that decides them."""
+    """Compile all send steps of the workspace into the statement that decides them.
+
+    It writes down what is accepted or skipped. What may be put off is left in ``hindrance``: until when is dear to work out, and
+    only asked where there is any.
+    """
     weave = Weaver(book)
     sends = _sends(book)
     if not sends:
         return None
     known = ", ".join(_row(weave, book, place, step) for place, step in sends)
-    conditions = " ".join(
-        f"when {place.number} then not {weave.condition(step.condition)}"
-        for place, step in sends
-        if step.condition is not None
-    )
-    fails = f"case x.place {conditions} else false end" if conditions else "false"
+    conditions = [
+        (place.number, f"not {weave.condition(step.condition)}") for place, step in sends if step.condition is not None
+    ]
+    fails = by_number("x.place", conditions, "false")
+    asked = f"x.zone {fails}"
     numbers = weave.literal([place.number for place, _ in sends], "bigint[]")
     sql = f"""
-with x as materialized (
-    select d.*, l.step_id, l.message, l.message_version, l.marketing, l.topic, l.target,
-        {_deadlines(sends)} as deadline,
-        {_consented(weave, book, "d.consents", "l.topic")} as consented
-    from ({DUE_ROWS} and a.place = any({numbers})) d
-    join (values {known}) as l (place, step_id, message, message_version, marketing, topic, target) on l.place = d.place
-), judged as materialized (
-    select x.*, case
+with judged as materialized (
+    select x.profile, x.enrollment, x.flow, x.version, x.step, x.visit, x.key, x.moment, x.zone, x.due_at, x.deadline, x.step_id,
+        x.message, x.message_version, x.marketing, x.topic, x.target, x.trigger_event, x.address, x.suppressed, x.consented,
+        md5(concat_ws('|', x.enrollment, x.step, x.visit))::uuid as message_id, {_LATE} as late,
+        case
         when x.marketing and x.held_out then 'held_out'
         when x.address is null then 'no_address'
         when x.suppressed is not null or exists (
@@ -70,51 +78,110 @@ with x as materialized (
         when x.marketing and not x.consented then 'no_consent'
         when {fails} then 'condition'
         when x.moment > x.deadline or x.due_at < x.skip_before then 'expired'
-        when exists (
-            select from message m
-            where m.bucket = %(bucket)s and m.profile = x.profile and m.trigger_event = x.trigger_event
-                and m.message = x.message and m.address = x.address and m.state in ('sent', 'accepted')
-                and m.enrollment <> x.enrollment) then 'duplicate'
+        when {_DUPLICATE} then 'duplicate'
         when x.marketing and {_quiet(book)} is not null then 'quiet_hours'
-        when x.marketing and {_over_cap(book)} is not null then 'frequency_cap'
-    end as reason
-    from x
-), timed as materialized (
-    select x.*, greatest(x.moment + interval '1 microsecond',
-        case x.reason when 'quiet_hours' then {_quiet(book)} when 'frequency_cap' then {_over_cap(book)} end) as next
-    from judged x
-), settled as materialized (
-    select t.*, case when t.reason = any({weave.literal(list(POSTPONING), "text[]")}) then t.next end as until,
-        case when t.reason is null then 'accepted'
-        when t.reason = any({weave.literal(list(POSTPONING), "text[]")}) and t.next <= t.deadline then 'postponed'
-        else 'skipped' end as outcome,
-        md5(concat_ws('|', t.enrollment, t.step, t.visit))::uuid as message_id, {_LATE} as late
-    from timed t
+        when x.marketing and ({_capped(book)}) then 'frequency_cap'
+        end as reason
+    from (
+        select x.*, l.step_id, l.message, l.message_version, l.marketing, l.topic, l.target,
+            {_deadlines(sends)} as deadline,
+            {_consented(weave, book, "x.consents", "l.topic")} as consented
+        from ({due_rows(asked)} and a.place = any({numbers})) x
+        join (values {known}) as l (place, step_id, message, message_version, marketing, topic, target) on l.place = x.place
+        offset 0
+    ) x
 ), written as (
-    insert into message (bucket, profile, id, workspace, enrollment, flow, version, step_index, step, visit, message,
-        message_version, kind, topic, trigger_event, state, reason, address, due_at, decided_at, facts)
-    select %(bucket)s, profile, message_id, %(workspace)s, enrollment, flow, version, step, step_id, visit, message,
-        message_version, case when marketing then 'marketing' else 'transactional' end, topic, trigger_event, outcome, reason,
-        address, due_at, moment, jsonb_build_object('due', due_at, 'until', until, 'expires_at', deadline) || late
-    from settled where outcome <> 'postponed'
+    {_writing("judged", "case when reason is null then 'accepted' else 'skipped' end", "null::timestamptz")}
+    where reason is null or reason <> all({weave.literal(list(POSTPONING), "text[]")})
 ), waits as (
     update enrollment e
-    set work_at = case s.outcome when 'postponed' then s.until else 'infinity' end
-    from settled s
-    where s.outcome <> 'skipped' and e.bucket = %(bucket)s and e.profile = s.profile and e.id = s.enrollment
+    set work_at = 'infinity'
+    from judged j
+    where j.reason is null and e.bucket = %(bucket)s and e.profile = j.profile and e.id = j.enrollment
 ), moved as (
-    insert into move (profile, enrollment, version, target, reached_at, moment, reason)
-    select profile, enrollment, version, target, moment, moment, case when target is null then 'finished' end
-    from settled where outcome = 'skipped'
+    {_MOVING}
+    from judged where reason <> all({weave.literal(list(POSTPONING), "text[]")})
+    returning 1
+), told as (
+    {_telling("judged", "'skipped'", "null::timestamptz")}
+    where reason <> all({weave.literal(list(POSTPONING), "text[]")})
+), hindered as (
+    insert into hindrance ({_JUDGED})
+    select {_JUDGED}
+    from judged where reason = any({weave.literal(list(POSTPONING), "text[]")})
+    returning 1
 )
-insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, key, step,
-    message, until, address, facts)
-select %(bucket)s, profile, %(pass)s, 50, message_id, %(workspace)s, moment, 'message', flow, version, enrollment, outcome,
-    reason, key, step_id, message, case when outcome = 'postponed' then until end, address,
-    jsonb_build_object('due', due_at, 'deadline', deadline, 'topic', topic, 'consented', consented,
-        'allowed_from', until, 'suppressed', suppressed) || late
-from settled where outcome <> 'accepted'"""
+select (select count(*) from moved), (select count(*) from hindered)"""
     return Statement(sql, weave.params, frozenset(place.number for place, _ in sends))
+
+
+def build_postponing(book: Rulebook) -> Statement | None:
+    """Works out until when each send in ``hindrance`` is put off; what would then be too late is skipped."""
+    if _quiet(book) == _NEVER and not book.caps():
+        return None
+    next_ = f"case x.reason when 'quiet_hours' then {_quiet(book)} when 'frequency_cap' then {_over_cap(book)} end"
+    sql = f"""
+with settled as materialized (
+    select t.*, md5(concat_ws('|', t.enrollment, t.step, t.visit))::uuid as message_id,
+        case when t.until <= t.deadline then 'postponed' else 'skipped' end as outcome
+    from (
+        select x.*, greatest(x.moment + interval '1 microsecond', {next_}) as until from hindrance x offset 0
+    ) t
+), written as (
+    {_writing("settled", "outcome", "until")} where outcome = 'skipped'
+), waits as (
+    update enrollment e
+    set work_at = s.until
+    from settled s
+    where s.outcome = 'postponed' and e.bucket = %(bucket)s and e.profile = s.profile and e.id = s.enrollment
+), moved as (
+    {_MOVING}
+    from settled where outcome = 'skipped'
+    returning 1
+), told as (
+    {_telling("settled", "outcome", "until")}
+)
+select count(*) from moved"""
+    return Statement(sql)
+
+
+_LATE = """
+        case when x.moment > x.work_at or (x.moment > x.due_at and not exists (
+            select from journal j
+            where j.bucket = %(bucket)s and j.profile = x.profile and j.outcome = 'postponed'
+                and j.id = md5(concat_ws('|', x.enrollment, x.step, x.visit))::uuid))
+        then '{"late": true}'::jsonb else '{}' end"""
+"""Says of a decision that it came later than it could have, without having been postponed: the engine was away, or the news."""
+
+# Nobody has an accepted message here: a profile waits while its message is rendered. And nothing was decided before what began it.
+_DUPLICATE = """exists (
+            select from message m
+            where m.bucket = %(bucket)s and m.profile = x.profile and m.state = 'sent' and m.decided_at >= x.entered_at
+                and m.trigger_event = x.trigger_event and m.message = x.message and m.address = x.address
+                and m.enrollment <> x.enrollment)"""
+
+_MOVING = """insert into move (profile, enrollment, version, target, reached_at, moment, reason)
+    select profile, enrollment, version, target, moment, moment, case when target is null then 'finished' end"""
+
+
+def _writing(rows: str, outcome: str, until: str) -> str:
+    return f"""insert into message (bucket, profile, id, workspace, enrollment, flow, version, step_index, step, visit, message,
+        message_version, kind, topic, trigger_event, state, reason, address, due_at, decided_at, facts)
+    select %(bucket)s, profile, message_id, %(workspace)s, enrollment, flow, version, step, step_id, visit, message,
+        message_version, case when marketing then 'marketing' else 'transactional' end, topic, trigger_event,
+        {outcome}, reason, address, due_at, moment,
+        jsonb_build_object('due', due_at, 'until', {until}, 'expires_at', deadline) || late
+    from {rows}"""
+
+
+def _telling(rows: str, outcome: str, until: str) -> str:
+    return f"""insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason,
+        key, step, message, until, address, facts)
+    select %(bucket)s, profile, %(pass)s, 50, message_id, %(workspace)s, moment, 'message', flow, version, enrollment, {outcome},
+        reason, key, step_id, message, case when {outcome} = 'postponed' then {until} end, address,
+        jsonb_build_object('due', due_at, 'deadline', deadline, 'topic', topic, 'consented', consented,
+            'allowed_from', {until}, 'suppressed', suppressed) || late
+    from {rows}"""
 
 
 def _row(weave: Weaver, book: Rulebook, place: Place, step: Send) -> str:
@@ -130,8 +197,8 @@ def _row(weave: Weaver, book: Rulebook, place: Place, step: Send) -> str:
 
 def _deadlines(sends: list[tuple[Place, Send]]) -> str:
     """When a send becomes too late: its own ``expires`` after it was due."""
-    deadlines = [(place.number, add_sql("d.due_at", "d.zone", step.expires)) for place, step in sends]
-    return by_number("d.place", deadlines, "d.due_at")
+    lengths = [(place.number, step.expires) for place, step in sends]
+    return by_number("x.place", later_by_number("x.place", "x.due_at", "x.zone", lengths), "x.due_at")
 
 
 def _consented(weave: Weaver, book: Rulebook, consents: str, topic: str) -> str:
@@ -145,24 +212,41 @@ def _quiet(book: Rulebook) -> str:
     """The end of the quiet hours that the moment lies in; null outside of them."""
     quiet = book.settings.quiet_hours
     if quiet is None or quiet.start == quiet.end:
-        return "null::timestamptz"
+        return _NEVER
     return f"({quiet_until_sql('x.moment', 'x.zone', quiet.start, quiet.end)})"
+
+
+def _capped(book: Rulebook) -> str:
+    """Whether any cap is exceeded: as many messages were sent in its time as it allows."""
+    return " or ".join(_exceeded(messages, per) for messages, per in book.caps()) or "false"
+
+
+def _exceeded(messages: int, per: Duration) -> str:
+    """Only where so many were sent in a time that is surely as long is the zone's clock asked how long it is exactly."""
+    length = calendar.bounded(per)
+    longest = timedelta(days=31 * length.months + length.days + 2, seconds=length.seconds)
+    nth = _nth(messages, f"x.moment - interval '{longest.total_seconds():.0f} seconds'")
+    return f"coalesce((select n.at > {add_sql('x.moment', 'x.zone', -per)} from {nth} n), false)"
+
+
+def _nth(messages: int, since: str) -> str:
+    """The newest marketing message but ``messages`` - 1 that the profile was sent after ``since``, by its moment ``at``."""
+    return f"""(
+            select m.decided_at as at from message m
+            where m.bucket = %(bucket)s and m.profile = x.profile and m.state = 'sent' and m.kind = 'marketing'
+                and m.decided_at > {since} and m.decided_at <= x.moment
+            order by m.decided_at desc offset {messages - 1} limit 1)"""
 
 
 def _over_cap(book: Rulebook) -> str:
     """The first moment that all caps allow; null where none is exceeded (rule 24)."""
-    parts = [_one_cap(messages, per) for messages, per in book.caps()]
+    parts = [_freed(messages, per) for messages, per in book.caps()]
     if not parts:
-        return "null::timestamptz"
+        return _NEVER
     return f"greatest({', '.join(parts)})" if len(parts) > 1 else parts[0]
 
 
-def _one_cap(messages: int, per: Duration) -> str:
+def _freed(messages: int, per: Duration) -> str:
     """When the cap's window lets go of the newest message but ``messages`` - 1; null where fewer were sent in it."""
-    nth = f"""(
-            select m.decided_at from message m
-            where m.bucket = %(bucket)s and m.profile = x.profile and m.state in ('sent', 'accepted') and m.kind = 'marketing'
-                and m.decided_at > {add_sql("x.moment", "x.zone", -per)} and m.decided_at <= x.moment
-            order by m.decided_at desc offset {messages - 1} limit 1)"""
     freed = let_go_sql("n.at", "x.zone", per, "x.moment")
-    return f"(select {freed} from (select {nth} as at offset 0) n where n.at is not null)"
+    return f"(select {freed} from {_nth(messages, add_sql('x.moment', 'x.zone', -per))} n)"

@@ -15,18 +15,24 @@ create temp table if not exists move (
 );
 create temp table if not exists assignment (
     profile uuid, enrollment uuid, place bigint, moment timestamptz, patch jsonb
+);
+create temp table if not exists hindrance (
+    profile uuid, enrollment uuid, flow text collate "C", version integer, step smallint, visit integer, key text collate "C",
+    moment timestamptz, zone text, due_at timestamptz, deadline timestamptz, step_id text, message text, message_version integer,
+    marketing boolean, topic text, target smallint, trigger_event uuid, address text, suppressed text, consented boolean,
+    reason text, late jsonb
 )
 
 -- name: clear_few
 -- Nothing of an earlier pass is left in the hand: for a handful of rows. Gives the bytes that their dead rows take by now.
 with a as (delete from agenda), c as (delete from candidate), f as (delete from fresh), m as (delete from move),
-    s as (delete from assignment)
+    s as (delete from assignment), h as (delete from hindrance)
 select greatest(pg_relation_size('agenda'), pg_relation_size('candidate'), pg_relation_size('fresh'), pg_relation_size('move'),
-    pg_relation_size('assignment'))
+    pg_relation_size('assignment'), pg_relation_size('hindrance'))
 
 -- name: clear_many
 -- The same after a large pass: new files cost less than rows that are dead.
-truncate agenda, candidate, fresh, move, assignment
+truncate agenda, candidate, fresh, move, assignment, hindrance
 
 -- name: hold_lease
 -- Holds the bucket for this transaction, if the fence is still ours, and counts the pass: passes over one bucket never overlap.
@@ -34,8 +40,8 @@ update lease set pass = pass + 1 where bucket = %(bucket)s and fence = %(fence)s
 
 -- name: pick
 -- At most the earliest item of each profile, by its own time (rule 1): an event as taken in, what is due, what was emitted. A
--- profile waits while a message of its is being rendered, while it is about to be merged, or while it is set aside.
-insert into agenda (profile, due, place, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts)
+-- profile waits while a message of its is being rendered, while it is about to be merged, or while it is set aside. Gives the survey
+-- of what was picked.
 with recursive head as (
     -- The first row of each profile in the order of the key: from one profile straight to the next.
     (
@@ -94,15 +100,23 @@ with recursive head as (
             select from message m where m.bucket = %(bucket)s and m.profile = w.profile and m.state = 'accepted')
         and not exists (
             select from set_aside s where s.bucket = %(bucket)s and s.profile = w.profile and s.until > %(horizon)s)
+), picked as (
+    insert into agenda (profile, due, place, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts)
+    select c.profile, not c.taken, case when c.taken then null else c.place end, case when c.taken then c.moment else c.at end,
+        c.taken and c.emitted, i.ord,
+        case when c.taken then i.kind else 'due' end, case when c.taken then i.id else c.due end,
+        i.origin, i.name, i.occurred_at, i.properties, i.context, i.facts
+    from candidate c
+    left join lateral (
+        select * from inbox i
+        where c.taken and i.bucket = %(bucket)s and i.profile = c.profile and i.moment = c.moment and i.emitted = c.emitted
+            and i.ord = c.ord and i.id = c.id
+        offset 0
+    ) i on true
+    where i.kind is distinct from 'merge' and (not c.taken or i.id is not null)
+    returning kind, name, emitted, facts ? 'ambient' or facts ? 'source' as ambient, place
 )
-select c.profile, not c.taken, case when c.taken then null else c.place end, case when c.taken then c.moment else c.at end,
-    c.taken and c.emitted, i.ord,
-    case when c.taken then i.kind else 'due' end, case when c.taken then i.id else c.due end,
-    i.origin, i.name, i.occurred_at, i.properties, i.context, i.facts
-from candidate c
-left join inbox i on c.taken and i.bucket = %(bucket)s and i.profile = c.profile and i.moment = c.moment
-    and i.emitted = c.emitted and i.ord = c.ord and i.id = c.id
-where i.kind is distinct from 'merge' and (not c.taken or i.id is not null)
+select kind, name, count(*)::integer, bool_or(emitted), bool_or(ambient), place from picked group by kind, name, place
 
 -- name: in_hand
 -- Whose items the pass has in its hand.
@@ -144,7 +158,8 @@ where a.kind = 'engage' and a.profile = f.profile
 select a.profile, a.occurred_at, a.properties ->> 'did', a.properties ->> 'message' from agenda a where a.kind = 'missed'
 
 -- name: survey
--- What the pass has in its hand, by kind, name and place: which statements have anything to do.
+-- What the pass has in its hand, by kind, name and place: which statements have anything to do. Asked again where that has changed
+-- since it was picked.
 select kind, name, count(*)::integer, bool_or(emitted), bool_or(facts ? 'ambient' or facts ? 'source'), place
 from agenda group by kind, name, place
 

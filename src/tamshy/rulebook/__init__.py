@@ -13,6 +13,15 @@ from tamshy.rulebook.book import (
     RunningFlow,
     Statement,
 )
-from tamshy.rulebook.cases import by_number
+from tamshy.rulebook.cases import by_number, later_by_number
 
-__all__ = ["PLACES_PER_VERSION", "Place", "PublishedMessage", "Rulebook", "RunningFlow", "Statement", "by_number"]
+__all__ = [
+    "PLACES_PER_VERSION",
+    "Place",
+    "PublishedMessage",
+    "Rulebook",
+    "RunningFlow",
+    "Statement",
+    "by_number",
+    "later_by_number",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import Environment, Tested, compile_condition, compile_match, key_sql, moment_sql
@@ -22,21 +23,54 @@ EVENT_ROWS: Final = """
         null::text as flow, null::timestamptz as entered_at, null::jsonb as reached,
         a.properties as ev_props, a.context as ev_ctx, a.occurred_at as ev_at, a.name, a.id
     from agenda a
-    join profile p on p.bucket = %(bucket)s and p.id = a.profile
+    cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = a.profile offset 0) p
     where not a.due and a.name <> ''"""
 """``x`` for the events of the agenda that may start something."""
 
-DUE_ROWS: Final = """
-    select e.bucket, e.profile, a.moment, p.zone, p.properties as props, p.consents, e.id as enrollment, e.flow, e.version,
-        e.entered_at, e.reached, n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, n.name as ev_name,
-        a.place, e.step, e.visit, e.key, e.reached_at, e.due_at, e.met_at, e.held_out,
-        e.trigger_event, e.vars, e.work_at, e.skip_before, p.address, p.suppressed, p.stamps
+_DUE: Final = """
+    select e.bucket, e.profile, a.moment, e.id as enrollment, e.flow, e.version, e.entered_at, e.reached, a.place, e.step, e.visit,
+        e.key, e.reached_at, e.due_at, e.met_at, e.held_out, e.trigger_event, e.vars, e.work_at, e.skip_before
+        {columns}
     from agenda a
-    join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id
-    join profile p on p.bucket = %(bucket)s and p.id = a.profile
-    join entry n on n.bucket = %(bucket)s and n.profile = a.profile and n.enrollment = e.id
+    cross join lateral (
+        select * from enrollment e where e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id offset 0) e{joined}
     where a.due"""
-"""``x`` for the enrollments of the agenda whose step is due."""
+
+_PROFILE: Final = (
+    ", p.zone, p.properties as props, p.consents, p.address, p.suppressed",
+    """
+    cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = {row}.profile offset 0) p""",
+)
+_ENTRY: Final = (
+    ", n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, n.name as ev_name",
+    """
+    cross join lateral (
+        select * from entry n where n.bucket = %(bucket)s and n.profile = {row}.profile and n.enrollment = e.id offset 0) n""",
+)
+_OF_PROFILE: Final = re.compile(r"\bx\.(?:zone|props|consents|address|suppressed)\b")
+_OF_ENTRY: Final = re.compile(r"\bx\.ev_")
+
+
+def due_rows(asked: str) -> str:
+    """``x`` for the enrollments of the agenda whose step is due, with what ``asked`` (SQL about ``x``) wants to know."""
+    columns, joined = joins(asked, "a")
+    return _DUE.format(columns=columns, joined=joined)
+
+
+def known_of(asked: str) -> str:
+    """The columns that `due_rows` and `joins` give of ``x`` for what ``asked`` wants to know, to be handed on."""
+    columns, _ = joins(asked, "a")
+    return "".join(f", x.{name}" for name in re.findall(r"(?:as |\bp\.)(\w+)(?=,|$)", columns))
+
+
+def joins(asked: str, row: str) -> tuple[str, str]:
+    """Columns and joins for what ``asked`` wants to know of the profile, and of the event that started the enrollment ``e``.
+
+    Each is looked up row by row through its key, whatever the planner takes the sizes of working tables for: joined at its
+    discretion, it has read a whole bucket to find three people.
+    """
+    parts = [part for part, sign in ((_PROFILE, _OF_PROFILE), (_ENTRY, _OF_ENTRY)) if sign.search(asked)]
+    return "".join(columns for columns, _ in parts), "".join(joined.format(row=row) for _, joined in parts)
 
 
 class Weaver:

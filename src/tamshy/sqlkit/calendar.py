@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 # The arguments stand in a subselect of their own (`given`), so that no name used here can be taken for one of theirs.
 _LOCAL_AT: Final = (
-    "(select given.utc + span.utc_offset as reading, given.utc, given.zone"
+    "(select given.utc + span.utc_offset as reading, given.utc, given.zone,"
+    " span.utc_from, span.utc_until, span.utc_offset, span.local_until"
     " from (select {moment} at time zone 'UTC' as utc, {zone} as zone) given"
-    " cross join lateral (select s.utc_offset from zone_span s"
+    " cross join lateral (select s.utc_from, s.utc_until, s.utc_offset, s.local_until from zone_span s"
     " where s.zone = given.zone and s.utc_from <= given.utc order by s.utc_from desc limit 1) span)"
 )
 _RESOLVED: Final = (
@@ -35,6 +36,10 @@ _RESOLVED: Final = (
     " from zone_span s where s.zone = {zone} and s.local_until > {reading}"
     " order by s.local_until, s.utc_from limit 1) {alias}"
 )
+
+
+_WIDEST: Final = "interval '16 hours'"
+"""More than any clock was ever off UTC: by so long after a span's beginning no reading of an earlier one is left."""
 
 
 def local_sql(moment: str, zone: str) -> str:
@@ -56,11 +61,28 @@ def add_sql(moment: str, zone: str, duration: Duration) -> str:
     length = calendar.bounded(duration)
     if length.is_elapsed:
         return moment if length.seconds == 0 else f"({moment} + interval '{length.seconds} seconds')"
+    return add_lengths_sql(moment, zone, calendar_interval(length), f"interval '{length.seconds} seconds'")
+
+
+def calendar_interval(duration: Duration) -> str:
+    """Give the calendar's part of a duration (months and days) as an `interval`."""
+    length = calendar.bounded(duration)
+    return f"interval '{length.months} months {length.days} days'"
+
+
+def add_lengths_sql(moment: str, zone: str, days: str, seconds: str) -> str:
+    """Give the same for a duration that is itself SQL: its calendar's part and its elapsed part, both `interval`.
+
+    One subselect serves every length, so that a statement over many waits sets up one plan for all of them.
+    """
     first = _RESOLVED.format(reading="moved.reading", zone="moved.zone", alias="first")
     return (
-        f"(select first.moment + interval '{length.seconds} seconds' from"
-        f" (select at.reading + interval '{length.months} months {length.days} days' as reading, at.zone"
-        f" from {_LOCAL_AT.format(moment=moment, zone=zone)} at) moved {first})"
+        # Mostly the clock is not set in between: then the span at hand is the first to show the reading.
+        f"(select case when moved.reading >= moved.utc_from + {_WIDEST} and moved.reading < moved.local_until"
+        " then (moved.reading - moved.utc_offset) at time zone 'UTC'"
+        f" else (select first.moment from (select) one {first}) end + moved.seconds from"
+        f" (select at.reading + {days} as reading, at.zone, at.utc_from, at.utc_offset, at.local_until, {seconds} as seconds"
+        f" from {_LOCAL_AT.format(moment=moment, zone=zone)} at offset 0) moved)"
     )
 
 
@@ -87,16 +109,26 @@ def quiet_until_sql(moment: str, zone: str, start: time, end: time) -> str:
     over_midnight = int(start > end)
     begins = _RESOLVED.format(reading="night.start_reading", zone="night.zone", alias="begins")
     ends = _RESOLVED.format(reading="night.end_reading", zone="night.zone", alias="ends")
-    return (
+    both = "or" if over_midnight else "and"
+    by_clock = f"clock.reading::time >= {_time_sql(start)} {both} clock.reading::time < {_time_sql(end)}"
+    morrow = f" + (clock.reading::time >= {_time_sql(start)})::integer" if over_midnight else ""
+    searched = (
         "(select ends.moment from"
-        f" (select at.reading::date + k + {_time_sql(start)} as start_reading,"
-        f" at.reading::date + k + {over_midnight} + {_time_sql(end)} as end_reading, at.reading, at.utc, at.zone, k"
-        f" from {_LOCAL_AT.format(moment=moment, zone=zone)} at cross join generate_series(-1, 1) k) night"
+        f" (select clock.reading::date + k + {_time_sql(start)} as start_reading,"
+        f" clock.reading::date + k + {over_midnight} + {_time_sql(end)} as end_reading, clock.zone, k"
+        " from generate_series(-1, 1) k) night"
         f" {begins} {ends}"
         # A clock is never set back by a day, so nights that are further off need no look-up.
-        " where night.reading >= night.start_reading - interval '24 hours' and night.reading < night.end_reading"
-        " and begins.moment <= night.utc at time zone 'UTC' and night.utc at time zone 'UTC' < ends.moment"
+        " where clock.reading >= night.start_reading - interval '24 hours' and clock.reading < night.end_reading"
+        " and begins.moment <= clock.utc at time zone 'UTC' and clock.utc at time zone 'UTC' < ends.moment"
         " order by night.k limit 1)"
+    )
+    return (
+        # Two days off any change of the clock the night is as long as it reads.
+        "(select case when clock.utc >= clock.utc_from + interval '2 days' and clock.utc < clock.utc_until - interval '2 days'"
+        f" then case when {by_clock}"
+        f" then (clock.reading::date{morrow} + {_time_sql(end)} - clock.utc_offset) at time zone 'UTC' end"
+        f" else {searched} end from {_LOCAL_AT.format(moment=moment, zone=zone)} clock)"
     )
 
 

@@ -79,8 +79,9 @@ def an_order_at_the_moment_of_the_reminder(patch: Patch, _ground: Ground) -> Non
 
 def a_cap_with_its_beginning(patch: Patch, ground: Ground) -> None:
     """The window of a cap begins a moment too early."""
-    right = deciding._one_cap
-    patch.setattr(deciding, "_one_cap", lambda *given: right(*given).replace("m.decided_at > ", "m.decided_at >= "))
+    exceeded, freed = deciding._exceeded, deciding._freed
+    patch.setattr(deciding, "_exceeded", lambda *given: exceeded(*given).replace("n.at > ", "n.at >= "))
+    patch.setattr(deciding, "_freed", lambda *given: freed(*given).replace("m.decided_at > ", "m.decided_at >= "))
     ground.forget()
 
 

@@ -101,12 +101,37 @@ insert into seen_message (workspace, digest, seen_at)
 select %(workspace)s, md5(concat('seen', n))::uuid, %(noon)s::timestamptz - n * interval '1 millisecond'
 from generate_series(%(first)s::integer, %(last)s::integer) n
 
+-- name: smallest_bucket
+-- How many wait in the bucket with the fewest.
+select min(b.n) from (select count(*) as n from enrollment group by bucket) b
+
 -- name: put_back
 -- The bare update beside which advancing is measured: the rows that a round has moved, all that it changed set back.
 update enrollment
 set active = true, step = 0, visit = visit + 1, reached_at = entered_at, due_at = entered_at + interval '1 day', met_at = null,
     work_at = entered_at + interval '1 day', reached = '{}', exited_at = null, exit_reason = null
 where bucket = %(bucket)s and active and work_at > %(horizon)s and work_at < %(horizon)s::timestamptz + interval '300 days'
+
+-- name: singly_claim
+-- One person who is due at the branch, with their zone: what a worker that goes person by person takes in hand.
+select e.profile, e.id, e.due_at, p.zone
+from enrollment e
+join profile p on p.bucket = e.bucket and p.id = e.profile
+where e.bucket = %(bucket)s and e.active and e.work_at <= %(horizon)s and e.version = %(version)s and e.step = 1
+order by e.work_at limit 1
+for update of e skip locked
+
+-- name: singly_ask
+-- What the branch asks of that person.
+select count(*) from event
+where bucket = %(bucket)s and profile = %(profile)s and name = 'Product Viewed' and occurred_at > %(since)s
+    and occurred_at <= %(horizon)s
+
+-- name: singly_move
+-- Where they go.
+update enrollment
+set step = %(step)s, visit = visit + 1, reached_at = %(reached_at)s, due_at = %(due_at)s, work_at = %(due_at)s
+where bucket = %(bucket)s and profile = %(profile)s and id = %(enrollment)s
 
 -- name: put_back_decided
 -- The same beside deciding: whoever waits for a mail to be rendered stands before the decision again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from tamshy.passes.rendering import LiquidValues
 from tamshy.site.bench.figures import Figure
 from tamshy.site.bench.ground import clean
 from tamshy.site.bench.shop import NOON, SQL, enrolled, people
+from tamshy.site.bench.singly import Singly
 
 if TYPE_CHECKING:
     from tamshy.rulebook import Rulebook
@@ -20,34 +22,41 @@ if TYPE_CHECKING:
 
 _LIMIT: Final = 5000
 _SUPPRESSED: Final = 5000
+WAIT: Final = "a wait that is over, left"
+BRANCH: Final = "a branch on behaviour, decided and left"
 
 
 def advance(ground: Ground, size: Size) -> list[Figure]:
     """Measure leaving a wait, and a branch with a condition on behaviour."""
     with ground.shop("advance") as (conn, book):
-        passing = _Passing(conn, book, ground, "put_back")
+        passing = Passing(conn, book, ground, "put_back")
         people(conn, book, size.profiles, size.past)
         enrolled(conn, book, "waiting", 1, size.profiles, size.profiles // size.due)
         clean(conn, "profile", "event", "entry", "enrollment")
         for _ in range(size.rounds):
             passing.round(2, size.due)
         small = passing.taken()
+        singly = [Singly(conn, book).round(passing, ground, size) for _ in range(size.rounds)]
+        passing.taken()
         enrolled(conn, book, "waiting", size.profiles + 1, size.profiles * size.growth, 0)
         clean(conn, "entry", "enrollment")
         for _ in range(size.rounds):
             passing.round(2, size.due)
         grown = passing.taken()
-    whats = ("a wait that is over, left", "a branch on behaviour, decided and left")
-    return [
+    found = [
         _figure("advance", what, "steps", size, (small[0][place], small[1]), grown[0][place])
-        for place, what in enumerate(whats)
+        for place, what in enumerate((WAIT, BRANCH))
     ]
+    beside = replace(
+        found[1], limit="one transaction a step", limit_items=size.singly, limits=singly, note="grown: as above"
+    )
+    return [*found, beside]
 
 
 def decide(ground: Ground, size: Size) -> list[Figure]:
     """Measure deciding a mail, with every check on and none objecting."""
     with ground.shop("decide") as (conn, book):
-        passing = _Passing(conn, book, ground, "put_back_decided", "drop_decisions")
+        passing = Passing(conn, book, ground, "put_back_decided", "drop_decisions")
         people(conn, book, size.profiles, size.past)
         enrolled(conn, book, "deciding", 1, size.profiles, size.profiles // size.due)
         conn.execute(SQL["fill_messages"], {"noon": NOON})
@@ -85,7 +94,7 @@ def _figure(
     )
 
 
-class _Passing:
+class Passing:
     """Rounds of passes over all buckets; after each the rows are put back, which is the limit."""
 
     def __init__(self, conn: Connection, book: Rulebook, ground: Ground, back: str, forget: str = "") -> None:
@@ -109,25 +118,25 @@ class _Passing:
         """Work what is due in so many passes over all buckets, then put it back."""
         self._ours = self._ours or [[] for _ in range(passes)]
         for place in range(passes):
-            self._ours[place].append(self._passed(due))
+            self._ours[place].append(self.passed(due))
         clean(self._conn, "enrollment", "message")
-        self._limits.append(self._put_back(due))
+        self._limits.append(self.put_back(due))
         if self._forget:
             self._conn.execute(SQL[self._forget])
         clean(self._conn, "enrollment", "message")
 
-    def _passed(self, due: int) -> Cost:
-        """One pass over every bucket.
+    def passed(self, due: int, limit: int = _LIMIT) -> Cost:
+        """One pass over every bucket, over so many profiles of each at most.
 
         Raises:
             RuntimeError: it worked something else than what is due, so that the figure would mean nothing.
         """
-        horizon = Horizon(NOON, NOON - timedelta(seconds=60), _LIMIT)
+        horizon = Horizon(NOON, NOON - timedelta(seconds=60), limit)
         worked = 0
 
         def work() -> None:
             nonlocal worked
-            for bucket in self._buckets():
+            for bucket in self.buckets():
                 worked += run(self._conn, self._book, bucket, 0, horizon, self._values).due
                 self._conn.commit()
 
@@ -136,12 +145,17 @@ class _Passing:
             raise RuntimeError(f"a pass worked {worked} enrollments, and {due} were due")
         return cost
 
-    def _put_back(self, due: int) -> Cost:
+    def put_back(self, due: int) -> Cost:
+        """Set back what a round has changed: the bare update.
+
+        Raises:
+            RuntimeError: a round had changed something else.
+        """
         changed = 0
 
         def work() -> None:
             nonlocal changed
-            for bucket in self._buckets():
+            for bucket in self.buckets():
                 given = {"bucket": bucket, "horizon": NOON}
                 changed += self._conn.execute(SQL[self._back], given).rowcount
                 self._conn.commit()
@@ -151,5 +165,6 @@ class _Passing:
             raise RuntimeError(f"{changed} rows were put back, and {due} had been moved")
         return cost
 
-    def _buckets(self) -> range:
+    def buckets(self) -> range:
+        """Every bucket of the shop."""
         return range(self._book.first_bucket, self._book.first_bucket + self._book.buckets)

@@ -11,6 +11,7 @@ from tamshy import __version__
 from tamshy.site.bench.asking import ask
 from tamshy.site.bench.calling import http
 from tamshy.site.bench.ground import ground
+from tamshy.site.bench.growing import backlog, growth
 from tamshy.site.bench.ingesting import ingest
 from tamshy.site.bench.lagging import lag
 from tamshy.site.bench.mailing import render, send
@@ -30,6 +31,8 @@ _IN_DATABASE: Final = {
     "http": http,
     "advance": advance,
     "decide": decide,
+    "growth": growth,
+    "backlog": backlog,
     "ask": ask,
     "workers": share,
     "lag": lag,
