@@ -31,11 +31,12 @@ def arrive(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:
 
 _MOVED = """
     select e.bucket, e.profile, m.moment, e.id as enrollment, e.flow, m.version, e.key, e.entered_at, e.reached, e.vars, m.target,
-        m.reached_at, m.reason, m.version::bigint * 1000 + m.target as place
+        m.reached_at, m.reason, m.version::bigint * 1000 + m.target as place, e.spot
         {columns}
     from move m
     cross join lateral (
-        select * from enrollment e where e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment offset 0
+        select e.*, e.ctid as spot from enrollment e
+        where e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment offset 0
     ) e{joined}"""
 
 
@@ -89,6 +90,7 @@ class Arrival:
         return f"""
 with t as materialized (
     select x.profile, x.enrollment, x.moment, x.flow, x.version, x.key, x.target, x.reached_at, x.reason, x.due, x.step_id,
+        x.spot,
         {self._met} as met{", x.lacking" if self._notes else ""}
     from (
         select x.*, {self._due} as due, {self._looked_back_to} as step_id{lacking}
@@ -109,7 +111,7 @@ set active = t.target is not null, step = coalesce(t.target, e.step), visit = e.
     reached = case when t.step_id is null then e.reached else e.reached || jsonb_build_object(t.step_id, t.reached_at) end,
     exited_at = case when t.target is null then t.moment end, exit_reason = t.reason
 from t
-where e.bucket = %(bucket)s and e.profile = t.profile and e.id = t.enrollment"""
+where e.bucket = %(bucket)s and e.ctid = t.spot"""
 
 
 # Waits for a moment that the data does not hold: they go on at once, and that is written down.

@@ -80,7 +80,7 @@ def _leaving(
     rows = f"""
         select l.*, l.version::bigint * 1000 + l.target as place, case when l.target is null then {reason} end as reason
         from (
-            select x.bucket, x.profile, x.moment, x.enrollment, x.flow, x.version, x.key, x.entered_at, x.reached, x.vars,
+            select x.bucket, x.profile, x.moment, x.enrollment, x.flow, x.version, x.key, x.entered_at, x.reached, x.vars, x.spot,
                 x.due_at as reached_at, x.place as left_at, ({target})::smallint as target{known_of(asked)}
             from ({due_rows(asked)} and a.place = any({weave.literal(sorted(numbers), "bigint[]")})) x
             offset 0

@@ -68,7 +68,7 @@ def build(book: Rulebook) -> Statement | None:
 with judged as materialized (
     select x.profile, x.enrollment, x.flow, x.version, x.step, x.visit, x.key, x.moment, x.zone, x.due_at, x.deadline, x.step_id,
         x.message, x.message_version, x.marketing, x.topic, x.target, x.trigger_event, x.address, x.suppressed, x.consented,
-        md5(concat_ws('|', x.enrollment, x.step, x.visit))::uuid as message_id, {_LATE} as late,
+        x.spot, md5(concat_ws('|', x.enrollment, x.step, x.visit))::uuid as message_id, {_LATE} as late,
         case
         when x.marketing and x.held_out then 'held_out'
         when x.address is null then 'no_address'
@@ -97,7 +97,7 @@ with judged as materialized (
     update enrollment e
     set work_at = 'infinity'
     from judged j
-    where j.reason is null and e.bucket = %(bucket)s and e.profile = j.profile and e.id = j.enrollment
+    where j.reason is null and e.bucket = %(bucket)s and e.ctid = j.spot
 ), moved as (
     {_MOVING}
     from judged where reason <> all({weave.literal(list(POSTPONING), "text[]")})

@@ -3,7 +3,7 @@
 -- rows` costs milliseconds a commit whether they were used or not.
 create temp table if not exists agenda (
     profile uuid, due boolean, place bigint, moment timestamptz, emitted boolean, ord bigint, kind text, id uuid, origin smallint,
-    name text, occurred_at timestamptz, properties jsonb, context jsonb, facts jsonb
+    name text, occurred_at timestamptz, properties jsonb, context jsonb, facts jsonb, spot tid
 );
 create temp table if not exists candidate (
     profile uuid, place bigint, flow text collate "C", version integer, key text collate "C", too_old boolean,
@@ -79,13 +79,13 @@ with recursive head as (
 ), whose as materialized (
     select profile from head where moment <= %(horizon)s union select profile from overdue
 ), candidate as materialized (
-    select w.profile, h.moment, h.emitted, h.ord, h.id, e.id as due, e.at, e.place,
+    select w.profile, h.moment, h.emitted, h.ord, h.id, e.id as due, e.at, e.place, e.spot,
         h.id is not null and (e.id is null or h.moment < e.at or (h.moment = e.at and not h.emitted)) as taken
     from whose w
     left join known h on h.profile = w.profile and h.moment <= %(horizon)s
     left join lateral (
         -- What is late is worked at the horizon: after all that has arrived, an order in an outage stops its reminder.
-        select e.id, l.at, e.version::bigint * 1000 + e.step as place
+        select e.id, l.at, e.version::bigint * 1000 + e.step as place, e.ctid as spot
         from enrollment e
         cross join lateral (
             select case when e.work_at < %(late_before)s::timestamptz then %(horizon)s else e.work_at end
@@ -101,11 +101,12 @@ with recursive head as (
         and not exists (
             select from set_aside s where s.bucket = %(bucket)s and s.profile = w.profile and s.until > %(horizon)s)
 ), picked as (
-    insert into agenda (profile, due, place, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts)
+    insert into agenda (profile, due, place, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts,
+        spot)
     select c.profile, not c.taken, case when c.taken then null else c.place end, case when c.taken then c.moment else c.at end,
         c.taken and c.emitted, i.ord,
         case when c.taken then i.kind else 'due' end, case when c.taken then i.id else c.due end,
-        i.origin, i.name, i.occurred_at, i.properties, i.context, i.facts
+        i.origin, i.name, i.occurred_at, i.properties, i.context, i.facts, c.spot
     from candidate c
     left join lateral (
         select * from inbox i
@@ -114,6 +115,7 @@ with recursive head as (
         offset 0
     ) i on true
     where i.kind is distinct from 'merge' and (not c.taken or i.id is not null)
+    order by c.profile
     returning kind, name, emitted, facts ? 'ambient' or facts ? 'source' as ambient, place
 )
 select kind, name, count(*)::integer, bool_or(emitted), bool_or(ambient), place from picked group by kind, name, place

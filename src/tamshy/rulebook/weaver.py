@@ -29,11 +29,11 @@ EVENT_ROWS: Final = """
 
 _DUE: Final = """
     select e.bucket, e.profile, a.moment, e.id as enrollment, e.flow, e.version, e.entered_at, e.reached, a.place, e.step, e.visit,
-        e.key, e.reached_at, e.due_at, e.met_at, e.held_out, e.trigger_event, e.vars, e.work_at, e.skip_before
+        e.key, e.reached_at, e.due_at, e.met_at, e.held_out, e.trigger_event, e.vars, e.work_at, e.skip_before, e.spot
         {columns}
     from agenda a
     cross join lateral (
-        select * from enrollment e where e.bucket = %(bucket)s and e.profile = a.profile and e.id = a.id offset 0) e{joined}
+        select e.*, e.ctid as spot from enrollment e where e.bucket = %(bucket)s and e.ctid = a.spot offset 0) e{joined}
     where a.due"""
 
 _PROFILE: Final = (
