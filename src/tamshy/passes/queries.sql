@@ -60,7 +60,7 @@ with recursive head as (
     ) i
     where h.n < %(limit)s
 ), overdue as materialized (
-    select profile from enrollment
+    select profile, id, work_at, priority, due_at, flow, key, version, step, ctid as spot from enrollment
     where bucket = %(bucket)s and active and work_at <= %(horizon)s and flow <> all(%(paused)s)
     order by work_at, profile
     limit %(limit)s
@@ -68,7 +68,7 @@ with recursive head as (
     -- With more in the inbox than a pass takes, what waits there for somebody overdue is looked up: it may be earlier.
     select profile, moment, emitted, ord, id from head
     union all
-    select i.* from overdue o
+    select i.* from (select distinct profile from overdue) o
     cross join lateral (
         select profile, moment, emitted, ord, id from inbox
         where bucket = %(bucket)s and profile = o.profile
@@ -76,30 +76,38 @@ with recursive head as (
         limit 1
     ) i
     where (select count(*) from head) >= %(limit)s and not exists (select from head h where h.profile = o.profile)
-), whose as materialized (
-    select profile from head where moment <= %(horizon)s union select profile from overdue
-), candidate as materialized (
-    select w.profile, h.moment, h.emitted, h.ord, h.id, e.id as due, e.at, e.place, e.spot,
-        h.id is not null and (e.id is null or h.moment < e.at or (h.moment = e.at and not h.emitted)) as taken
-    from whose w
-    left join known h on h.profile = w.profile and h.moment <= %(horizon)s
-    left join lateral (
-        -- What is late is worked at the horizon: after all that has arrived, an order in an outage stops its reminder.
-        select e.id, l.at, e.version::bigint * 1000 + e.step as place, e.ctid as spot
-        from enrollment e
+), due as materialized (
+    -- What is late is worked at the horizon: after all that has arrived, an order in an outage stops its reminder.
+    select distinct on (o.profile) o.profile, o.id, l.at, o.version::bigint * 1000 + o.step as place, o.spot
+    from (
+        select * from overdue where (select count(*) from overdue) < %(limit)s
+        union all
+        -- With more due than a pass takes, all that is due for each of its profiles is looked up: some may go before.
+        select e.* from (
+            select profile from overdue union select profile from head where moment <= %(horizon)s
+        ) w
         cross join lateral (
-            select case when e.work_at < %(late_before)s::timestamptz then %(horizon)s else e.work_at end
-        ) as l (at)
-        where e.bucket = %(bucket)s and e.profile = w.profile and e.active and e.work_at <= %(horizon)s
-            and e.flow <> all(%(paused)s)
-        order by l.at, e.priority desc, e.due_at, e.flow, e.key
-        limit 1
-    ) e on true
-    where (%(only)s::uuid[] is null or w.profile = any(%(only)s))
-        and not exists (
-            select from message m where m.bucket = %(bucket)s and m.profile = w.profile and m.state = 'accepted')
-        and not exists (
-            select from set_aside s where s.bucket = %(bucket)s and s.profile = w.profile and s.until > %(horizon)s)
+            select profile, id, work_at, priority, due_at, flow, key, version, step, ctid as spot from enrollment
+            where bucket = %(bucket)s and profile = w.profile and active and work_at <= %(horizon)s and flow <> all(%(paused)s)
+            offset 0
+        ) e
+        where (select count(*) from overdue) >= %(limit)s
+    ) o
+    cross join lateral (
+        select case when o.work_at < %(late_before)s::timestamptz then %(horizon)s else o.work_at end
+    ) as l (at)
+    order by o.profile, l.at, o.priority desc, o.due_at, o.flow, o.key
+), candidate as materialized (
+    select coalesce(e.profile, h.profile) as profile, h.moment, h.emitted, h.ord, h.id, e.id as due, e.at, e.place, e.spot,
+        h.id is not null and (e.id is null or h.moment < e.at or (h.moment = e.at and not h.emitted)) as taken
+    from due e
+    full join (select * from known where moment <= %(horizon)s) h on h.profile = e.profile
+), free as (
+    select c.* from candidate c
+    where (%(only)s::uuid[] is null or c.profile = any(%(only)s))
+        -- Read once, and hashed: as joins they are compared with one another where the planner takes them for few.
+        and c.profile not in (select m.profile from message m where m.bucket = %(bucket)s and m.state = 'accepted')
+        and c.profile not in (select s.profile from set_aside s where s.bucket = %(bucket)s and s.until > %(horizon)s)
 ), picked as (
     insert into agenda (profile, due, place, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts,
         spot)
@@ -107,7 +115,7 @@ with recursive head as (
         c.taken and c.emitted, i.ord,
         case when c.taken then i.kind else 'due' end, case when c.taken then i.id else c.due end,
         i.origin, i.name, i.occurred_at, i.properties, i.context, i.facts, c.spot
-    from candidate c
+    from free c
     left join lateral (
         select * from inbox i
         where c.taken and i.bucket = %(bucket)s and i.profile = c.profile and i.moment = c.moment and i.emitted = c.emitted
