@@ -37,6 +37,13 @@ AROUND: Final = tuple(
         (21, 0),
         (24, 0),
         (-24 * 28, 0),
+        # where a night is near enough to a change to be looked up
+        (-49, 0),
+        (-48, 0),
+        (-47, 0),
+        (47, 0),
+        (48, 0),
+        (49, 0),
     ]
 )
 DURATIONS: Final = (
@@ -115,6 +122,21 @@ def holds(db: sqlkit.Connection, sql: str, expected: Callable[[datetime, str], o
     assert differing == []
 
 
+def beside(about: str) -> Callable[[str], str]:
+    """Have an expression over ``x`` be told what the clock shows at a moment: its own, or one that is far from most."""
+
+    def told(expression: str) -> str:
+        return (
+            f"(select {expression} from (select x.zone, x.moment) y"
+            f" left join lateral {in_sql.clock_sql('y.zone', about)} clock on true)"
+        )
+
+    return told
+
+
+ABOUT: Final = [beside("y.moment"), beside("timestamptz '2028-07-01 00:00Z'")]
+
+
 def test_local_readings(filled: sqlkit.Connection) -> None:
     holds(filled, in_sql.local_sql("x.moment", "x.zone"), calendar.local)
 
@@ -133,6 +155,33 @@ def test_adding_a_duration(filled: sqlkit.Connection, duration: Duration) -> Non
     holds(filled, sql, lambda moment, zone: calendar.add(moment, duration, zone))
 
 
+@pytest.mark.parametrize("about", ABOUT, ids=("its own", "far off"))
+@pytest.mark.parametrize("duration", DURATIONS, ids=str)
+def test_adding_a_duration_beside_a_clock(
+    filled: sqlkit.Connection, duration: Duration, about: Callable[[str], str]
+) -> None:
+    sql = about(in_sql.add_sql("x.moment", "x.zone", duration, "clock"))
+    holds(filled, sql, lambda moment, zone: calendar.add(moment, duration, zone))
+
+
+def test_lengths_that_are_data(filled: sqlkit.Connection) -> None:
+    """Which duration is added depends on the row."""
+    long, short = Duration(months=1, seconds=60), Duration(days=-1)
+    days, seconds = (
+        f"case when x.moment < timestamptz '2028-01-01 00:00Z' then {one} else {other} end"
+        for one, other in (
+            (in_sql.calendar_interval(long), in_sql.calendar_interval(short)),
+            ("interval '60 seconds'", "interval '0'"),
+        )
+    )
+    sql = in_sql.add_lengths_sql("x.moment", "x.zone", days, seconds)
+    holds(
+        filled,
+        sql,
+        lambda moment, zone: calendar.add(moment, long if moment < datetime(2028, 1, 1, tzinfo=UTC) else short, zone),
+    )
+
+
 @pytest.mark.parametrize(("at", "weekdays"), CLOCKS, ids=str)
 def test_next_time_of_day(filled: sqlkit.Connection, at: time, weekdays: frozenset[int]) -> None:
     sql = in_sql.next_time_of_day_sql("x.moment", "x.zone", at, weekdays)
@@ -143,6 +192,20 @@ def test_next_time_of_day(filled: sqlkit.Connection, at: time, weekdays: frozens
 def test_quiet_hours(filled: sqlkit.Connection, start: time, end: time) -> None:
     sql = in_sql.quiet_until_sql("x.moment", "x.zone", start, end)
     holds(filled, sql, lambda moment, zone: calendar.quiet_until(moment, start, end, zone))
+
+
+@pytest.mark.parametrize("about", ABOUT, ids=("its own", "far off"))
+@pytest.mark.parametrize(("start", "end"), NIGHTS, ids=str)
+def test_quiet_hours_beside_a_clock(
+    filled: sqlkit.Connection, start: time, end: time, about: Callable[[str], str]
+) -> None:
+    sql = about(in_sql.quiet_until_sql("x.moment", "x.zone", start, end, "clock"))
+    holds(filled, sql, lambda moment, zone: calendar.quiet_until(moment, start, end, zone))
+
+
+def test_no_clock_was_ever_further_off_than_what_the_sums_take_for_sure() -> None:
+    furthest = max(abs(span.offset_seconds) for zone in calendar.zone_names() for span in calendar.zone_spans(zone))
+    assert furthest < 16 * 3600
 
 
 def test_a_sum_of_a_sum(filled: sqlkit.Connection) -> None:
@@ -173,5 +236,7 @@ def test_an_unknown_zone_or_no_moment_gives_null(filled: sqlkit.Connection) -> N
         in_sql.local_sql("x.moment", "null::text"),
         in_sql.next_time_of_day_sql("x.moment", "'No/Where'", time(10)),
         in_sql.quiet_until_sql("null::timestamptz", "x.zone", time(21), time(9)),
+        ABOUT[0](in_sql.add_sql("null::timestamptz", "x.zone", Duration(days=1), "clock")),
+        ABOUT[0](in_sql.add_sql("x.moment", "'No/Where'", Duration(days=1), "clock")).replace("y.zone", "'No/Where'"),
     ):
         assert asked(filled, samples()[:1], expression) == [None]

@@ -42,7 +42,7 @@ _MOVED = """
 
 def build(book: Rulebook) -> Statement | None:
     """Compile the statement that applies the moves: newcomers to a first step, and whoever leaves a ``send``."""
-    weave = Weaver(book)
+    weave = Weaver(book, inside=True)
     reached = {
         running.version * PLACES_PER_VERSION + index
         for running in book.flows
@@ -54,7 +54,7 @@ def build(book: Rulebook) -> Statement | None:
     if not reached:
         return None
     due = Arrival(weave, [place for place in book.places() if place.number in reached])
-    columns, joined = joins(due.asked, "m")
+    columns, joined = joins(due.asked, "m", "move")
     return Statement(due.statement(_MOVED.format(columns=columns, joined=joined)), weave.params)
 
 
@@ -136,7 +136,7 @@ def _dues(weave: Weaver, places: Sequence[Place]) -> list[tuple[int, str]]:
             found.append((place.number, next_time_of_day_sql("x.reached_at", zone, step.until, step.on)))
         elif isinstance(step, WaitUntilMoment):
             found.append((place.number, f"coalesce(greatest({_moment(weave, step)}, x.reached_at), x.reached_at)"))
-    return later_by_number("x.place", "x.reached_at", "x.zone", lengths) + found
+    return later_by_number("x.place", "x.reached_at", "x.zone", lengths, weave.clock) + found
 
 
 def _moment(weave: Weaver, step: WaitUntilMoment) -> str:

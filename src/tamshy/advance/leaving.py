@@ -27,7 +27,7 @@ def leave(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set
 
 def build_plain(book: Rulebook) -> Statement | None:
     """Steps that lead to one place (or, for ``wait_for``, to one of two): nothing is asked of the profile."""
-    weave = Weaver(book)
+    weave = Weaver(book, inside=True)
     places = [place for place in book.places() if not isinstance(place.node.step, Branch | Send)]
     if not places:
         return None
@@ -49,7 +49,7 @@ def build_plain(book: Rulebook) -> Statement | None:
 
 def build_branches(book: Rulebook) -> Statement | None:
     """Branches: the first arm whose condition holds; none: on with the next step."""
-    weave = Weaver(book)
+    weave = Weaver(book, inside=True)
     places = [place for place in book.places() if isinstance(place.node.step, Branch)]
     if not places:
         return None

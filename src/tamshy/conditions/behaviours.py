@@ -46,13 +46,14 @@ _SUMMABLE: Final = "between '-1e300'::jsonb and '1e300'::jsonb"
 
 def window(writer: Writer, span: Window, at: str) -> str:
     """Give SQL that tells whether a moment lies in a window and is not later than `x.moment`; null counts as no."""
-    until = add_sql(_MOMENT, _ZONE, -span.until) if span.until is not None else _MOMENT
+    until = add_sql(_MOMENT, _ZONE, -span.until, writer.env.clock) if span.until is not None else _MOMENT
     parts = [f"{at} <= {until}"]
     if span.within is not None:
-        parts.append(f"{at} > {add_sql(_MOMENT, _ZONE, -span.within)}")
+        parts.append(f"{at} > {add_sql(_MOMENT, _ZONE, -span.within, writer.env.clock)}")
     if span.since == ENTRY:
         # Before the enrollment is opened, its entry is the trigger event's own time.
-        parts.append(f"{at} > coalesce(x.entered_at, {ENTRY_EVENT.occurred_at})")
+        entry = "x.entered_at" if writer.env.inside else f"coalesce(x.entered_at, {ENTRY_EVENT.occurred_at})"
+        parts.append(f"{at} > {entry}")
     elif span.since is not None:
         reached = f"(x.reached ->> {writer.text(span.since)})"
         parts.append(f"{at} > {references.engine_moment(writer, reached)}")
@@ -104,7 +105,7 @@ def enrolled(writer: Writer, condition: Enrolled) -> str:
     if condition.within is None:
         when = f"{row}.active"
     else:
-        since = add_sql(_MOMENT, _ZONE, -condition.within)
+        since = add_sql(_MOMENT, _ZONE, -condition.within, writer.env.clock)
         when = f"{row}.entered_at > {since} and {row}.entered_at <= {_MOMENT}"
     return _any(
         f"from enrollment {row} where {_whose(writer, row)} and {row}.flow = {writer.text(condition.flow)} and {when}"

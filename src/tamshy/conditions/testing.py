@@ -115,9 +115,9 @@ def _window(writer: Writer, clause: Clause, value: str, moment: str | None) -> s
     at = moment or references.moment(writer, value)
     row = writer.alias()
     if clause.operator is Operator.WITHIN_LAST:
-        since, until = add_sql(_MOMENT, _ZONE, -clause.operand), _MOMENT
+        since, until = add_sql(_MOMENT, _ZONE, -clause.operand, writer.env.clock), _MOMENT
     else:
-        since, until = _MOMENT, add_sql(_MOMENT, _ZONE, clause.operand)
+        since, until = _MOMENT, add_sql(_MOMENT, _ZONE, clause.operand, writer.env.clock)
     return f"(select {row}.at > {since} and {row}.at <= {until} from (select {at} as at offset 0) {row})"
 
 

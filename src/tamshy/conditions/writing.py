@@ -47,6 +47,8 @@ class Environment:
         zone: the workspace's time zone, for texts of moments that carry no offset.
         prefix: begins the names of parameters and aliases; every fragment of a statement needs another.
         tested: what `event.…` means; the event that started the enrollment, unless given.
+        inside: `x` is an enrollment for certain, so that its `entered_at` is never null.
+        clock: `x` where it holds the columns of `sqlkit.calendar.clock_sql` for its zone as well; empty: it does not.
         bucket: SQL of the bucket that the rows `x` lie in; a constant lets the planner look at one partition.
     """
 
@@ -55,6 +57,8 @@ class Environment:
     prefix: str = "c"
     tested: Tested = ENTRY
     bucket: str = "x.bucket"
+    clock: str = ""
+    inside: bool = False
 
 
 class Writer:

@@ -53,7 +53,7 @@ def build(book: Rulebook) -> Statement | None:
     It writes down what is accepted or skipped. What may be put off is left in ``hindrance``: until when is dear to work out, and
     only asked where there is any.
     """
-    weave = Weaver(book)
+    weave = Weaver(book, inside=True)
     sends = _sends(book)
     if not sends:
         return None
@@ -62,7 +62,8 @@ def build(book: Rulebook) -> Statement | None:
         (place.number, f"not {weave.condition(step.condition)}") for place, step in sends if step.condition is not None
     ]
     fails = by_number("x.place", conditions, "false")
-    asked = f"x.zone {fails}"
+    quiet, deadline, capped = _quiet(book, weave.clock), _deadlines(sends, weave.clock), _capped(book, weave.clock)
+    asked = f"x.zone {fails} {quiet} {deadline} {capped}"
     numbers = weave.literal([place.number for place, _ in sends], "bigint[]")
     sql = f"""
 with judged as materialized (
@@ -79,12 +80,12 @@ with judged as materialized (
         when {fails} then 'condition'
         when x.moment > x.deadline or x.due_at < x.skip_before then 'expired'
         when {_DUPLICATE} then 'duplicate'
-        when x.marketing and {_quiet(book)} is not null then 'quiet_hours'
-        when x.marketing and ({_capped(book)}) then 'frequency_cap'
+        when x.marketing and {quiet} is not null then 'quiet_hours'
+        when x.marketing and ({capped}) then 'frequency_cap'
         end as reason
     from (
         select x.*, l.step_id, l.message, l.message_version, l.marketing, l.topic, l.target,
-            {_deadlines(sends)} as deadline,
+            {deadline} as deadline,
             {_consented(weave, book, "x.consents", "l.topic")} as consented
         from ({due_rows(asked)} and a.place = any({numbers})) x
         join (values {known}) as l (place, step_id, message, message_version, marketing, topic, target) on l.place = x.place
@@ -195,10 +196,10 @@ def _row(weave: Weaver, book: Rulebook, place: Place, step: Send) -> str:
     )
 
 
-def _deadlines(sends: list[tuple[Place, Send]]) -> str:
+def _deadlines(sends: list[tuple[Place, Send]], clock: str) -> str:
     """When a send becomes too late: its own ``expires`` after it was due."""
     lengths = [(place.number, step.expires) for place, step in sends]
-    return by_number("x.place", later_by_number("x.place", "x.due_at", "x.zone", lengths), "x.due_at")
+    return by_number("x.place", later_by_number("x.place", "x.due_at", "x.zone", lengths, clock), "x.due_at")
 
 
 def _consented(weave: Weaver, book: Rulebook, consents: str, topic: str) -> str:
@@ -208,25 +209,25 @@ def _consented(weave: Weaver, book: Rulebook, consents: str, topic: str) -> str:
     return f"coalesce(({consents} -> {topic} ->> 'on')::boolean, {default})"
 
 
-def _quiet(book: Rulebook) -> str:
+def _quiet(book: Rulebook, clock: str = "") -> str:
     """The end of the quiet hours that the moment lies in; null outside of them."""
     quiet = book.settings.quiet_hours
     if quiet is None or quiet.start == quiet.end:
         return _NEVER
-    return f"({quiet_until_sql('x.moment', 'x.zone', quiet.start, quiet.end)})"
+    return f"({quiet_until_sql('x.moment', 'x.zone', quiet.start, quiet.end, clock)})"
 
 
-def _capped(book: Rulebook) -> str:
+def _capped(book: Rulebook, clock: str) -> str:
     """Whether any cap is exceeded: as many messages were sent in its time as it allows."""
-    return " or ".join(_exceeded(messages, per) for messages, per in book.caps()) or "false"
+    return " or ".join(_exceeded(messages, per, clock) for messages, per in book.caps()) or "false"
 
 
-def _exceeded(messages: int, per: Duration) -> str:
+def _exceeded(messages: int, per: Duration, clock: str) -> str:
     """Only where so many were sent in a time that is surely as long is the zone's clock asked how long it is exactly."""
     length = calendar.bounded(per)
     longest = timedelta(days=31 * length.months + length.days + 2, seconds=length.seconds)
     nth = _nth(messages, f"x.moment - interval '{longest.total_seconds():.0f} seconds'")
-    return f"coalesce((select n.at > {add_sql('x.moment', 'x.zone', -per)} from {nth} n), false)"
+    return f"coalesce((select n.at > {add_sql('x.moment', 'x.zone', -per, clock)} from {nth} n), false)"
 
 
 def _nth(messages: int, since: str) -> str:

@@ -28,7 +28,9 @@ _SQL = queries("tamshy.passes")
 MANY: Final = 2000
 """Rows beyond which emptying a working table by new files is cheaper than by deleting."""
 _DEAD: Final = 262_144
-"""Bytes of dead rows in a working table from which on it gets new files: nobody vacuums it, and plans go by its size."""
+"""Bytes of dead rows in a working table from which on it gets new files: nobody vacuums it, and every statement reads over them."""
+_DEAD_FOR_A_ROW: Final = 1024
+"""Bytes that a pass may leave for each of its rows: new files make all plans anew, which large passes need not do every time."""
 _SETTINGS: Final = (
     "temp_buffers = '64MB'",
     "work_mem = '64MB'",
@@ -114,7 +116,7 @@ def clear(conn: Connection, rows: int) -> None:
     """Leave nothing in the hand, after a pass over so many rows; part of its transaction."""
     if rows <= MANY:
         taken = conn.execute(_SQL["clear_few"]).fetchone()
-        if taken is None or taken[0] <= _DEAD:
+        if taken is None or taken[0] <= max(_DEAD, rows * _DEAD_FOR_A_ROW):
             return
     conn.execute(_SQL["clear_many"])
 

@@ -29,12 +29,12 @@ def by_number(subject: str, pairs: Iterable[tuple[int, str]], otherwise: str) ->
 
 
 def later_by_number(
-    subject: str, moment: str, zone: str, lengths: Iterable[tuple[int, Duration]]
+    subject: str, moment: str, zone: str, lengths: Iterable[tuple[int, Duration]], clock: str = ""
 ) -> list[tuple[int, str]]:
     """Pairs for `by_number` that give ``moment`` a duration later, which depends on the number.
 
     All durations with days, weeks, months or years in them have the same SQL, with their length as data: looking a zone's
-    clock up is a plan of its own, and is set up once instead of once for each length.
+    clock up is a plan of its own, and is set up once instead of once for each length. ``clock``: as for `add_sql`.
     """
     given = list(lengths)
     dated = [(number, length) for number, length in given if not calendar.bounded(length).is_elapsed]
@@ -42,7 +42,7 @@ def later_by_number(
     seconds = _one_or_by_number(
         subject, [(number, f"interval '{calendar.bounded(length).seconds} seconds'") for number, length in dated]
     )
-    shared = add_lengths_sql(moment, zone, days, seconds)
+    shared = add_lengths_sql(moment, zone, days, seconds, clock)
     numbers = {number for number, _ in dated}
     return [(number, shared if number in numbers else add_sql(moment, zone, length)) for number, length in given]
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import Environment, Tested, compile_condition, compile_match, key_sql, moment_sql
+from tamshy.sqlkit.calendar import clock_sql
 
 if TYPE_CHECKING:
     from tamshy.language.model import Condition, EventMatch, Ref
@@ -47,40 +48,57 @@ _ENTRY: Final = (
     cross join lateral (
         select * from entry n where n.bucket = %(bucket)s and n.profile = {row}.profile and n.enrollment = e.id offset 0) n""",
 )
+_CLOCK: Final = (
+    ", c.clock_from, c.clock_until, c.clock_offset, c.clock_sure, c.clock_local",
+    f"""
+    left join lateral {clock_sql("p.zone", "(select max(h.moment) from {hand} h)")} c on true""",
+)
 _OF_PROFILE: Final = re.compile(r"\bx\.(?:zone|props|consents|address|suppressed)\b")
+_OF_CLOCK: Final = re.compile(r"\bx\.clock_")
 _OF_ENTRY: Final = re.compile(r"\bx\.ev_")
 
 
 def due_rows(asked: str) -> str:
     """``x`` for the enrollments of the agenda whose step is due, with what ``asked`` (SQL about ``x``) wants to know."""
-    columns, joined = joins(asked, "a")
+    columns, joined = joins(asked, "a", "agenda")
     return _DUE.format(columns=columns, joined=joined)
 
 
 def known_of(asked: str) -> str:
     """The columns that `due_rows` and `joins` give of ``x`` for what ``asked`` wants to know, to be handed on."""
-    columns, _ = joins(asked, "a")
-    return "".join(f", x.{name}" for name in re.findall(r"(?:as |\bp\.)(\w+)(?=,|$)", columns))
+    columns, _ = joins(asked, "a", "agenda")
+    return "".join(f", x.{name}" for name in re.findall(r"(?:as |\b[cp]\.)(\w+)(?=,|$)", columns))
 
 
-def joins(asked: str, row: str) -> tuple[str, str]:
+def joins(asked: str, row: str, hand: str) -> tuple[str, str]:
     """Columns and joins for what ``asked`` wants to know of the profile, and of the event that started the enrollment ``e``.
 
     Each is looked up row by row through its key, whatever the planner takes the sizes of working tables for: joined at its
     discretion, it has read a whole bucket to find three people.
     """
-    parts = [part for part, sign in ((_PROFILE, _OF_PROFILE), (_ENTRY, _OF_ENTRY)) if sign.search(asked)]
-    return "".join(columns for columns, _ in parts), "".join(joined.format(row=row) for _, joined in parts)
+    signs = ((_PROFILE, _OF_PROFILE), (_CLOCK, _OF_CLOCK), (_ENTRY, _OF_ENTRY))
+    parts = [part for part, sign in signs if sign.search(asked)]
+    joined = "".join(joined.format(row=row, hand=hand) for _, joined in parts)
+    return "".join(columns for columns, _ in parts), joined
 
 
 class Weaver:
     """Compiles conditions for the row ``x`` and keeps their parameters together."""
 
-    def __init__(self, book: Rulebook) -> None:
-        """Start a statement of this rulebook; ``params`` fills as its parts are compiled."""
+    def __init__(self, book: Rulebook, *, inside: bool = False) -> None:
+        """Start a statement of this rulebook; ``params`` fills as its parts are compiled.
+
+        ``inside``: its ``x`` are enrollments with the columns of `due_rows` or `joins`, which look a zone's clock up once for all.
+        """
+        self._inside = inside
         self.params: dict[str, object] = {}
         self._book = book
         self._count = 0
+
+    @property
+    def clock(self) -> str:
+        """The row that holds what the profile's clock shows; empty: none does."""
+        return "x" if self._inside else ""
 
     def literal(self, value: object, type_: str) -> str:
         """A value as a typed parameter."""
@@ -135,5 +153,10 @@ class Weaver:
         settings = self._book.settings
         topics = {topic.name: topic.default for topic in settings.topics}
         return Environment(
-            topics=topics, zone=settings.timezone, prefix=f"c{self._next()}_", bucket="%(bucket)s::smallint"
+            topics=topics,
+            zone=settings.timezone,
+            prefix=f"c{self._next()}_",
+            bucket="%(bucket)s::smallint",
+            clock=self.clock,
+            inside=self._inside,
         )

@@ -53,15 +53,29 @@ def resolve_sql(reading: str, zone: str) -> str:
     return f"(select first.moment from (select {reading} as reading, {zone} as zone) given {first})"
 
 
-def add_sql(moment: str, zone: str, duration: Duration) -> str:
+def clock_sql(zone: str, about: str) -> str:
+    """Give a subselect of one row, or none: the span in which a zone's clock stands at a moment, in columns `clock_…`.
+
+    Joined to a row (`left join lateral … on true`), it spares the functions that are told of it (`clock`) looking the zone up for
+    each of their moments: most lie in the same span. `about` had better be one moment for all rows.
+    """
+    return (
+        "(select s.utc_from at time zone 'UTC' as clock_from, s.utc_until at time zone 'UTC' as clock_until,"
+        f" s.utc_offset as clock_offset, s.utc_from + {_WIDEST} as clock_sure, s.local_until as clock_local"
+        f" from zone_span s where s.zone = {zone} and s.utc_from <= {about} at time zone 'UTC' order by s.utc_from desc limit 1)"
+    )
+
+
+def add_sql(moment: str, zone: str, duration: Duration, clock: str = "") -> str:
     """Give the moment a duration later (earlier, where it is negative), as `domain.calendar.add` counts.
 
-    An elapsed duration needs no zone: the result is then a plain sum.
+    An elapsed duration needs no zone: the result is then a plain sum. `clock`: a row that holds the columns of `clock_sql` for the
+    zone; `moment` is then written out several times.
     """
     length = calendar.bounded(duration)
     if length.is_elapsed:
         return moment if length.seconds == 0 else f"({moment} + interval '{length.seconds} seconds')"
-    return add_lengths_sql(moment, zone, calendar_interval(length), f"interval '{length.seconds} seconds'")
+    return add_lengths_sql(moment, zone, calendar_interval(length), f"interval '{length.seconds} seconds'", clock)
 
 
 def calendar_interval(duration: Duration) -> str:
@@ -70,13 +84,13 @@ def calendar_interval(duration: Duration) -> str:
     return f"interval '{length.months} months {length.days} days'"
 
 
-def add_lengths_sql(moment: str, zone: str, days: str, seconds: str) -> str:
+def add_lengths_sql(moment: str, zone: str, days: str, seconds: str, clock: str = "") -> str:
     """Give the same for a duration that is itself SQL: its calendar's part and its elapsed part, both `interval`.
 
     One subselect serves every length, so that a statement over many waits sets up one plan for all of them.
     """
     first = _RESOLVED.format(reading="moved.reading", zone="moved.zone", alias="first")
-    return (
+    looked_up = (
         # Mostly the clock is not set in between: then the span at hand is the first to show the reading.
         f"(select case when moved.reading >= moved.utc_from + {_WIDEST} and moved.reading < moved.local_until"
         " then (moved.reading - moved.utc_offset) at time zone 'UTC'"
@@ -84,6 +98,18 @@ def add_lengths_sql(moment: str, zone: str, days: str, seconds: str) -> str:
         f" (select at.reading + {days} as reading, at.zone, at.utc_from, at.utc_offset, at.local_until, {seconds} as seconds"
         f" from {_LOCAL_AT.format(moment=moment, zone=zone)} at offset 0) moved)"
     )
+    if not clock:
+        return looked_up
+    reading = f"({_reading(moment, clock)} + {days})"
+    return (
+        f"(case when {moment} >= {clock}.clock_from and {moment} < {clock}.clock_until"
+        f" and {reading} >= {clock}.clock_sure and {reading} < {clock}.clock_local"
+        f" then ({reading} - {clock}.clock_offset) at time zone 'UTC' + {seconds} else {looked_up} end)"
+    )
+
+
+def _reading(moment: str, clock: str) -> str:
+    return f"({moment} at time zone 'UTC' + {clock}.clock_offset)"
 
 
 def next_time_of_day_sql(moment: str, zone: str, at: time, weekdays: AbstractSet[int] = frozenset()) -> str:
@@ -102,16 +128,13 @@ def next_time_of_day_sql(moment: str, zone: str, at: time, weekdays: AbstractSet
     )
 
 
-def quiet_until_sql(moment: str, zone: str, start: time, end: time) -> str:
-    """Give the end of the quiet hours that `moment` lies in; null outside them."""
+def quiet_until_sql(moment: str, zone: str, start: time, end: time, clock: str = "") -> str:
+    """Give the end of the quiet hours that `moment` lies in; null outside them. `clock`: as for `add_sql`."""
     if start == end:
         return "null::timestamptz"
     over_midnight = int(start > end)
     begins = _RESOLVED.format(reading="night.start_reading", zone="night.zone", alias="begins")
     ends = _RESOLVED.format(reading="night.end_reading", zone="night.zone", alias="ends")
-    both = "or" if over_midnight else "and"
-    by_clock = f"clock.reading::time >= {_time_sql(start)} {both} clock.reading::time < {_time_sql(end)}"
-    morrow = f" + (clock.reading::time >= {_time_sql(start)})::integer" if over_midnight else ""
     searched = (
         "(select ends.moment from"
         f" (select clock.reading::date + k + {_time_sql(start)} as start_reading,"
@@ -123,12 +146,30 @@ def quiet_until_sql(moment: str, zone: str, start: time, end: time) -> str:
         " and begins.moment <= clock.utc at time zone 'UTC' and clock.utc at time zone 'UTC' < ends.moment"
         " order by night.k limit 1)"
     )
-    return (
+    looked_up = (
         # Two days off any change of the clock the night is as long as it reads.
-        "(select case when clock.utc >= clock.utc_from + interval '2 days' and clock.utc < clock.utc_until - interval '2 days'"
-        f" then case when {by_clock}"
-        f" then (clock.reading::date{morrow} + {_time_sql(end)} - clock.utc_offset) at time zone 'UTC' end"
+        f"(select case when clock.utc >= clock.utc_from + {_TWO_DAYS} and clock.utc < clock.utc_until - {_TWO_DAYS}"
+        f" then {_by_clock('clock.reading', 'clock.utc_offset', start, end)}"
         f" else {searched} end from {_LOCAL_AT.format(moment=moment, zone=zone)} clock)"
+    )
+    if not clock:
+        return looked_up
+    return (
+        f"(case when {moment} >= {clock}.clock_from + {_TWO_DAYS} and {moment} < {clock}.clock_until - {_TWO_DAYS}"
+        f" then {_by_clock(_reading(moment, clock), f'{clock}.clock_offset', start, end)} else {looked_up} end)"
+    )
+
+
+_TWO_DAYS: Final = "interval '48 hours'"
+
+
+def _by_clock(reading: str, offset: str, start: time, end: time) -> str:
+    """Give the end of the quiet hours of a clock that is not set while they last."""
+    begins, ends = _time_sql(start), _time_sql(end)
+    both, morrow = ("or", f" + ({reading}::time >= {begins})::integer") if start > end else ("and", "")
+    return (
+        f"case when {reading}::time >= {begins} {both} {reading}::time < {ends}"
+        f" then ({reading}::date{morrow} + {ends} - {offset}) at time zone 'UTC' end"
     )
 
 
