@@ -27,9 +27,10 @@ _HEARING = """
         e.version::bigint * 1000 + e.step as place, e.reached_at, e.due_at, e.met_at, e.held_out,
         a.name as t_name, a.properties as t_props, a.context as t_ctx, a.occurred_at as t_at, a.id as t_id
     from agenda a
-    join enrollment e on e.bucket = %(bucket)s and e.profile = a.profile
-    join profile p on p.bucket = %(bucket)s and p.id = a.profile
-    join entry n on n.bucket = %(bucket)s and n.profile = a.profile and n.enrollment = e.id
+    cross join lateral (select * from enrollment e where e.bucket = %(bucket)s and e.profile = a.profile offset 0) e
+    cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = a.profile offset 0) p
+    cross join lateral (
+        select * from entry n where n.bucket = %(bucket)s and n.profile = a.profile and n.enrollment = e.id offset 0) n
     where not a.due and a.name = any(%(names)s)"""
 
 # The same for events taken in before: `x` is each enrollment just opened or merged, `v` every event it may have missed.

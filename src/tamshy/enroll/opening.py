@@ -22,9 +22,11 @@ _FRESH = """
         e.key, e.entered_at, e.reached, n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, e.held_out,
         e.version::bigint * 1000 + e.step as place, e.reached_at, e.due_at, e.met_at, e.active
     from fresh f
-    join enrollment e on e.bucket = %(bucket)s and e.profile = f.profile and e.id = f.enrollment
-    join profile p on p.bucket = %(bucket)s and p.id = f.profile
-    join entry n on n.bucket = %(bucket)s and n.profile = f.profile and n.enrollment = f.enrollment"""
+    cross join lateral (
+        select * from enrollment e where e.bucket = %(bucket)s and e.profile = f.profile and e.id = f.enrollment offset 0) e
+    cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = f.profile offset 0) p
+    cross join lateral (
+        select * from entry n where n.bucket = %(bucket)s and n.profile = f.profile and n.enrollment = f.enrollment offset 0) n"""
 
 # An event taken in before, under test against `x`.
 _KNOWN_EVENTS = "event v where v.bucket = %(bucket)s and v.profile = x.profile"
@@ -80,9 +82,9 @@ with x as materialized (
         case when x.too_old then 'too_old'
             when x.paused then 'paused'
             when {objects} then 'audience'
-            when exists (
-                select from enrollment e where e.bucket = %(bucket)s and e.profile = x.profile and e.flow = x.to_flow
-                    and e.key = x.key and e.active) then 'active'
+            when (
+                select true from enrollment e where e.bucket = %(bucket)s and e.profile = x.profile and e.flow = x.to_flow
+                    and e.key = x.key and e.active limit 1) then 'active'
             when {refuses} then 'reentry'
         end as reason,
         {seed} as seed
@@ -164,7 +166,8 @@ def _reentry(reentry: Reentry) -> str:
     if reentry.kind is ReentryKind.ALWAYS:
         return "false"
     if reentry.kind is ReentryKind.ONCE or reentry.after is None:
-        return f"exists (select {_ENTRIES})"
+        # No `exists`: where many candidates are expected, one of those reads the bucket's enrollments whole.
+        return f"coalesce((select true {_ENTRIES} limit 1), false)"
     last = add_sql("l.at", "x.zone", reentry.after)
     return f"coalesce((select x.ev_at < {last} from (select max(e.entered_at) as at {_ENTRIES}) l), false)"
 

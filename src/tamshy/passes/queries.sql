@@ -21,7 +21,8 @@ create temp table if not exists hindrance (
     moment timestamptz, zone text, due_at timestamptz, deadline timestamptz, step_id text, message text, message_version integer,
     marketing boolean, topic text, target smallint, trigger_event uuid, address text, suppressed text, consented boolean,
     reason text, late jsonb
-)
+);
+analyze agenda, candidate, fresh, move, assignment, hindrance
 
 -- name: clear_few
 -- Nothing of an earlier pass is left in the hand: for a handful of rows. Gives the bytes that their dead rows take by now.
@@ -31,8 +32,10 @@ select greatest(pg_relation_size('agenda'), pg_relation_size('candidate'), pg_re
     pg_relation_size('assignment'), pg_relation_size('hindrance'))
 
 -- name: clear_many
--- The same after a large pass: new files cost less than rows that are dead.
-truncate agenda, candidate, fresh, move, assignment, hindrance
+-- The same after a large pass: new files cost less than rows that are dead. Of a table that was never analysed the planner takes ten
+-- pages to be full, and reads a bucket whole for so many.
+truncate agenda, candidate, fresh, move, assignment, hindrance;
+analyze agenda, candidate, fresh, move, assignment, hindrance
 
 -- name: hold_lease
 -- Holds the bucket for this transaction, if the fence is still ours, and counts the pass: passes over one bucket never overlap.
