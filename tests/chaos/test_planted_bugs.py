@@ -93,7 +93,7 @@ def test_a_hand_over_that_breaks_takes_its_process_along_and_another_goes_on(tmp
         found = rig.judge()
         assert found.faults == {}
         assert found.figures["handed over"] > 100
-    assert '"child":"worker' in (tmp_path / "serve.log").read_text()
+    assert '"error": "HandOverBroken"' in (tmp_path / "serve.log").read_text()
 
 
 def test_a_process_whose_hand_over_broke_waits_for_no_mail_server(dsn: str, db: Connection, tmp_path: Path) -> None:
