@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.hostile.served import API_KEY, WRITE_KEY, answer, request, until, web
+from tests.hostile.served import API_KEY, FOUNDED, WRITE_KEY, answer, request, until, web
 
+from tamshy.site.clock import running
 from tamshy.site.gateway import MOST_ARRIVING, MOST_BYTES, MOST_HELD
 from tamshy.site.listening import MOST_HEADERS
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -163,3 +164,27 @@ def test_what_a_connection_can_hold_before_it_is_heard_has_a_limit(served: Web) 
         link.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * (2 * MOST_HEADERS))
         assert answer(link).status == 431
     assert served.get("/healthz", {"X-A": "a" * (MOST_HEADERS - 500)}).status == 200
+
+
+def test_the_storefront_asks_itself_with_a_few_of_its_threads_alone(databases: Databases, tmp_path: Path) -> None:
+    """Before, sixteen who joined at once had all threads, and each waited for another's: nobody was answered."""
+    name = f"tamshy_joining_{os.getpid()}"
+    join = request(b'{"user_id":"visitor-0123456789ab","topics":["news"]}', "/shop/join")
+    with ExitStack() as stack:
+        # It takes connections and says nothing: nobody is done while the test looks.
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        demo = {
+            "TAMSHY_CLOCK": running(FOUNDED, 1).text(),
+            "TAMSHY_BOOTSTRAP_WRITE_KEY": WRITE_KEY,
+            "TAMSHY_BOOTSTRAP_API_KEY": API_KEY,
+            "TAMSHY_BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+        }
+        served = stack.enter_context(web(databases.create(name, databases.template), tmp_path, founded=False, **demo))
+        links = [stack.enter_context(served.connect()) for _ in range(20)]
+        for link in links:
+            link.sendall(join)
+        until(lambda: len(answered(links)) >= 16, "the others being told")
+        told = answered(links)
+        assert {answer(links[place]).status for place in told} == {429}
+        assert served.get("/healthz").status == 200
+    databases.drop(name)

@@ -149,18 +149,18 @@ def opened(served: Web, said: bytes, number: int, links: list[socket.socket]) ->
             link.send(said)
 
 
+def closed(links: list[socket.socket]) -> None:
+    """Leave, all of them."""
+    for link in links:
+        link.close()
+
+
 def trickled(links: list[socket.socket], stop: threading.Event) -> None:
     """Say a letter more on each of them now and then, for as long as they stay."""
     while not stop.wait(1.0):
         for link in links:
             with suppress(OSError):
                 link.send(b"a")
-
-
-def hang_up(links: list[socket.socket]) -> None:
-    """Close them all."""
-    for link in links:
-        link.close()
 
 
 @pytest.mark.parametrize("kind", [*SILENT, "letter by letter", "all of these"])
@@ -180,7 +180,7 @@ def test_ten_thousand_connections_at_once(served: Web, kind: str, say: Callable[
     stop = threading.Event()
     thread = threading.Thread(target=trickled, args=(links if kind == "letter by letter" else [], stop))
     with ExitStack() as stack:
-        stack.callback(hang_up, links)
+        stack.callback(closed, links)
         begun = time.monotonic()
         for said in sayings:
             assert said is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import threading
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ _VISITOR: Final = re.compile(r"visitor-[0-9a-f]{12}")
 _TOPICS: Final = ("offers", "news")
 _LONGEST: Final = 2000
 _TIMEOUT_S: Final = 10.0
+_JOINING: Final = threading.BoundedSemaphore(4)
+"""Each asks this very server: if they had all of its threads, none would be left to answer them, nor anybody else."""
 
 
 def _storefront() -> Storefront:
@@ -110,7 +113,12 @@ def join(request: HttpRequest) -> HttpResponse:
     topics = asked.get("topics") if isinstance(asked, dict) else None
     if not isinstance(visitor, str) or _VISITOR.fullmatch(visitor) is None or not isinstance(topics, list):
         return HttpResponse(status=HTTPStatus.BAD_REQUEST)
-    answers = [_consent(storefront, visitor, topic) for topic in _TOPICS if topic in topics]
+    if not _JOINING.acquire(blocking=False):
+        return HttpResponse(status=HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": "1"})
+    try:
+        answers = [_consent(storefront, visitor, topic) for topic in _TOPICS if topic in topics]
+    finally:
+        _JOINING.release()
     good = all(answer == HTTPStatus.OK for answer in answers)
     return HttpResponse(status=HTTPStatus.NO_CONTENT if good else HTTPStatus.BAD_GATEWAY)
 
