@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,6 +18,7 @@ from tests.unit.render.conftest import build, job
 
 from tamshy.language.model import BodyFormat, MessageKind
 from tamshy.render.children import InProcess, RenderChild
+from tamshy.render.protocol import Fault, Work, frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -254,3 +257,29 @@ def test_closing_ends_the_children() -> None:
     children.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_the_last_words_of_a_child_are_the_kind_of_the_error_and_where() -> None:
+    """What an error says, a name of somebody's among it, stays in the child."""
+    child = [sys.executable, "-I", "-m", "tamshy.render.child"]
+    broken = frame(Work(job(version=4711, profile={"n": NAME})))
+    done = subprocess.run(child, input=broken, capture_output=True, check=False)
+    assert done.returncode == 1
+    fault = msgspec.json.decode(done.stderr, type=Fault)
+    assert fault.kind == "KeyError"
+    assert re.search(r"\bchild\.py:\d+$", fault.where)
+    assert b"4711" not in done.stderr
+
+
+def test_of_a_child_that_dies_the_log_hears_the_kind_and_the_place(caplog: pytest.LogCaptureFixture) -> None:
+    with RenderChild() as children:
+        children.render_rows(_jobs(1), {1: _compiled(FINE)})
+        (pid,) = children.pids()
+        threading.Timer(0.2, _kill, [pid]).start()
+        slow = _compiled(
+            "{% for i in (1..90000) %}{% assign l = profile.n | split: '' | sort | join: ',' %}{% endfor %}"
+        )
+        children.render_rows(_jobs(2), {2: slow})
+    told = [record for record in caplog.records if getattr(record, "event", "") == "renderer_died"]
+    assert [(record.__dict__["error"], record.__dict__["ending"]) for record in told] == [("unknown", "signal 9")]
+    assert NAME not in caplog.text
