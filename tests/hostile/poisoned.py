@@ -168,7 +168,12 @@ def outcome(conn: Connection) -> Outcome:
         " and (m.state = 'sent' or (m.state = 'skipped' and m.reason = 'render_error'))",
     )
     (burnt,) = _row(conn, f"{named} e.properties ? 'burn' and m.state = 'skipped' and m.reason = 'render_error'")
-    said = conn.execute("select distinct facts ->> 'error' from message where reason = 'render_error'").fetchall()
+    # Of the burning ones alone: odd values have reasons of their own.
+    said = conn.execute(
+        "select distinct m.facts ->> 'error' from message m"
+        " join event e on (e.bucket, e.profile, e.id) = (m.bucket, m.profile, m.trigger_event)"
+        " where m.reason = 'render_error' and e.properties ? 'burn'"
+    ).fetchall()
     aside = conn.execute(
         "select i.value, s.tries, s.error <> '' and s.until = 'infinity' from set_aside s"
         " join identifier i using (bucket, profile) where i.kind = 'user_id' order by 1"
