@@ -164,7 +164,8 @@ def _timed(text: bytes, number: int, zone: str) -> _Line:
         own = min(own, arrival)
     message = item.get("messageId")
     key = str(message) if isinstance(message, str | int) else ""
-    return _Line((arrival, own, key, canonical), number, item)
+    # A copy takes as much room as it is long; orjson leaves its texts in buffers of 2 to 4 kB.
+    return _Line((arrival, own, key, bytes(memoryview(canonical))), number, item)
 
 
 def _sort_out(item: dict[str, object], own: datetime, arrival: datetime, ord_: int, history: History) -> None:

@@ -66,14 +66,13 @@ def workers(configuration: Configuration, count: int) -> Iterator[None]:
         RuntimeError: they do not.
     """
     with ExitStack() as stack, sqlkit.connect(configuration.database_url, autocommit=True) as conn:
-        for _ in range(count):
-            process = stack.enter_context(_process(configuration, "worker"))
+        running = [stack.enter_context(_process(configuration, "worker")) for _ in range(count)]
 
         def shared() -> bool:
             row = conn.execute(SQL["owners"]).fetchone()
             return row is not None and row[0] == count and row[1] == 0
 
-        _wait(shared, process, "the workers do not share out the buckets")
+        _wait(shared, running[-1], "the workers do not share out the buckets")
         yield
 
 

@@ -97,7 +97,7 @@ def _written(path: Path, events: int) -> Path:
 def _lines(events: int) -> Iterator[dict[str, object]]:
     knowing = max(events // _EACH, 1)
     for number in range(1, knowing + 1):
-        known = {"userId": f"p{number}", "timestamp": (NOON - _SPAN).isoformat()}
+        known: dict[str, object] = {"userId": f"p{number}", "timestamp": (NOON - _SPAN).isoformat()}
         traits = {"email": f"p{number}@example.com", "first_name": "Айгүл", "visits": number % 50}
         yield known | {"type": "identify", "messageId": f"known-{number}", "traits": traits}
         yield known | {"type": "consent", "topic": "offers", "did": "subscribed", "messageId": f"word-{number}"}
