@@ -82,10 +82,11 @@ def build_exits(book: Rulebook) -> Statement | None:
     ]
     if not cases:
         return None
+    versions = ", ".join(str(running.version) for running in book.flows if running.flow.exit_on)
     sql = f"""
 with gone as materialized (
     select x.profile, x.enrollment, x.moment, x.t_id
-    from ({_HEARING} and e.active and a.occurred_at > e.entered_at) x
+    from ({_HEARING} and e.active and a.occurred_at > e.entered_at and e.version in ({versions})) x
     where case x.version {" ".join(cases)} else false end
 ), {_ENDING}"""
     return Statement(sql, weave.params)
@@ -123,11 +124,16 @@ def build_conversions(book: Rulebook) -> Statement | None:
 insert into conversion (bucket, profile, enrollment, flow, version, event, occurred_at, value, held_out)
 select x.bucket, x.profile, x.enrollment, x.flow, x.version, x.t_id, x.t_at,
     case r.version {" ".join(values)} end, x.held_out
-from ({_HEARING} and a.occurred_at > e.entered_at) x
+from ({_HEARING} and a.occurred_at > e.entered_at and e.flow = any({converting(weave, book)})) x
 cross join lateral (select {ruling_version(weave, book)}) as r (version)
 where case r.version {" ".join(cases)} else false end
 on conflict do nothing"""
     return Statement(sql, weave.params)
+
+
+def converting(weave: Weaver, book: Rulebook) -> str:
+    """The flows of which any version counts conversions: nobody else's events need be looked at for that."""
+    return weave.literal(sorted({running.name for running in book.flows if running.flow.conversion}), "text[]")
 
 
 def ruling_version(weave: Weaver, book: Rulebook) -> str:
@@ -163,12 +169,14 @@ def build_awaited(book: Rulebook) -> Statement | None:
     ]
     if not cases:
         return None
+    waiting = ", ".join(str(place.number) for place in book.places() if isinstance(place.node.step, WaitFor))
     sql = f"""
 update enrollment e
 set met_at = m.t_at, due_at = m.t_at, work_at = m.moment
 from (
     select x.profile, x.enrollment, x.t_at, x.moment
-    from ({_HEARING} and e.active and e.met_at is null and a.occurred_at > e.reached_at and a.occurred_at <= e.due_at) x
+    from ({_HEARING} and e.active and e.met_at is null and a.occurred_at > e.reached_at and a.occurred_at <= e.due_at
+        and e.version::bigint * 1000 + e.step in ({waiting})) x
     where case x.place {" ".join(cases)} else false end
 ) m
 where e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tamshy.enroll.listening import KNOWN, match_any, ruling_version
+from tamshy.enroll.listening import KNOWN, converting, match_any, ruling_version
 from tamshy.language.model import Reentry, ReentryKind, WaitFor
 from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import EVENT_ROWS, Weaver
@@ -195,10 +195,11 @@ def build_known_exits(book: Rulebook) -> Statement | None:
     if not cases:
         return None
     names = weave.literal(sorted({m.event for running in book.flows for m in running.flow.exit_on}), "text[]")
+    versions = ", ".join(str(running.version) for running in book.flows if running.flow.exit_on)
     sql = f"""
 with gone as materialized (
     select x.profile, x.enrollment, x.moment, k.id as t_id
-    from ({_FRESH} where e.active) x
+    from ({_FRESH} where e.active and e.version in ({versions})) x
     cross join lateral (
         select v.id from {_KNOWN_EVENTS} and v.name = any({names}) and v.occurred_at > x.entered_at
             and case x.version {" ".join(cases)} else false end
@@ -242,7 +243,7 @@ def build_known_conversions(book: Rulebook) -> Statement | None:
     sql = f"""
 insert into conversion (bucket, profile, enrollment, flow, version, event, occurred_at, value, held_out)
 select x.bucket, x.profile, x.enrollment, x.flow, x.version, k.id, k.occurred_at, k.value, x.held_out
-from ({_FRESH}) x
+from ({_FRESH} where e.flow = any({converting(weave, book)})) x
 cross join lateral (select {ruling_version(weave, book)}) as r (version)
 cross join lateral (
     select v.id, v.occurred_at, case r.version {" ".join(values)} end as value
@@ -266,6 +267,7 @@ def build_known_awaited(book: Rulebook) -> Statement | None:
     places = [place for place in book.places() if isinstance(place.node.step, WaitFor)]
     if not places:
         return None
+    waiting = ", ".join(str(place.number) for place in places)
     cases = " ".join(
         f"when {place.number} then {match_any(weave, place.node.step.matches, KNOWN, 'v.name')}"
         for place in places
@@ -276,7 +278,7 @@ update enrollment e
 set met_at = t.occurred_at, due_at = t.occurred_at, work_at = t.moment
 from (
     select x.profile, x.enrollment, x.moment, k.occurred_at
-    from ({_FRESH} where e.active and e.met_at is null and e.step >= 0) x
+    from ({_FRESH} where e.active and e.met_at is null and e.version::bigint * 1000 + e.step in ({waiting})) x
     cross join lateral (
         select v.occurred_at from {_KNOWN_EVENTS} and v.occurred_at > x.reached_at and v.occurred_at <= x.due_at
             and case x.place {cases} else false end
