@@ -20,7 +20,7 @@ from tamshy.site.configuration import PREFIX, Configuration, environment
 from tamshy.site.founding import found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from uuid import UUID
 
     from tamshy.rulebook import Rulebook
@@ -54,7 +54,7 @@ def web(configuration: Configuration) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     with _process(configuration, "web", "--port", str(port)) as process:
-        _wait(lambda: _answers(port), process, "the web process does not answer")
+        _wait(lambda: _answers(port), [process], "the web process does not answer")
         yield port
 
 
@@ -72,14 +72,15 @@ def workers(configuration: Configuration, count: int) -> Iterator[None]:
             row = conn.execute(SQL["owners"]).fetchone()
             return row is not None and row[0] == count and row[1] == 0
 
-        _wait(shared, running[-1], "the workers do not share out the buckets")
+        _wait(shared, running, "the workers do not share out the buckets")
         yield
 
 
-def _wait(there: Callable[[], bool], process: subprocess.Popen[bytes], otherwise: str) -> None:
+def _wait(there: Callable[[], bool], running: Sequence[subprocess.Popen[bytes]], otherwise: str) -> None:
     begun = time.monotonic()
     while not there():
-        if process.poll() is not None or time.monotonic() - begun > _START_S:
+        ended = any(process.poll() is not None for process in running)
+        if ended or time.monotonic() - begun > _START_S:
             raise RuntimeError(otherwise)
         time.sleep(_LOOK_S)
 

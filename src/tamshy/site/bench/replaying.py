@@ -103,4 +103,4 @@ def _lines(events: int) -> Iterator[dict[str, object]]:
         yield known | {"type": "consent", "topic": "offers", "did": "subscribed", "messageId": f"word-{number}"}
     for place, call in enumerate(busy.calls(0, events, knowing)):
         at = NOON - _SPAN + timedelta(seconds=60) + place * _SPAN / events
-        yield call | {"timestamp": at.isoformat(timespec="milliseconds")}
+        yield {**call, "timestamp": at.isoformat(timespec="milliseconds")}
