@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
-_PAGE: Final = _DOCS / "reference/benchmarks.md"
+_PAGE: Final = "reference/benchmarks.md"
 _BEGIN, _END = "<!-- figures: written by benchmarks/plots.py -->", "<!-- end of figures -->"
 _WIDTH, _ROW, _TOP, _LABELS, _VALUES = 760, 30, 64, 330, 90
 _STYLE: Final = """
@@ -55,25 +55,29 @@ class _Line:
     dots: Sequence[_Dot]
 
 
-def main(record: Path) -> None:
-    """Draw the pictures of a record and put its table into the page."""
+def main(record: Path, docs: Path = _DOCS) -> None:
+    """Draw the pictures of a record and put its table into the page, both under a folder of documentation."""
     run = json.loads(record.read_text(encoding="utf-8"))
     figures: list[dict[str, Any]] = run["figures"]
-    pictures = {
-        "bench-ratio.svg": _picture(
-            "Part of the raw limit, by the clock", _ratios(figures), 1.0, "the raw limit", _short
+    drawn = (
+        ("bench-ratio.svg", "Part of the raw limit, by the clock", _ratios(figures), 1.0, "the raw limit", _short),
+        ("bench-cost.svg", "Processor time of all processes, µs an item", _costs(figures), None, "", _micros),
+        (
+            "bench-growth.svg",
+            "Processor time of an item with more waiting: times as much",
+            _growth(figures),
+            1.5,
+            "1.5 times",
+            _short,
         ),
-        "bench-cost.svg": _picture("Processor time of all processes, µs an item", _costs(figures), None, "", _micros),
-        "bench-growth.svg": _picture(
-            "Processor time of an item with more waiting: times as much", _growth(figures), 1.5, "1.5 times", _short
-        ),
-    }
+    )
+    pictures = {name: _picture(title, lines, *rest) for name, title, lines, *rest in drawn if lines}
     for name, text in pictures.items():
-        (_DOCS / "images" / name).write_text(text, encoding="utf-8")
-    page = _PAGE.read_text(encoding="utf-8")
+        (docs / "images" / name).write_text(text, encoding="utf-8")
+    page = (docs / _PAGE).read_text(encoding="utf-8")
     head, _, rest = page.partition(_BEGIN)
     tail = rest.partition(_END)[2]
-    _PAGE.write_text(f"{head}{_BEGIN}\n\n{_told(run, list(pictures))}\n\n{_END}{tail}", encoding="utf-8")
+    (docs / _PAGE).write_text(f"{head}{_BEGIN}\n\n{_told(run, list(pictures))}\n\n{_END}{tail}", encoding="utf-8")
 
 
 def _ratios(figures: Sequence[dict[str, Any]]) -> list[_Line]:
@@ -211,4 +215,4 @@ def _row(figure: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -15,10 +19,9 @@ from tamshy.site.bench.mailing import _PATH
 from tamshy.site.cli import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Databases
 
+ROOT = Path(__file__).parents[2]
 SINK = shutil.which("smtp-sink", path=_PATH)
 LINES = {
     "ingest": 2,
@@ -96,6 +99,39 @@ def test_ratios_are_medians_of_rounds_each_beside_its_own_limit() -> None:
     )
 
 
+def test_a_record_is_drawn_and_told_on_the_page(tmp_path: Path) -> None:
+    ours, limits = [Cost(2.0, 1.0, 1.0), Cost(1.0, 0.5, 0.5)], [Cost(0.5, 0.2, 0.1), Cost(0.5, 0.2, 0.2)]
+    figures = [
+        Figure("advance", "a wait <left>", "steps", 1000, ours, "UPDATE", 1000, limits, ours, 1000, 10, "waiting"),
+        Figure("lag", "a stream: p50 0.1 s", "calls", 10, ours, "the pace", 10, [Cost(1.0, None, None)] * 2),
+    ]
+    record = {
+        "at": "2026-11-29T10:00:00+00:00",
+        "size": {"name": "tiny"},
+        "machine": {"processors": 2, "postgresql": "18.6", "python": "3.11.7", "load_before": 0.1, "noisy": False},
+        "figures": [figure.data() for figure in figures],
+    }
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    for folder in ("images", "reference"):
+        (tmp_path / folder).mkdir()
+    page = tmp_path / "reference/benchmarks.md"
+    page.write_text((ROOT / "docs/reference/benchmarks.md").read_text(encoding="utf-8"))
+    command = [sys.executable, str(ROOT / "benchmarks/plots.py"), str(tmp_path / "record.json"), str(tmp_path)]
+    subprocess.run(command, check=True)
+
+    drawn = {file.name: ET.parse(file).getroot() for file in (tmp_path / "images").iterdir()}  # noqa: S314 - our own
+    dots = {name: len(root.findall(".//{http://www.w3.org/2000/svg}circle")) for name, root in drawn.items()}
+    # the stream's limit has no processor time, and it has no growth
+    assert dots == {"bench-ratio.svg": 2, "bench-cost.svg": 3, "bench-growth.svg": 1}
+    told = page.read_text()
+    assert "| advance | a wait <left> | 667 steps | 1,500 | UPDATE | 2,000 | 350 | 0.38 | 10× waiting: 1.00× |" in told
+    assert told.count("![bench-") == 3
+    before, after = told.split("<!-- figures")[0], told.split("end of figures -->")[1]
+    original = (ROOT / "docs/reference/benchmarks.md").read_text(encoding="utf-8")
+    assert original.startswith(before)
+    assert original.endswith(after)
+
+
 def test_where_a_server_runs_elsewhere_processor_times_are_not_told() -> None:
     cost = Meter(local=False).of(lambda: None)
     assert (cost.ours, cost.server, cost.processor) == (None, None, None)
@@ -105,9 +141,6 @@ def test_where_a_server_runs_elsewhere_processor_times_are_not_told() -> None:
 
 
 def test_processor_time_counts_children_that_have_ended() -> None:
-    import subprocess  # noqa: PLC0415 - where it is used
-    import sys  # noqa: PLC0415
-
     busy = "import time\nwhile time.process_time() < 0.2: pass"
     cost = Meter().of(lambda: subprocess.run([sys.executable, "-c", busy], check=True))
     assert cost.ours is not None
