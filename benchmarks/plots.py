@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _DOCS: Final = Path(__file__).parents[1] / "docs"
 _PAGE: Final = "reference/benchmarks.md"
 _BEGIN, _END = "<!-- figures: written by benchmarks/plots.py -->", "<!-- end of figures -->"
-_WIDTH, _ROW, _TOP, _LABELS, _VALUES = 760, 30, 64, 330, 90
+_WIDTH, _ROW, _TOP, _LABELS, _VALUES = 840, 30, 64, 410, 90
 _STYLE: Final = """
   svg { font: 13px system-ui, sans-serif; }
   .ground { fill: #FBFAF7; } .ink { fill: #14212B; } .quiet { fill: #4A5A63; } .line { stroke: #D9DFDC; }

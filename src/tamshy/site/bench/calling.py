@@ -5,15 +5,9 @@ Load generator, web process, worker and PostgreSQL share the machine, and all of
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
-import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Final, Self
@@ -24,15 +18,14 @@ from tamshy.site.bench.copying import Copying
 from tamshy.site.bench.figures import Figure
 from tamshy.site.bench.ground import clean
 from tamshy.site.bench.ingesting import backlog
+from tamshy.site.bench.living import web, workers
 from tamshy.site.bench.loading import Load, loader
 from tamshy.site.bench.shop import SQL, people
 from tamshy.site.clock import Clock
-from tamshy.site.configuration import PREFIX, Configuration, environment
+from tamshy.site.configuration import Configuration
 from tamshy.site.founding import found
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tamshy.site.bench.cost import Cost
     from tamshy.site.bench.ground import Ground
     from tamshy.site.bench.loading import Answered
@@ -50,7 +43,6 @@ _RATE: Final = 8000
 _NAMES: Final = ("Product Viewed", "Product Added", "Product Viewed", "Product Added", "Checkout Started")
 """What they are: of five, one may start a flow."""
 _LOOK_S: Final = 0.25
-_START_S: Final = 60.0
 _LATE_S: Final = 120.0
 """How long after the last answer everything has to be taken in."""
 
@@ -66,7 +58,7 @@ def http(ground: Ground, size: Size) -> list[Figure]:
         found(dsn, configuration, _CLOCK.real())
         add_key(conn, book.workspace, KeyKind.WRITE, _KEY, name="bench", now=_CLOCK.real())
         conn.commit()
-        port = stack.enter_context(_web(configuration))
+        port = stack.enter_context(web(configuration))
         run = _Run(conn, ground, port, knowing)
         batches = [run.beside_copy(size.events * 4, _TOGETHER, _BATCHES_AT_ONCE) for _ in range(size.rounds)]
         singles = [run.beside_copy(size.events, 1, _SINGLES_AT_ONCE) for _ in range(size.rounds)]
@@ -130,7 +122,7 @@ class _Run:
 
     def taken_in(self, configuration: Configuration, events: int) -> Figure:
         """Send events at a steady rate while a worker takes them in, until it has them all."""
-        with _worker(configuration), _Lag(configuration.database_url) as lag:
+        with workers(configuration, 1), _Lag(configuration.database_url) as lag:
             self._sent(events // 8, _TOGETHER, _BATCHES_AT_ONCE, _RATE // 4)
             lag.wait_until_empty()
             lag.seen.clear()
@@ -221,44 +213,3 @@ class _Lag:
                 self.seen.append((_CLOCK.real() - oldest).total_seconds() if oldest else 0.0)
                 if oldest is None:
                     self._empty.set()
-
-
-@contextmanager
-def _web(configuration: Configuration) -> Iterator[int]:
-    """Run a web process on a free port for a `with` block."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    with _process(configuration, "web", "--port", str(port)) as process:
-        begun = time.monotonic()
-        while not _answers(port):
-            if process.poll() is not None or time.monotonic() - begun > _START_S:
-                raise RuntimeError("the web process does not answer; `tamshy web` says why")
-            time.sleep(0.05)
-        yield port
-
-
-@contextmanager
-def _worker(configuration: Configuration) -> Iterator[None]:
-    """Run a worker for a `with` block."""
-    with _process(configuration, "worker"):
-        yield
-
-
-@contextmanager
-def _process(configuration: Configuration, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one of our processes, its log in a file that nobody reads."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    command = [sys.executable, "-m", "tamshy.site.cli", *arguments]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env={**plain, **environment(configuration)}, stdout=log, stderr=log)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
