@@ -66,6 +66,7 @@ THESE: dict[str, object] = {
     "flow": "welcome",
     "old": 1,
     "at": NOW,
+    "noon": NOW,
     "since": NOW - timedelta(days=1),
 }
 """Values that keep a plan from being nothing at all."""
