@@ -96,7 +96,7 @@ def stage(databases: Databases) -> Iterator[Connection]:
 
 def planned(conn: Connection, said: Said) -> None:
     """Have the database read, type and plan a statement; what cannot be planned (it makes tables) is run and undone."""
-    wanted = set(re.findall(r"%\((\w+)\)s", said.sql))
+    wanted = set(re.findall(r"%\((\w+)\)[sb]", said.sql))
     given = VALUES | said.params | OTHERWISE.get(str(said), {})
     values = {name: given.get(name) for name in wanted}
     try:
@@ -115,7 +115,7 @@ def test_a_named_statement_fits_the_migrated_tables(stage: Connection, said: Sai
 
 @pytest.mark.parametrize("said", compiled(), ids=str)
 def test_a_woven_statement_fits_the_migrated_tables(stage: Connection, said: Said) -> None:
-    assert set(re.findall(r"%\((\w+)\)s", said.sql)) - said.params.keys() <= VALUES.keys()
+    assert set(re.findall(r"%\((\w+)\)[sb]", said.sql)) - said.params.keys() <= VALUES.keys()
     planned(stage, said)
 
 

@@ -15,11 +15,11 @@ join entry n on n.bucket = %(bucket)s and n.profile = m.profile and n.enrollment
 -- name: keep_content
 -- What a sent message says is kept: for its hand-over, and so that a repeat is the same to the byte.
 insert into content (bucket, profile, message, subject, preheader, html, plain, from_address, reply_to, links)
-select %(bucket)s, profile, message, subject, preheader, html, plain, from_address, reply_to, links
-from json_to_recordset(%(rows)s::json) as r (
-    profile uuid, message uuid, error text, subject text, preheader text, html text, plain text, from_address text,
-    reply_to text, links jsonb)
-where error is null
+select %(bucket)s, profile, message, subject, preheader, convert_from(html, 'UTF8'), convert_from(plain, 'UTF8'), from_address,
+    reply_to, links::jsonb
+from unnest(%(profiles)b::uuid[], %(messages)b::uuid[], %(subjects)b::text[], %(preheaders)b::text[], %(htmls)b::bytea[],
+    %(plains)b::bytea[], %(from_addresses)b::text[], %(reply_tos)b::text[], %(links)b::text[])
+    as r (profile, message, subject, preheader, html, plain, from_address, reply_to, links)
 on conflict do nothing
 
 -- name: queue_delivery

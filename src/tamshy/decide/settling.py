@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import json
 
 from tamshy.language.model import Send
 from tamshy.rulebook import Statement
@@ -23,7 +25,7 @@ _SQL = queries("tamshy.decide")
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What became of one accepted message: its parts, or ``error`` and nothing else."""
+    """What became of one accepted message: its parts, bodies as UTF-8, or ``error`` and nothing else."""
 
     profile: UUID
     message: UUID
@@ -31,11 +33,21 @@ class Rendered:
     locale: str = ""
     subject: str = ""
     preheader: str = ""
-    html: str = ""
-    plain: str = ""
+    html_bytes: bytes = b""
+    plain_bytes: bytes = b""
     from_address: str = ""
     reply_to: str | None = None
     links: list[str] = field(default_factory=list)
+
+    @property
+    def html(self) -> str:
+        """The HTML as text."""
+        return self.html_bytes.decode()
+
+    @property
+    def plain(self) -> str:
+        """The plain text as text."""
+        return self.plain_bytes.decode()
 
 
 def accepted(
@@ -65,13 +77,38 @@ def settle(
     """
     if not results:
         return 0
-    rows = rows_json([asdict(result) for result in results])
-    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "rows": rows}
+    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "rows": rows_json(map(_outcome, results))}
     if keep_content:
-        conn.execute(_SQL["keep_content"], params)
+        conn.execute(_SQL["keep_content"], {"bucket": bucket} | _contents([r for r in results if r.error is None]))
         conn.execute(_SQL["queue_delivery"], params)
     statement = book.statement("settle", build)
     return 0 if statement is None else conn.execute(statement.sql, statement.params | params).rowcount
+
+
+def _outcome(result: Rendered) -> dict[str, object]:
+    """What all but the content is settled by."""
+    return {
+        "profile": result.profile,
+        "message": result.message,
+        "error": result.error,
+        "locale": result.locale,
+        "subject": result.subject,
+    }
+
+
+def _contents(results: Sequence[Rendered]) -> dict[str, object]:
+    """The contents as columns: in JSON the server would unescape each body, and read all of them once for each statement."""
+    return {
+        "profiles": [result.profile for result in results],
+        "messages": [result.message for result in results],
+        "subjects": [result.subject for result in results],
+        "preheaders": [result.preheader for result in results],
+        "htmls": [result.html_bytes for result in results],
+        "plains": [result.plain_bytes for result in results],
+        "from_addresses": [result.from_address for result in results],
+        "reply_tos": [result.reply_to for result in results],
+        "links": [json.encode(result.links).decode() for result in results],
+    }
 
 
 def build(book: Rulebook) -> Statement | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import selectors
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -25,9 +27,14 @@ if TYPE_CHECKING:
     from typing import Self
 
 _LOG: Final = logging.getLogger("tamshy.render")
-# How many jobs a child is sent ahead, so that it never waits; and how many versions it may keep parsed.
+# How many jobs a child is sent ahead, so that it never waits: at least, and where there are many. How many versions it may keep.
 _AHEAD: Final = 16
+_FAR_AHEAD: Final = 64
 _MAX_VERSIONS: Final = 64
+# To be woken for each answer costs as much as half a mail: while many are to come, some are let come together. They lie in the
+# pipe meanwhile, which for that is made as large as Linux lets anybody make one.
+_GATHER_SECONDS: Final = 0.003
+_PIPE: Final = 1 << 20
 # Without a sign of life for so long (of the wall's time, on a machine that may be busy) a child is taken for stuck.
 _STALL_SECONDS: Final = 20.0
 _START_SECONDS: Final = 60.0
@@ -177,8 +184,10 @@ class RenderChild:
         """Spread what waits over the children, starting what is missing."""
         while waiting and len(self._children) < self._size and len(self._children) * _AHEAD < self._load(waiting):
             self._children.append(self._started())
+        share = self._load(waiting) // max(1, len(self._children))
+        ahead = min(max(share, _AHEAD), _FAR_AHEAD)
         for child in self._children:
-            while waiting and len(child.underway) < _AHEAD:
+            while waiting and len(child.underway) < ahead:
                 self._give(child, waiting.popleft())
 
     def _load(self, waiting: deque[_Task]) -> int:
@@ -205,7 +214,10 @@ class RenderChild:
         """Write what can be written, wait for a sign of any child, and read."""
         for child in self._children:
             self._write(child)
-        for key, event in self._selector.select(timeout=1.0):
+        signs = self._selector.select(timeout=1.0)
+        if signs and all(len(child.underway) >= _AHEAD for child in self._children):
+            time.sleep(_GATHER_SECONDS)
+        for key, event in signs:
             child = key.data
             if child not in self._children or not event & selectors.EVENT_READ or key.fd != child.reading:
                 continue
@@ -289,8 +301,9 @@ class RenderChild:
             bufsize=0,
         )
         child = _Child(process, heard_at=time.monotonic())
-        os.set_blocking(child.reading, False)
-        os.set_blocking(child.writing, False)
+        for pipe in (child.reading, child.writing):
+            os.set_blocking(pipe, False)
+            _widen(pipe)
         self._selector.register(child.reading, selectors.EVENT_READ, child)
         return child
 
@@ -303,6 +316,13 @@ class RenderChild:
             if pipe is not None:
                 pipe.close()
         child.process.wait()
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold more, where the system has a word for it and lets us."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(PermissionError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _frames(buffer: bytearray) -> Iterable[Ready | Done]:

@@ -82,14 +82,28 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Rendered(msgspec.Struct, kw_only=True, frozen=True):
-    """A message as its recipient gets it. ``locale`` is the body's; ``links`` are numbered from 0."""
+    """A message as its recipient gets it. ``locale`` is the body's; ``links`` are numbered from 0.
+
+    The bodies are kept as UTF-8: they are put together, sent on, stored and written into mails as bytes, and to make
+    text of them in between would cost each mail more than its links do.
+    """
 
     locale: str
     subject: str
-    preheader: str
-    html: str
-    plain: str
-    links: list[str]
+    preheader: str = ""
+    html_bytes: bytes = b""
+    plain_bytes: bytes = b""
+    links: list[str] = []
+
+    @property
+    def html(self) -> str:
+        """The HTML as text."""
+        return self.html_bytes.decode()
+
+    @property
+    def plain(self) -> str:
+        """The plain text as text."""
+        return self.plain_bytes.decode()
 
 
 class RenderError(Exception):

@@ -10,34 +10,50 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from functools import wraps
+from functools import cached_property, wraps
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 from liquid import RenderContext
-from liquid.builtin.expressions import FilteredExpression, Path
+from liquid.ast import BlockNode
+from liquid.builtin.content import ContentNode
+from liquid.builtin.expressions import FilteredExpression, Path, PositionalArgument, StringLiteral
+from liquid.builtin.expressions.primitive import FloatLiteral, IntegerLiteral
 from liquid.builtin.output import Output, OutputNode
-from liquid.exceptions import FilterError, LiquidError, LoopIterationLimitError, OutputStreamLimitError, UndefinedError
+from liquid.exceptions import (
+    FilterArgumentError,
+    FilterError,
+    LiquidError,
+    LiquidInterrupt,
+    LiquidSyntaxError,
+    LiquidTypeError,
+    LoopIterationLimitError,
+    OutputStreamLimitError,
+    StopRender,
+    UndefinedError,
+)
 from liquid.stringify import to_liquid_string
 from liquid.template import BoundTemplate
 from liquid.undefined import UNDEFINED, FalsyStrictUndefined
 from liquid.utils import ReadOnlyChainMap
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from tamshy.language.liquid import liquid_environment
+from tamshy.render.manner import Manner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import TextIO
 
-    from liquid import Environment, Token
+    from liquid import Environment, Token, TokenStream
+    from liquid.ast import Node
+    from liquid.builtin.expressions import Literal
     from liquid.builtin.expressions.filtered import Filter
     from liquid.builtin.tags.for_tag import ForLoop
     from liquid.builtin.tags.tablerow_tag import TableRow
     from liquid.expression import Expression
 
-    from tamshy.render.manner import Manner
     from tamshy.render.tracking import Tracking
 
 MAX_OUTPUT: Final = 512 * 1024
@@ -49,6 +65,18 @@ MAX_LOCALS: Final = 8 * 1024 * 1024
 MAX_NESTING: Final = 31
 _SPECIAL: Final = re.compile("[&<>\"']")
 _LONG: Final = 4096
+_NOBODY: Final = Manner("en", "UTC", "", "")
+_LITERALS: Final = frozenset({StringLiteral, IntegerLiteral, FloatLiteral})
+
+
+class _Scope(ReadOnlyChainMap):
+    """The library's chain of names, looked through without an exception for each mapping that lacks one."""
+
+    def __getitem__(self, key: str) -> object:
+        for mapping in self._maps:
+            if key in mapping:
+                return mapping[key]
+        raise KeyError(key)
 
 
 class Missing(FalsyStrictUndefined):
@@ -71,7 +99,7 @@ class Context(RenderContext):
         self, template: BoundTemplate, scope: Mapping[str, object], manner: Manner, tracking: Tracking | None = None
     ) -> None:
         super().__init__(template, globals=scope)
-        self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
+        self.scope = _Scope(self.locals, self.globals, self.counters)
         self.manner = manner
         self.tracking = tracking
         self.iterations = 0
@@ -86,7 +114,7 @@ class Context(RenderContext):
         except (KeyError, TypeError, IndexError):
             if default is not UNDEFINED:
                 return default
-            return Missing(_dotted(path), hint=f"{_dotted(path)} is missing", token=token)
+            return _missing(path, token)
         return found
 
     def get_item(self, obj: Any, key: Any) -> Any:  # noqa: ANN401  values are whatever a shop has sent
@@ -145,32 +173,83 @@ def _dotted(path: list[object]) -> str:
     return str(head) + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in rest)
 
 
+class _Filtering:
+    """A filter of ``{{ … }}``, with whatever does not depend on the recipient worked out when the template is parsed."""
+
+    __slots__ = ("args", "contextual", "filter", "function", "lets_text_be")
+
+    def __init__(self, one: Filter, env: Environment) -> None:
+        self.filter = one
+        literal = all(type(arg) is PositionalArgument and type(arg.value) in _LITERALS for arg in one.args)
+        self.function = env.filters.get(one.name) if literal else None
+        self.args = tuple(_literal(arg.value, env) for arg in one.args) if literal else ()
+        self.contextual = getattr(self.function, "with_context", False)
+        # what is said by default is asked for only where there is no text
+        self.lets_text_be = self.function is not None and one.name == "default"
+        if getattr(self.function, "with_environment", False):
+            self.function = None
+
+    def evaluate(self, value: object, context: RenderContext) -> object:
+        """What the library's own ``Filter.evaluate`` does, and says when it fails."""
+        if self.function is None:
+            return self.filter.evaluate(value, context)
+        try:
+            if self.contextual:
+                return self.function(value, *self.args, context=context)
+            return self.function(value, *self.args)
+        except TypeError as exc:
+            raise LiquidTypeError(f"{self.filter.name}: {exc}", token=self.filter.token) from exc
+        except (LiquidTypeError, FilterArgumentError) as exc:
+            exc.token = self.filter.token
+            raise
+
+
+def _literal(value: Expression, env: Environment) -> object:
+    """What a literal evaluates to: a text of the author's own needs no escaping."""
+    if type(value) is StringLiteral:
+        return Markup(value.value) if env.autoescape else value.value  # noqa: S704  the author's, as the library has it
+    return cast("Literal[object]", value).value
+
+
 class _Printed(OutputNode):
     """``{{ … }}``: mappings print as JSON, not as Python would show them.
 
     Most of a mail's time is spent here, so that paths made of plain names are followed without a detour.
     """
 
-    __slots__ = ("filters", "path", "start")
+    __slots__ = ("filters", "path", "rest", "root", "start")
 
     def __init__(self, token: Token, expression: Expression) -> None:
         super().__init__(token, expression)
         self.path: list[object] | None = None
         self.start: Token = token
-        self.filters: list[Filter] = []
+        self.root = ""
+        self.rest: tuple[object, ...] = ()
+        self.filters: list[_Filtering] = []
         if isinstance(expression, FilteredExpression) and isinstance(expression.left, Path):
             path = expression.left.path
-            if all(type(segment) is not Path for segment in path):
+            if all(type(segment) is not Path for segment in path) and isinstance(path[0], str):
                 self.path, self.start = list(path), expression.left.token
-                self.filters = expression.filters or []
+                self.root, self.rest = path[0], tuple(path[1:])
+
+    def settle(self, env: Environment) -> None:
+        """Work out what the environment knows of the filters."""
+        if self.path is not None and isinstance(self.expression, FilteredExpression):
+            self.filters = [_Filtering(one, env) for one in self.expression.filters or []]
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         if self.path is None:
             value = self.expression.evaluate(context)
         else:
-            value = context.get(self.path, token=self.start)
+            try:
+                value = context.scope[self.root]
+                for key in self.rest:
+                    value = value[key] if type(value) is dict else context.get_item(value, key)
+            except (KeyError, TypeError, IndexError):
+                value = _missing(self.path, self.start)
             for one in self.filters:
-                value = one.evaluate(value, context)
+                if not (one.lets_text_be and type(value) is str and value):
+                    value = one.evaluate(value, context)
         if type(value) is str:
             text = str(escape(value)) if context.autoescape and _SPECIAL.search(value) else value
         else:
@@ -178,6 +257,10 @@ class _Printed(OutputNode):
         if len(text) > _LONG and buffer.tell() + len(text) > MAX_OUTPUT:
             raise _too_much()
         return buffer.write(text)
+
+
+def _missing(path: list[object], token: Token | None) -> Missing:
+    return Missing(_dotted(path), hint=f"{_dotted(path)} is missing", token=token)
 
 
 def _text(value: object, *, autoescape: bool) -> str:
@@ -195,9 +278,68 @@ def _msg(value: Missing) -> str:
 class _Output(Output):
     node_class = _Printed
 
+    def parse(self, stream: TokenStream) -> OutputNode:
+        node = super().parse(stream)
+        if isinstance(node, _Printed):
+            node.settle(self.env)
+        return node
 
-class _Template(BoundTemplate):
+
+class _Block(BlockNode):
+    """A block within a tag, without a look at disabled tags, which there are not, and a generator for each round."""
+
+    __slots__ = ()
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        if self.blank:
+            return super().render_to_output(context, buffer)
+        written = 0
+        for node in self.nodes:
+            written += node.render_to_output(context, buffer)
+        return written
+
+
+class Parsed(BoundTemplate):
+    """A template as the environments make it."""
+
     context_class = Context
+
+    def __init__(self, env: Environment, nodes: list[Node], *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  the library's
+        super().__init__(env, nodes, *args, **kwargs)
+        context = Context(self, {}, _NOBODY)
+        waiting = list(nodes)
+        while waiting:
+            node = waiting.pop()
+            if type(node) is BlockNode:
+                node.__class__ = _Block
+            waiting += node.children(context)
+
+    @cached_property
+    def constant(self) -> str | None:
+        """What it says to everybody; None where that depends on who reads it."""
+        texts = [node.text if type(node) is ContentNode else None for node in self.nodes]
+        return None if None in texts else "".join(cast("list[str]", texts))
+
+    def render_with_context(
+        self,
+        context: RenderContext,
+        buffer: TextIO,
+        *_args: object,
+        partial: bool = False,  # noqa: ARG002  there are no partial templates
+        block_scope: bool = False,  # noqa: ARG002
+        **_kwargs: object,
+    ) -> None:
+        """What the library does, without a scope for partial templates and a look at disabled tags, which there are not."""
+        node: Node | None = None
+        try:
+            for node in self.nodes:
+                node.render_to_output(context, buffer)
+        except StopRender:
+            return
+        except LiquidInterrupt as exc:
+            self.env.error(LiquidSyntaxError(f"unexpected '{exc}'", token=None if node is None else node.token))
+        except LiquidError as exc:
+            self.env.error(exc, token=None if node is None else node.token)
 
 
 def environment(*, autoescape: bool, filters: Mapping[str, Callable[..., object]]) -> Environment:
@@ -209,7 +351,7 @@ def environment(*, autoescape: bool, filters: Mapping[str, Callable[..., object]
     """
     env = liquid_environment(autoescape=autoescape, filters=filters)
     env.undefined = Missing
-    env.template_class = _Template
+    env.template_class = Parsed
     env.add_tag(_Output)
     _limit(env)
     for name, function in env.filters.items():

@@ -22,6 +22,7 @@ from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG
 from markupsafe import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TextIO
 
     from liquid import Environment, RenderContext, Token, TokenStream
@@ -111,6 +112,19 @@ class Tracking:
     static: list[str]
     preheader: str = ""
     links: list[str] = field(default_factory=list)
+    _escaped: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Escape the prefix once: no number behind it needs that."""
+        self._escaped = str(escape(self.prefix))
+
+    def known(self, number: int) -> str:
+        """Number an address that publishing knew; gives what stands in the HTML in its place, escaped."""
+        address = self.static[number]
+        if not self.prefix:
+            return escape(address)
+        self.links.append(address)
+        return f"{self._escaped}{len(self.links) - 1}"
 
     def click(self, address: str) -> str:
         """Number an address that is final; gives what stands in the mail in its place, unescaped."""
@@ -151,8 +165,7 @@ class _StaticNode(Node):
         self.blank = False
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        tracking = _tracking(context)
-        return buffer.write(escape(tracking.click(tracking.static[self.number])))
+        return buffer.write(_tracking(context).known(self.number))
 
 
 class _StaticTag(Tag):
@@ -172,6 +185,10 @@ class _LinkNode(Node):
         self.block = block
         self.click = click
         self.blank = False
+
+    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:  # noqa: ARG002
+        """What stands between the tags."""
+        yield self.block
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         inner = StringIO()
