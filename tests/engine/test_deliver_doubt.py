@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, wait
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,6 @@ from tamshy.deliver import (
     settle,
     uncertain,
 )
-from tamshy.deliver import stage as stage_module
 from tamshy.domain.token import Signer
 from tamshy.senders import SmtpSender, SmtpSettings
 
@@ -144,11 +142,13 @@ def test_an_owner_that_comes_back_with_the_answer_is_heard_while_nobody_has_acte
 ) -> None:
     clock, waits = Clock(), threading.Event()
 
-    def noted(fs: list[Future[Verdict]], timeout: float, return_when: str) -> object:
-        waits.set()
-        return wait(fs, timeout, return_when)
+    awaiting = HandOver._await
 
-    monkeypatch.setattr(stage_module, "wait", noted)
+    def noted(self: HandOver) -> None:
+        waits.set()
+        awaiting(self)
+
+    monkeypatch.setattr(HandOver, "_await", noted)
     workspace(db)
     message = sent_message(db, person(db, "aia"), kind=kind)
     db.commit()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,6 @@ from tamshy.deliver import (
     settle,
     uncertain,
 )
-from tamshy.deliver import stage as stage_module
 from tamshy.domain.ids import named
 from tamshy.domain.token import Signer
 
@@ -424,11 +422,13 @@ def test_an_owner_that_slept_over_its_lease_sends_and_records_nothing(
 ) -> None:
     asleep = threading.Event()
 
-    def noted(fs: list[Future[Verdict]], timeout: float, return_when: str) -> object:
-        asleep.set()
-        return wait(fs, timeout, return_when)
+    awaiting = HandOver._await
 
-    monkeypatch.setattr(stage_module, "wait", noted)
+    def noted(self: HandOver) -> None:
+        asleep.set()
+        awaiting(self)
+
+    monkeypatch.setattr(HandOver, "_await", noted)
     workspace(db)
     sent_message(db, person(db, "aia"), kind="transactional")
     db.commit()
@@ -630,7 +630,7 @@ def test_a_process_that_ends_waits_for_what_is_under_way_but_not_for_ever(
         raise Interrupted
 
     with monkeypatch.context() as patched:
-        patched.setattr(stage_module, "wait", interrupted)
+        patched.setattr(HandOver, "_await", interrupted)
         with pytest.raises(Interrupted):
             stage.run(db, [BUCKET], 10)
     assert dict(stage.drain(db, patience_s=0.1).states) == {}
@@ -679,3 +679,54 @@ def test_the_moment_is_read_from_the_clock_that_is_passed_in(db: Connection) -> 
     db.commit()
     past = Clock(datetime(2001, 1, 1, tzinfo=UTC))
     assert handing(Answering(), past).run(db, [BUCKET], 10).moved == 0
+
+
+REFUSING = """
+create function refuse() returns trigger language plpgsql as $$ begin raise 'no room for this'; end $$;
+create trigger refuse before insert on inbox for each row execute function refuse();
+"""
+
+
+def test_what_a_refusal_tells_and_its_record_are_written_together(db: Connection, dsn: str, clock: Clock) -> None:
+    """Over the connection that a worker hands over on, where each statement is committed by itself."""
+    workspace(db)
+    for name in ("aia", "bek", "dana"):
+        sent_message(db, person(db, name), f"m-{name}", address=f"{name}@example.com")
+    db.execute(REFUSING.encode())
+    db.commit()
+    gone = Verdict(Outcome.REFUSED, Reason.HARD_BOUNCE, "550 5.1.1 unknown")
+    sender = Answering(lambda mail: gone if mail.to_address == "bek@example.com" else ACCEPTED, slots=1)
+    stage = handing(sender, clock)
+    with sqlkit.connect(dsn, autocommit=True) as own:
+        with pytest.raises(sqlkit.Error, match="no room for this"):
+            stage.run(own, [BUCKET], 10)
+        states: dict[str, str] = dict(
+            own.execute("select m.address, d.state from delivery d join message m on m.id = d.message").fetchall()
+        )
+        assert states["bek@example.com"] == "handing_over"
+        own.execute("drop trigger refuse on inbox")
+        stage.run(own, [BUCKET], 10)
+        found = own.execute(
+            "select m.address, d.state from delivery d join message m on m.id = d.message order by 1"
+        ).fetchall()
+        assert found == [("aia@example.com", "sent"), ("bek@example.com", "failed"), ("dana@example.com", "sent")]
+        assert own.execute("select name, facts ->> 'address' from inbox").fetchall() == [
+            ("Message Bounced", "bek@example.com")
+        ]
+    assert len(sender.given) == 3
+
+
+def test_sixty_messages_over_eight_connections_are_each_recorded_once(db: Connection, dsn: str, clock: Clock) -> None:
+    workspace(db)
+    for at in range(60):
+        sent_message(db, person(db, f"p{at}"), f"m{at}", address=f"p{at}@example.com")
+    db.commit()
+    sender = Answering(slots=8)
+    with sqlkit.connect(dsn, autocommit=True) as own:
+        result = handing(sender, clock).run(own, [BUCKET], 1000)
+    assert (dict(result.states), result.lost) == ({"sent": 60}, 0)
+    assert len({mail.message for mail in sender.given}) == len(sender.given) == 60
+    row = db.execute(
+        "select count(*), min(attempts), max(attempts), max(fence), max(doubts) from delivery where state = 'sent'"
+    )
+    assert row.fetchone() == (60, 1, 1, 1, 0)

@@ -86,7 +86,7 @@ SENDER: Final = (
     Point("before smtp: the dot", "before", "smtplib:SMTP.send", "", b".\r\n"),
     Point("after smtp: the dot", "after", "smtplib:SMTP.send", "", b".\r\n"),
     Point("smtp: answer read", "after", f"{_SMTP}._said"),
-    *_around("record: commit", _LEAVE, f"{_HAND_OVER}:_record"),
+    *_around("record: commit", f"{_HAND_OVER}:HandOver._written"),
 )
 PUBLISHER: Final = (
     Point("publish: buckets held", "after", "tamshy.publish.publishing:hold_buckets"),

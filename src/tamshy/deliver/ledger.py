@@ -73,13 +73,15 @@ class Row:
     address: str | None
     decided_at: datetime
     subject: str | None
-    html: str | None
-    plain: str | None
+    html: bytes | None
+    plain: bytes | None
     from_address: str | None
     reply_to: str | None
     judgement: str | None
     behind: bool = False
     """Whether it leaves after its time, with others: smoothed by the ramp."""
+    domains_paused: bool = False
+    """Whether any sending domain of the workspace is paused."""
 
     @property
     def smoothed(self) -> bool:
@@ -87,14 +89,13 @@ class Row:
         return self.reason == Reason.SMOOTHED
 
     @property
-    def key(self) -> tuple[int, str | None]:
-        """What an address is suppressed by."""
-        return self.workspace, self.address
-
-    @property
     def domain(self) -> str:
         """The sending domain, empty where the From address has none."""
         return sending_domain(self.from_address)
+
+    def barred_by(self, paused: set[tuple[int, str]]) -> bool:
+        """Whether its sending domain is among these, by workspace."""
+        return bool(paused) and (self.workspace, self.domain) in paused
 
     def mail(self, links: Signer, base_url: str, bucket: int, unsubscribe_mailbox: str | None) -> Mail:
         """Give the mail to hand over; marketing mail with the ways to unsubscribe."""
@@ -111,8 +112,8 @@ class Row:
             to_address=self.address or "",
             reply_to=self.reply_to,
             subject=self.subject or "",
-            html=self.html or "",
-            plain=self.plain or "",
+            html=self.html or b"",
+            plain=self.plain or b"",
             decided_at=self.decided_at,
             unsubscribe_url=url,
             unsubscribe_mailbox=unsubscribe_mailbox if marketing else None,
@@ -159,6 +160,11 @@ class Mark:
     def soft(self) -> bool:
         """Whether a full mailbox was the end of it."""
         return self.state == "failed" and self.reason == Reason.MAILBOX_FULL
+
+    @property
+    def tells(self) -> bool:
+        """Whether more than the delivery may have to be written: of the mailbox, or of the sending domain."""
+        return self.soft or self.reason in {Reason.HARD_BOUNCE, Reason.POLICY}
 
 
 @dataclass(slots=True)

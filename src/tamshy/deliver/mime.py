@@ -10,11 +10,14 @@ from __future__ import annotations
 import binascii
 import re
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tamshy.deliver.addresses import Mailbox, ascii_address, mailbox
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tamshy.deliver.sender import Mail
 
 _LINE: Final = 78
@@ -48,7 +51,7 @@ def build(mail: Mail) -> bytes:
         address_header("From", sender),
         address_header("To", Mailbox("", ascii_address(mail.to_address))),
         text_header("Subject", mail.subject),
-        f"Date: {format_datetime(mail.decided_at)}",
+        f"Date: {_date(mail.decided_at.isoformat(), mail.decided_at)}",
         f"Message-ID: <{message_id(mail, sender)}>",
     ]
     if mail.reply_to:
@@ -67,6 +70,15 @@ def build(mail: Mail) -> bytes:
             f"\r\n--{boundary}--\r\n".encode(),
         ),
     )
+
+
+@lru_cache(maxsize=1024)
+def _date(_key: str, moment: datetime) -> str:
+    """Write a moment as RFC 5322 has it; what is decided together has the same.
+
+    The key is its text: moments of two zones are equal where they are one instant.
+    """
+    return format_datetime(moment)
 
 
 def text_header(name: str, value: str) -> str:
@@ -140,10 +152,13 @@ def _bytes_in(places: int) -> int:
     return (places - _WORD_FRAME) // 4 * 3
 
 
-def _part(subtype: str, text: str) -> bytes:
+def _part(subtype: str, text: str | bytes) -> bytes:
     """Write one body: quoted-printable where most of it is ASCII, else base64."""
-    body = text.encode("utf-8", "ignore").translate(None, _NOT_IN_BODY).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if (len(body) - len(body.translate(None, _BEYOND_ASCII))) * _FEW < len(body):
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "ignore")
+    body = raw.translate(None, _NOT_IN_BODY)
+    if b"\r" in body:
+        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if body.isascii() or (len(body) - len(body.translate(None, _BEYOND_ASCII))) * _FEW < len(body):
         encoding, coded = "quoted-printable", binascii.b2a_qp(body, istext=True).replace(b"\n", b"\r\n")
     else:
         encoding, coded = "base64", _base64(body.replace(b"\n", b"\r\n"))

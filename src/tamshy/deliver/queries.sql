@@ -23,7 +23,7 @@ with due as materialized (
 )
 select d.profile, d.message, d.state, d.attempts, d.fence, d.reason, d.doubts, d.next_at, d.queued_at, m.workspace, m.kind,
     m.topic, m.flow, m.address,
-    m.decided_at, c.subject, c.html, c.plain, c.from_address, c.reply_to,
+    m.decided_at, c.subject, convert_to(c.html, 'UTF8'), convert_to(c.plain, 'UTF8'), c.from_address, c.reply_to,
     case
         when p.id is null or p.suppressed = 'erased' then 'erased'
         when p.suppressed is not null then 'suppressed'
@@ -54,10 +54,13 @@ select d.profile, d.message, d.state, d.attempts, d.fence, d.reason, d.doubts, d
                 -- the engine's word about a message, which ends nothing before its hand-over
                 and not (i.origin = 1 and i.name = 'Message Sent')
         ) then 'unread'
+        -- by address, because another profile may have brought the suppression
+        when exists (select from suppression s where s.workspace = m.workspace and s.address = m.address) then 'suppressed'
     end,
     -- behind: decided late, or let go on with the flow, or waiting for long; what is in doubt is a person's, or its own
     m.kind = 'marketing' and d.doubts = 0
-        and (m.facts ? 'late' or m.due_at <= f.resumed_at or d.queued_at < %(behind_before)s)
+        and (m.facts ? 'late' or m.due_at <= f.resumed_at or d.queued_at < %(behind_before)s),
+    exists (select from paused_domain g where g.workspace = m.workspace and g.resumed_at is null)
 from due d
 join message m on m.bucket = %(bucket)s and m.profile = d.profile and m.id = d.message
 left join flow f on f.workspace = m.workspace and f.name = m.flow
@@ -82,13 +85,8 @@ on conflict (one) do update set next_at = greatest(r.next_at, %(now)s) + %(count
 returning r.next_at - %(count)s * %(step)s::interval
 
 -- name: barred
--- Which of these addresses nobody writes to, asked by address because another profile may have brought the suppression; and
--- which of these sending domains are paused.
-select distinct s.workspace, s.address, 'suppressed'
-from json_to_recordset(%(rows)s::json) as r (workspace integer, address text)
-join suppression s on s.workspace = r.workspace and s.address = r.address
-union all
-select distinct p.workspace, p.domain, 'domain_paused'
+-- Which of these sending domains are paused; asked where some domain of the workspace is.
+select distinct p.workspace, p.domain
 from json_to_recordset(%(rows)s::json) as r (workspace integer, domain text)
 join paused_domain p on p.workspace = r.workspace and p.domain = r.domain and p.resumed_at is null
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Mail:
     """One message for one address, with all that a back end may need to build it the same way each time.
 
-    ``from_address`` and ``reply_to`` are as written (``Shop <hello@shop.example>``), ``to_address`` a bare address.
-    ``decided_at`` dates the mail, so that a second try has the same bytes as the first. ``unsubscribe_url`` is None for
-    transactional messages.
+    ``from_address`` and ``reply_to`` are as written (``Shop <hello@shop.example>``), ``to_address`` a bare address. Bodies are
+    text, or the same as UTF-8. ``decided_at`` dates the mail, so that a second try has the same bytes as the first.
+    ``unsubscribe_url`` is None for transactional messages.
     """
 
     workspace: int
@@ -30,8 +30,8 @@ class Mail:
     to_address: str
     reply_to: str | None
     subject: str
-    html: str
-    plain: str
+    html: str | bytes
+    plain: str | bytes
     decided_at: datetime
     unsubscribe_url: str | None = None
     unsubscribe_mailbox: str | None = None

@@ -10,15 +10,17 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter, deque
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from tamshy import sqlkit
 from tamshy.deliver import bounces, domains
-from tamshy.deliver.ledger import Claim, Options, Outcomes, Row, judged, settled
+from tamshy.deliver.ledger import Claim, Mark, Options, Outcomes, Row, judged, settled
 from tamshy.deliver.pacing import Pace, ServerHold
 from tamshy.deliver.ramp import Ramp
 from tamshy.deliver.reasons import Reason
@@ -36,6 +38,8 @@ _QUERIES: Final = sqlkit.queries(__package__)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0)
 _LAST_LOOK: Final = 2
 """A sender asks whether the claim holds before the first word, and once more before the last."""
+_GATHER_S: Final = 0.004
+"""Real seconds that who has landed waits for others, so that they are recorded, and the next claimed, together."""
 _LEASES_PER_LIFE: Final = 3
 """A claim is extended this often within its lease, so that one late turn loses none."""
 
@@ -97,6 +101,8 @@ class HandOver:
     stopping: Callable[[], bool] = bool
     _threads: ThreadPoolExecutor = field(init=False)
     _flights: list[_Flight] = field(default_factory=list, init=False)
+    _landings: SimpleQueue[Future[Verdict]] = field(default_factory=SimpleQueue, init=False)
+    """Told when something lands; what it is, `_land` finds out."""
     _landed: list[tuple[Claim, Verdict]] = field(default_factory=list, init=False)
     _pace: Pace = field(init=False)
     _ramp: Ramp = field(init=False)
@@ -206,9 +212,7 @@ class HandOver:
                 return 0
             barred = _barred(conn, rows)
             marks = [
-                judged(
-                    row, barred.get(row.key) or barred.get((row.workspace, row.domain)), now, self.options, self.owner
-                )
+                judged(row, Reason.DOMAIN_PAUSED if row.barred_by(barred) else None, now, self.options, self.owner)
                 for row in rows
             ]
             marks = self._ramp.smoothed(conn, rows, marks, now)
@@ -224,7 +228,9 @@ class HandOver:
         self._pace.give_back(limit - len(claims))
         for claim in claims:
             mail = claim.row.mail(self.links, self.base_url, bucket, self.options.unsubscribe_mailbox)
-            self._flights.append(_Flight(claim, self._threads.submit(self.sender.hand_over, mail, self._holds(claim))))
+            future = self._threads.submit(self.sender.hand_over, mail, self._holds(claim))
+            self._flights.append(_Flight(claim, future))
+            future.add_done_callback(self._landings.put)
         return len(rows)
 
     def _due(self, conn: Connection, bucket: int, limit: int, now: datetime) -> list[Row]:
@@ -240,6 +246,7 @@ class HandOver:
                 "after_at": after_at,
                 "after_message": after_message,
             },
+            binary=True,
         )
         return [Row(*columns) for columns in found]
 
@@ -253,8 +260,17 @@ class HandOver:
     # -- while under way ---------------------------------------------------------------------------------------------
 
     def _await(self) -> None:
-        """Wait until something lands, or a claim wants extending."""
-        wait([flight.future for flight in self._flights], timeout=self.options.watch_s, return_when=FIRST_COMPLETED)
+        """Wait until something lands, or a claim wants extending.
+
+        Whatever lands within a few milliseconds after it is waited for too, up to half of what can be under way: a claim and a
+        record cost two commits, however many messages they are for, and the other half is under way meanwhile.
+        """
+        try:
+            self._landings.get(timeout=self.options.watch_s)
+            for _ in range(min(len(self._flights), self.sender.slots // 2) - 1):
+                self._landings.get(timeout=_GATHER_S)
+        except Empty:
+            return
 
     def _extend(self, conn: Connection) -> None:
         """Extend the leases of what is under way, a third of a lease after the last time."""
@@ -290,15 +306,26 @@ class HandOver:
         for bucket, landed in _by_bucket(self._landed, lambda pair: pair[0].bucket):
             now = self.clock()
             marks = [settled(claim, verdict, now, self._hold.until, self.options) for claim, verdict in landed]
-            with conn.transaction():
-                written = conn.execute(_QUERIES["record"], {"bucket": bucket, "rows": sqlkit.rows_json(marks)})
-                ours = {message for (message,) in written}
-                told = [(mark, pair[0].row) for mark, pair in zip(marks, landed, strict=True) if mark.message in ours]
-                bounces.note(conn, bucket, [mark for mark, _ in told], now)
-                domains.pause(conn, told, now)
+            ours = self._written(
+                conn, bucket, [(mark, pair[0].row) for mark, pair in zip(marks, landed, strict=True)], now
+            )
             self._landed = [pair for pair in self._landed if pair[0].bucket != bucket]
             outcomes.lost += len(marks) - len(ours)
             outcomes.states.update(mark.state for mark in marks if mark.message in ours)
+
+    def _written(self, conn: Connection, bucket: int, told: Sequence[tuple[Mark, Row]], now: datetime) -> set[UUID]:
+        """Write verdicts of one bucket, all or none, and commit; gives the messages whose claims still were ours."""
+        marks = [mark for mark, _ in told]
+        # Beginning and committing are words to the server too: what is one statement does without them.
+        alone = conn.autocommit and not any(mark.tells for mark in marks)
+        with nullcontext() if alone else conn.transaction():
+            written = conn.execute(_QUERIES["record"], {"bucket": bucket, "rows": sqlkit.rows_json(marks)})
+            ours = {message for (message,) in written}
+            if not alone:
+                kept = [(mark, row) for mark, row in told if mark.message in ours]
+                bounces.note(conn, bucket, [mark for mark, _ in kept], now)
+                domains.pause(conn, kept, now)
+        return ours
 
     def _land(self) -> None:
         """Take in the verdicts that are there, and learn from them whether the server is."""
@@ -332,17 +359,16 @@ def _verdict(flight: _Flight) -> Verdict:
     return Verdict(Outcome.UNKNOWN, Reason.SENDER_FAULT, words)
 
 
-def _barred(conn: Connection, rows: Iterable[Row]) -> dict[tuple[int, str | None], Reason]:
-    """What is against an address, or against a sending domain, by workspace; asked for rows that nothing else stops."""
+def _barred(conn: Connection, rows: Iterable[Row]) -> set[tuple[int, str]]:
+    """Which sending domains are paused, by workspace; asked for rows that nothing else stops, of workspaces that have any."""
     wanted = [
-        {"workspace": row.workspace, "address": row.address, "domain": row.domain}
+        {"workspace": row.workspace, "domain": row.domain}
         for row in rows
-        if row.judgement is None and row.state == "queued"
+        if row.domains_paused and row.judgement is None and row.state == "queued"
     ]
     if not wanted:
-        return {}
-    found = conn.execute(_QUERIES["barred"], {"rows": sqlkit.rows_json(wanted)})
-    return {(workspace, what): Reason(reason) for workspace, what, reason in found}
+        return set()
+    return set(conn.execute(_QUERIES["barred"], {"rows": sqlkit.rows_json(wanted)}).fetchall())
 
 
 def _by_bucket(items: Iterable[Any], bucket: Callable[[Any], int]) -> list[tuple[int, list[Any]]]:

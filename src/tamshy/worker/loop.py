@@ -50,7 +50,7 @@ AGAIN: Final = 5.0
 """Seconds that a bucket rests after an unexpected error."""
 STUCK: Final = 120.0
 """Seconds without a word of ours in an open transaction after which the server ends it; rendering takes its time within one."""
-RENDER_LIMIT: Final = 500
+RENDER_LIMIT: Final = 100
 BEHIND: Final = 60.0
 """Real seconds behind which the engine counts as away: then the horizon takes the moment's place."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -242,3 +242,20 @@ def test_dots_and_blanks_at_line_ends_survive() -> None:
     text = ".\n..\n.x\nblank \ntab\t\n" + "=" * 100 + "\n" + "я" * 40 + " ." * 60
     message = parsed(build(mail(plain=text, html=text)))
     assert body(message, "plain") == body(message, "html") == text
+
+
+@pytest.mark.parametrize("text", ["plain", "Сәлем = <b>\r\n.\n end \n", "".join(map(chr, range(1, 300)))])
+def test_bodies_as_utf_8_are_written_as_the_same_text(text: str) -> None:
+    raw = text.encode()
+    assert build(mail(html=raw, plain=raw)) == build(mail(html=text, plain=text))
+
+
+def test_a_moment_is_written_in_its_own_zone_whatever_was_written_before() -> None:
+    utc = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    east = utc.astimezone(timezone(timedelta(hours=5)))
+    assert utc == east
+    assert [parsed(build(mail(decided_at=at)))["Date"] for at in (utc, east, utc)] == [
+        "Mon, 02 Mar 2026 12:00:00 +0000",
+        "Mon, 02 Mar 2026 17:00:00 +0500",
+        "Mon, 02 Mar 2026 12:00:00 +0000",
+    ]
