@@ -15,14 +15,14 @@ import pytest
 from tamshy.site.bench import STAGES
 from tamshy.site.bench.cost import Cost, Meter
 from tamshy.site.bench.figures import Figure, table
-from tamshy.site.bench.mailing import _PATH
+from tamshy.site.bench.sink import PATH
 from tamshy.site.cli import main
 
 if TYPE_CHECKING:
     from tests.conftest import Databases
 
 ROOT = Path(__file__).parents[2]
-SINK = shutil.which("smtp-sink", path=_PATH)
+SINK = shutil.which("smtp-sink", path=PATH)
 LINES = {
     "ingest": 2,
     "http": 3,
@@ -33,11 +33,12 @@ LINES = {
     "ask": 1,
     "workers": 2,
     "lag": 1,
+    "mail": 1 if SINK else 0,
     "simulate": 1,
     "render": 1,
     "send": 1 if SINK else 0,
 }
-GROWN = {"ingest", "advance", "decide", "render", "send"}
+GROWN = {"ingest", "advance", "decide", "mail", "render", "send"}
 """The stages that are measured with more waiting too."""
 
 
@@ -80,7 +81,7 @@ def names(databases: Databases) -> list[str]:
 
 def test_an_unknown_stage_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "ingset"]) == 2
-    known = "ingest, http, advance, decide, growth, backlog, ask, workers, lag, simulate, render, send"
+    known = "ingest, http, advance, decide, growth, backlog, ask, workers, lag, mail, simulate, render, send"
     assert f"known are {known}" in capsys.readouterr().err
 
 

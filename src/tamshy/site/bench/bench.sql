@@ -210,3 +210,34 @@ select count(*) from (
     group by profile
     having count(*) filter (where name = 'Order Completed') >= 3 and count(*) filter (where name = 'Message Opened') >= 1
 ) q
+
+-- name: fill_baskets
+-- Four products in the event that started each, as shops send them.
+update entry n set properties = n.properties || jsonb_build_object('products', (
+    select jsonb_agg(jsonb_build_object(
+        'product_id', concat('sku-', k), 'name', concat('Bowl No. ', k, ' <blue>'), 'price', 1200 + 350 * k, 'quantity', 1 + k %% 2,
+        'url', concat('https://bench.example/p/', left(n.profile::text, 2), '-', k),
+        'image_url', concat('https://bench.example/i/', left(n.profile::text, 2), '-', k, '.jpg')) order by k)
+    from generate_series(0, 3) k))
+
+-- name: hide_messages
+-- What was decided waits out of the press's sight.
+update message set state = 'skipped' where state = 'accepted'
+
+-- name: show_messages
+-- So many of them are accepted, all at once.
+update message set state = 'accepted' where (bucket, profile, id) in (
+    select bucket, profile, id from message where state = 'skipped' limit %(count)s)
+
+-- name: mail_under_way
+-- Whether anything is accepted and not rendered, or rendered and not settled.
+select exists (select from message where state = 'accepted')
+    or exists (select from delivery where state in ('queued', 'handing_over'))
+
+-- name: count_mails
+-- What was sent, for how many decisions, in how many attempts, and how many answers were lost.
+select count(*), count(distinct (m.bucket, m.profile, m.enrollment, m.step_index, m.visit)), coalesce(sum(d.attempts), 0),
+    coalesce(sum(d.doubts), 0)
+from delivery d
+join message m on m.bucket = d.bucket and m.profile = d.profile and m.id = d.message
+where d.state = 'sent'

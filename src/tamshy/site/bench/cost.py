@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _PROC: Final = Path("/proc")
 _PARENT, _FIRST_TIME, _BEYOND_TIMES = 1, 11, 15
@@ -57,6 +57,18 @@ class Meter:
             return Cost(wall, None, None)
         return Cost(wall, after[0] - before[0], after[1] - before[1])
 
+    def held(self, workers: Sequence[int]) -> dict[str, float]:
+        """Give the private memory in MiB of workers, of the renderers that they have started, and of the server's processes."""
+        if not self._tells:
+            return {}
+        seen = _processes()
+        own = set(workers)
+        started = set[int]().union(*(_family(seen, pid) for pid in workers)) - own
+        server = _family(seen, self._server) if self._server is not None else set[int]()
+        return {
+            name: _private(pids) for name, pids in (("workers", own), ("renderers", started), ("PostgreSQL", server))
+        }
+
     def _times(self) -> tuple[float, float] | None:
         """Give the processor time so far: ours and the server's, which may be a child of ours."""
         if not self._tells:
@@ -99,6 +111,18 @@ def _family(seen: dict[int, tuple[int, float]], first: int) -> set[int]:
     while more := {pid for pid, (parent, _) in seen.items() if parent in found} - found:
         found |= more
     return found
+
+
+def _private(pids: set[int]) -> float:
+    """Give the memory that these processes share with nobody, in MiB."""
+    found = 0
+    for pid in pids:
+        try:
+            text = (_PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+        found += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("RssAnon:"))
+    return found / 1024
 
 
 def _sum(seen: dict[int, tuple[int, float]], pids: set[int]) -> float:

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -21,9 +15,10 @@ from tamshy.senders import SmtpSender, SmtpSettings
 from tamshy.site.bench.cost import Meter
 from tamshy.site.bench.figures import Figure
 from tamshy.site.bench.shop import NOON, event_properties, files
+from tamshy.site.bench.sink import ABSENT, programs, sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from tamshy.render.compiled import Compiled, Rendered
     from tamshy.site.bench.sizes import Size
@@ -32,8 +27,6 @@ _VERSION: Final = 1
 _PIECES: Final = 88
 _JOINS: Final = 50_000
 _CONNECTIONS: Final = 8
-_START_S: Final = 10.0
-_PATH: Final = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/lib/postfix/sbin"])
 
 
 def render(size: Size) -> list[Figure]:
@@ -70,23 +63,22 @@ def render(size: Size) -> list[Figure]:
 
 def send(size: Size, say: Callable[[str], None]) -> list[Figure]:
     """Measure building mails and handing them over, into Postfix's smtp-sink; nothing where it is not installed."""
-    sink, source = shutil.which("smtp-sink", path=_PATH), shutil.which("smtp-source", path=_PATH)
-    if sink is None or source is None:
-        say("send: left out, for Postfix's smtp-sink and smtp-source are not here; on Debian: apt-get install postfix")
+    found = programs()
+    if found is None:
+        say(f"send: {ABSENT}")
         return []
     rendered = _one(_compiled())
     many = [_mail(number, rendered) for number in range(size.mails * size.growth)]
     few = many[: size.mails]
     length = len(build(few[0]))
     meter = Meter()
-    with _sink(sink) as port, ThreadPoolExecutor(_CONNECTIONS) as threads:
-        sender = SmtpSender(SmtpSettings("127.0.0.1", port, connections=_CONNECTIONS), "localhost")
+    with sink(found) as made, ThreadPoolExecutor(_CONNECTIONS) as threads:
+        sender = SmtpSender(SmtpSettings("127.0.0.1", made.port, connections=_CONNECTIONS), "localhost")
         _handed(sender, threads, few[: _CONNECTIONS * 2])
-        command = [source, "-d", "-s", str(_CONNECTIONS), "-l", str(length), "-m", str(len(few)), f"127.0.0.1:{port}"]
         ours, limits = [], []
         for _ in range(size.rounds):
             ours.append(meter.of(lambda: _handed(sender, threads, few)))
-            limits.append(meter.of(lambda: subprocess.run(command, check=True)))
+            limits.append(meter.of(lambda: made.load(len(few), length, _CONNECTIONS)))
         grown = [meter.of(lambda: _handed(sender, threads, many))]
         sender.close()
     return [
@@ -105,6 +97,11 @@ def send(size: Size, say: Callable[[str], None]) -> list[Figure]:
             growing="mails in a row",
         )
     ]
+
+
+def length_of_letter() -> int:
+    """Give the bytes of a letter as they go to the mail server."""
+    return len(build(_mail(0, _one(_compiled()))))
 
 
 def _compiled() -> dict[int, Compiled]:
@@ -168,8 +165,8 @@ def _mail(number: int, rendered: Rendered) -> Mail:
         to_address=f"p{number}@example.com",
         reply_to=None,
         subject=rendered.subject,
-        html=rendered.html,
-        plain=rendered.plain,
+        html=rendered.html_bytes,
+        plain=rendered.plain_bytes,
         decided_at=NOON,
         unsubscribe_url=f"https://mail.bench.example/u/{number:064x}",
     )
@@ -185,32 +182,3 @@ def _handed(sender: SmtpSender, threads: ThreadPoolExecutor, mails: Sequence[Mai
     refused = [verdict for verdict in verdicts if verdict.outcome is not Outcome.ACCEPTED]
     if refused:
         raise RuntimeError(f"{len(refused)} of {len(mails)} mails were not accepted: {refused[0]}")
-
-
-@contextmanager
-def _sink(program: str) -> Iterator[int]:
-    """Run smtp-sink on a free port for a `with` block.
-
-    Raises:
-        RuntimeError: it does not answer.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    as_user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    running = subprocess.Popen([program, *as_user, f"127.0.0.1:{port}", "256"])
-    try:
-        begin = time.monotonic()
-        while not _answers(port):
-            if running.poll() is not None or time.monotonic() - begin > _START_S:
-                raise RuntimeError("smtp-sink does not answer; its words stand on standard error")
-            time.sleep(0.02)
-        yield port
-    finally:
-        running.terminate()
-        running.wait()
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -18,6 +18,7 @@ from tamshy.site.bench.mailing import render, send
 from tamshy.site.bench.passing import advance, decide
 from tamshy.site.bench.replaying import simulate
 from tamshy.site.bench.sharing import share
+from tamshy.site.bench.whole import mail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +38,7 @@ _IN_DATABASE: Final = {
     "workers": share,
     "lag": lag,
 }
-STAGES: Final = (*_IN_DATABASE, "simulate", "render", "send")
+STAGES: Final = (*_IN_DATABASE, "mail", "simulate", "render", "send")
 """What can be measured, in the order in which it is."""
 _BUSY: Final = 0.5
 """Load of other work, in processors, from which on figures are noisy."""
@@ -61,13 +62,13 @@ def measure(
     load = os.getloadavg()[0]
     figures: list[Figure] = []
     server = ""
-    wanted = [name for name in _IN_DATABASE if name in stages]
+    wanted = [name for name in (*_IN_DATABASE, "mail") if name in stages]
     if wanted:
         with ground(database_url, say) as made:
             server = made.server
             for name in wanted:
                 say(f"measuring {name}")
-                figures += _IN_DATABASE[name](made, size)
+                figures += mail(made, size, say) if name == "mail" else _IN_DATABASE[name](made, size)
     if "simulate" in stages:
         say("measuring simulate")
         figures += simulate(size)

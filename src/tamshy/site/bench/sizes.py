@@ -33,6 +33,8 @@ class Size:
     steps: int
     backlog_due: int
     """How many are due at once, to compare the last batch with the first."""
+    letters: int
+    """Mails that go the whole way in a round."""
     growth: int = 10
 
 
@@ -52,6 +54,7 @@ SIZES: Final = {
             waiting=(256, 512),
             steps=64,
             backlog_due=1024,
+            letters=40,
             growth=2,
         ),
         Size(
@@ -67,6 +70,7 @@ SIZES: Final = {
             waiting=(10_000, 100_000),
             steps=5000,
             backlog_due=40_000,
+            letters=2000,
         ),
         Size(
             "full",
@@ -81,6 +85,7 @@ SIZES: Final = {
             waiting=(10_000, 1_000_000, 10_000_000),
             steps=5000,
             backlog_due=1_000_000,
+            letters=10_000,
         ),
     )
 }

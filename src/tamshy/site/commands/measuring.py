@@ -38,6 +38,9 @@ def bench(options: argparse.Namespace) -> int:
         data(record)
         return 0
     out(table(figures))
+    for figure in figures:
+        if figure.remembered:
+            out(f"\n{figure.remembered}")
     out(f"\nMedians of {size.rounds}; ratios are medians of rounds, each beside its own limit. {_about(record)}")
     return 0
 
