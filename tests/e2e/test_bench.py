@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import smtplib
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from tamshy.site.bench import STAGES
 from tamshy.site.bench.cost import Cost, Meter
 from tamshy.site.bench.figures import Figure, table
-from tamshy.site.bench.sink import PATH
+from tamshy.site.bench.sink import PATH, programs, sink
 from tamshy.site.cli import main
 
 if TYPE_CHECKING:
@@ -131,6 +132,33 @@ def test_a_record_is_drawn_and_told_on_the_page(tmp_path: Path) -> None:
     original = (ROOT / "docs/reference/benchmarks.md").read_text(encoding="utf-8")
     assert original.startswith(before)
     assert original.endswith(after)
+
+
+def test_memory_is_told_with_the_slope_of_its_later_half() -> None:
+    cost = Cost(1.0, 1.0, 0.0)
+    memory = {"workers": [40.0, 60.0, 61.0, 62.0, 63.0], "renderers": [30.0, 30.0]}
+    figure = Figure("s", "w", "mails", 1, [cost], "limit", 1, [cost], [cost], 4000, memory=memory)
+    # from 61 to 63 MiB over the last 2,000 of 4,000
+    assert figure.remembered == (
+        "s: private memory over 4,000 mails: workers 40.0 to 63.0 MiB (+1024.0 KiB for 1,000 more), "
+        "renderers 30.0 to 30.0 MiB (+0.0 KiB for 1,000 more)."
+    )
+    assert figure.data()["memory"] == memory
+    assert Figure("s", "w", "mails", 1, [cost], "limit", 1, [cost]).remembered == ""
+
+
+@pytest.mark.skipif(SINK is None, reason="Postfix's smtp-sink is not installed")
+def test_the_sink_counts_what_it_takes() -> None:
+    found = programs()
+    assert found is not None
+    with sink(found) as made:
+        assert made.taken() == 0
+        made.load(25, 1000, 4)
+        made.load(3, 1000, 1)
+        with smtplib.SMTP("127.0.0.1", made.port) as later:
+            # the sink does one thing after another: with this answer all before it is counted
+            later.noop()
+            assert made.taken() == 28
 
 
 def test_where_a_server_runs_elsewhere_processor_times_are_not_told() -> None:
