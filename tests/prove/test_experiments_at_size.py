@@ -75,6 +75,20 @@ def test_with_the_difference_planned_for_most_find_it(name: str) -> None:
     assert TESTS - found[right] - found[None] <= 0.025 * TESTS
 
 
+@pytest.mark.parametrize(
+    ("shoppers", "better", "lift"),
+    [(YES, Shoppers(0.036), 0.2), (MONEY, Shoppers(0.03, 0.8, 1.5), 0.5)],
+    ids=["clicks", "revenue"],
+)
+def test_planned_from_ten_thousand_people_most_find_it_too(shoppers: Shoppers, better: Shoppers, lift: float) -> None:
+    found = 0
+    for number in range(TESTS):
+        people = needed(shoppers(dice("pilot", number), 10_000), lift, (1, 1), RULE)
+        found += winner(dice("planned", number), (shoppers, better), math.ceil(people / DAYS), (1, 1), RULE) == "b"
+    print(f"\n{found} of {TESTS} right")  # noqa: T201 - a figure for the page
+    assert found >= 0.78 * TESTS
+
+
 @pytest.mark.parametrize("shoppers", [YES, MONEY, WILD], ids=["orders", "revenue", "wild revenue"])
 def test_a_holdouts_interval_holds_the_truth_on_all_days(shoppers: Shoppers) -> None:
     mailed = Shoppers(shoppers.rate * 1.2, shoppers.spread)

@@ -1,6 +1,6 @@
 """What an experiment and a holdout show, and how sure that is: from counts, by numbers alone.
 
-Reads samples (how many people, and the sums of what they did) and gives intervals, verdicts, plans and weights. No tables, no
+Reads samples (how many people, and the sums of what they did) and gives intervals, findings, plans and weights. No tables, no
 clock, no chance: the same counts always give the same answer. ``docs/explanation/experiments.md`` says what is claimed,
 ADR 70 why it is done so. Which arm a profile is in is drawn by ``domain/arm.py``.
 
@@ -11,17 +11,17 @@ they did. Enrollments would not do: those of one person go the same way, and fiv
 from tamshy.experiment.bandit import FLOOR, weights
 from tamshy.experiment.comparing import Comparison, compare, effect, multiplier
 from tamshy.experiment.limits import Limits, difference, quantile, ratio
-from tamshy.experiment.planning import Outlook, chance, detectable, needed, outlook
+from tamshy.experiment.planning import Shortfall, chance, detectable, needed, shortfall
 from tamshy.experiment.sample import Sample
-from tamshy.experiment.winner import Verdict, Why, WinnerRule, chosen, proven
+from tamshy.experiment.winner import Finding, Why, WinnerRule, chosen, proven
 
 __all__ = [
     "FLOOR",
     "Comparison",
+    "Finding",
     "Limits",
-    "Outlook",
     "Sample",
-    "Verdict",
+    "Shortfall",
     "Why",
     "WinnerRule",
     "chance",
@@ -32,9 +32,9 @@ __all__ = [
     "effect",
     "multiplier",
     "needed",
-    "outlook",
     "proven",
     "quantile",
     "ratio",
+    "shortfall",
     "weights",
 ]

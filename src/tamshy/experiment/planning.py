@@ -24,7 +24,7 @@ _NORMAL: Final = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Shortfall:
     """How far an experiment is: people it needs in all, how many are missing, and in how many days they are there.
 
     ``days`` is None where nobody comes.
@@ -115,7 +115,7 @@ def chance(base: Sample, lift: float, shares: Sequence[float], rule: WinnerRule,
     )
 
 
-def outlook(needed_people: int, people: int, newcomers: float) -> Outlook:
+def shortfall(needed_people: int, people: int, newcomers: float) -> Shortfall:
     """In how many days the people needed are there, when so many new ones come a day.
 
     Raises:
@@ -125,8 +125,8 @@ def outlook(needed_people: int, people: int, newcomers: float) -> Outlook:
         raise ValueError(f"numbers of people: {needed_people}, {people}, {newcomers}")
     missing = max(needed_people - people, 0)
     if not missing:
-        return Outlook(needed_people, 0, 0)
-    return Outlook(needed_people, missing, math.ceil(missing / newcomers) if newcomers else None)
+        return Shortfall(needed_people, 0, 0)
+    return Shortfall(needed_people, missing, math.ceil(missing / newcomers) if newcomers else None)
 
 
 def _check(base: Sample, lift: float, shares: Sequence[float]) -> None:

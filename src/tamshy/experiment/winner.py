@@ -48,14 +48,14 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Finding:
     """The arm that newcomers go to, None: none yet, as before; and why."""
 
     arm: str | None
     why: Why
 
 
-def proven(arms: Mapping[str, Sample], rule: WinnerRule) -> Verdict:
+def proven(arms: Mapping[str, Sample], rule: WinnerRule) -> Finding:
     """The arm that is proven better than every other one, if there is one; to be asked as often as one likes.
 
     Of experiments whose best arm has an equal, a share of at most ``1 - rule.confidence`` ever gets a winner; the same
@@ -68,23 +68,23 @@ def proven(arms: Mapping[str, Sample], rule: WinnerRule) -> Verdict:
     if len(arms) < 2:  # noqa: PLR2004 - one arm wins against nobody
         raise ValueError(f"an experiment has two arms or more: {list(arms)}")
     if any(sample.people < rule.at_least for sample in arms.values()):
-        return Verdict(None, Why.TOO_FEW)
+        return Finding(None, Why.TOO_FEW)
     leader = _best(arms)
     error = rule.error(len(arms))
     against = (compare(arms[leader], sample, error) for name, sample in arms.items() if name != leader)
     if all(comparison is not None and comparison.more for comparison in against):
-        return Verdict(leader, Why.PROVEN)
-    return Verdict(None, Why.NOT_PROVEN)
+        return Finding(leader, Why.PROVEN)
+    return Finding(None, Why.NOT_PROVEN)
 
 
-def chosen(arms: Mapping[str, Sample], rule: WinnerRule) -> Verdict:
+def chosen(arms: Mapping[str, Sample], rule: WinnerRule) -> Finding:
     """The arm that the rest of a broadcast gets: the proven winner, else the best measure (rule 32), else the first named.
 
     Raises:
         ValueError: fewer than two arms.
     """
-    verdict = proven(arms, rule)
-    return verdict if verdict.arm is not None else Verdict(_best(arms), verdict.why)
+    finding = proven(arms, rule)
+    return finding if finding.arm is not None else Finding(_best(arms), finding.why)
 
 
 def _best(arms: Mapping[str, Sample]) -> str:

@@ -7,7 +7,7 @@ import math
 import pytest
 from tests.unit.experiment.worlds import NAMES, Shoppers, cumulative, dice
 
-from tamshy.experiment import Outlook, Sample, WinnerRule, chance, detectable, needed, outlook, proven
+from tamshy.experiment import Sample, Shortfall, WinnerRule, chance, detectable, needed, proven, shortfall
 
 RULE = WinnerRule()
 RATE = Shoppers(0.03).moments()
@@ -19,7 +19,21 @@ def test_how_many_people_a_difference_needs() -> None:
         lift: (needed(RATE, lift, (1, 1), RULE), needed(MONEY, lift, (1, 1), RULE))
         for lift in (0.05, 0.1, 0.2, 0.5, 1.0)
     }
-    assert found == {}
+    assert found == {
+        0.05: (975424, 1946240),
+        0.1: (228896, 473728),
+        0.2: (56192, 125200),
+        0.5: (10659, 29572),
+        1.0: (3813, 14728),
+    }
+
+
+@pytest.mark.parametrize("lift", [0.05, 0.1, 0.2, 0.5, 1.0])
+def test_that_is_two_to_two_and_a_half_times_what_a_single_look_needs(lift: float) -> None:
+    rate, better = 0.03, 0.03 * (1 + lift)
+    spread = rate * (1 - rate) + better * (1 - better)
+    single = 2 * (1.959964 + 0.841621) ** 2 * spread / (better - rate) ** 2
+    assert 2.0 < needed(RATE, lift, (1, 1), RULE) / single < 2.6
 
 
 def test_at_what_is_needed_the_chance_is_the_power() -> None:
@@ -40,7 +54,7 @@ def test_more_is_asked_for_more() -> None:
 
 def test_the_largest_lift_is_a_rate_of_1() -> None:
     assert needed(Sample.rate(50, 100), 1.0, (1, 1), RULE) < 200
-    with pytest.raises(ValueError, match="a lift of 1.1 is not possible on 0.5"):
+    with pytest.raises(ValueError, match=r"a lift of 1\.1 is not possible on 0\.5"):
         needed(Sample.rate(50, 100), 1.1, (1, 1), RULE)
 
 
@@ -100,10 +114,10 @@ def test_a_power_lies_between_0_and_1(power: float) -> None:
 
 
 def test_days_are_counted_from_the_newcomers() -> None:
-    assert outlook(1000, 400, 50) == Outlook(needed=1000, missing=600, days=12)
-    assert outlook(1000, 401, 50).days == 12
-    assert outlook(1000, 399, 50).days == 13
-    assert outlook(1000, 1000, 0) == outlook(1000, 2000, 5) == Outlook(1000, 0, 0)
-    assert outlook(1000, 400, 0) == Outlook(1000, 600, None)
+    assert shortfall(1000, 400, 50) == Shortfall(needed=1000, missing=600, days=12)
+    assert shortfall(1000, 401, 50).days == 12
+    assert shortfall(1000, 399, 50).days == 13
+    assert shortfall(1000, 1000, 0) == shortfall(1000, 2000, 5) == Shortfall(1000, 0, 0)
+    assert shortfall(1000, 400, 0) == Shortfall(1000, 600, None)
     with pytest.raises(ValueError, match="numbers of people"):
-        outlook(1000, -1, 5)
+        shortfall(1000, -1, 5)

@@ -97,9 +97,9 @@ def winner(
 ) -> str | None:
     """The arm that is declared the winner on any of the days, looked at daily; None: none."""
     for stand in days(chance, arms, newcomers, shares):
-        verdict = proven(stand, rule)
-        if verdict.arm:
-            return verdict.arm
+        finding = proven(stand, rule)
+        if finding.arm:
+            return finding.arm
     return None
 
 
