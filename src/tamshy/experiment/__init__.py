@@ -2,7 +2,7 @@
 
 Reads samples (how many people, and the sums of what they did) and gives intervals, findings, plans and weights. No tables, no
 clock, no chance: the same counts always give the same answer. ``docs/explanation/experiments.md`` says what is claimed,
-ADR 70 why it is done so. Which arm a profile is in is drawn by ``domain/arm.py``.
+ADR 78 why it is done so. Which arm a profile is in is drawn by ``domain/arm.py``.
 
 One person is one observation, in the arm of their first entry: who enters a flow five times is counted once, with everything that
 they did. Enrollments would not do: those of one person go the same way, and five of them are not five people's word.
