@@ -75,7 +75,11 @@ with judged as materialized (
         when x.address is null then 'no_address'
         when x.suppressed is not null or exists (
             select from suppression s
-            where s.workspace = %(workspace)s and s.address = x.address and s.since <= x.moment) then 'suppressed'
+            where s.workspace = %(workspace)s and s.address = x.address and s.since <= x.moment)
+            or exists (
+                select from erasure_key k
+                join suppression s on s.workspace = k.workspace and s.address = keyed_address(k.inner_pad, k.outer_pad, x.address)
+                where k.workspace = %(workspace)s) then 'suppressed'
         when x.marketing and not x.consented then 'no_consent'
         when {fails} then 'condition'
         when x.moment > x.deadline or x.due_at < x.skip_before then 'expired'

@@ -55,7 +55,11 @@ select d.profile, d.message, d.state, d.attempts, d.fence, d.reason, d.doubts, d
                 and not (i.origin = 1 and i.name = 'Message Sent')
         ) then 'unread'
         -- by address, because another profile may have brought the suppression
-        when exists (select from suppression s where s.workspace = m.workspace and s.address = m.address) then 'suppressed'
+        when exists (select from suppression s where s.workspace = m.workspace and s.address = m.address)
+            or exists (
+                select from erasure_key k
+                join suppression s on s.workspace = k.workspace and s.address = keyed_address(k.inner_pad, k.outer_pad, m.address)
+                where k.workspace = m.workspace) then 'suppressed'
     end,
     -- behind: decided late, or let go on with the flow, or waiting for long; what is in doubt is a person's, or its own
     m.kind = 'marketing' and d.doubts = 0

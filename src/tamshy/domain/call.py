@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+IMPORTED: Final = 2
+"""The origin of what was read from a file: history, which counts and starts nothing (0: from outside, 1: the engine's own)."""
 
 
 class CallKind(StrEnum):
@@ -32,7 +36,8 @@ class Call:
     (``topic``, ``granted``, ``source``, ``evidence``), a suppression (``reason``) or, in a simulation, of what somebody did with
     a message (``message``, ``did``, ``url``, ``machine``). ``occurred_at`` is never after
     ``received_at``. ``key`` names the messageId within its source, for de-duplication (rule 15); None: not to be
-    de-duplicated. ``ord`` is the call's place among what arrived at the same moment.
+    de-duplicated. ``ord`` is the call's place among what arrived at the same moment. ``email`` is a valid address that names the
+    person where no id does.
     """
 
     kind: CallKind
@@ -47,3 +52,4 @@ class Call:
     properties: dict[str, object] = field(default_factory=dict)
     context: dict[str, object] = field(default_factory=dict)
     origin: int = 0
+    email: str | None = None

@@ -95,6 +95,8 @@ def mentioned(call: Call, *, by_email: bool) -> list[Identifier]:
         address = valid_address(call.properties.get("email"))
         if address is not None:
             found.append(Identifier(EMAIL, address))
+    if call.email is not None and not found:
+        found.append(Identifier(EMAIL, call.email))
     return found
 
 
@@ -178,7 +180,7 @@ class Register:
         if call.kind is CallKind.IDENTIFY:
             address = valid_address(call.properties.get("email"))
             return None if address is None else self._held_or_new(Identifier(EMAIL, address), call)
-        return None
+        return None if call.email is None else self._held_or_new(Identifier(EMAIL, call.email), call)
 
     def _owner(self, device: str, at: datetime) -> Holding | None:
         """Find whose a device is at a moment: the user's who was named last before, else the first profile's."""

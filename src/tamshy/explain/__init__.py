@@ -19,7 +19,7 @@ from tamshy.explain.facts import (
     Suppressed,
 )
 from tamshy.explain.plain import as_data
-from tamshy.explain.telling import explain
+from tamshy.explain.telling import explain, whoever
 from tamshy.explain.words import lines
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "as_data",
     "explain",
     "lines",
+    "whoever",
 ]

@@ -59,6 +59,7 @@ class Cause:
     name: str
     occurred_at: datetime
     received_at: datetime
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)

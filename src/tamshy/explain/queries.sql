@@ -31,12 +31,17 @@ order by topic, occurred_at desc, granted, id
 
 -- name: suppression
 -- Why an address is not written to.
-select reason, since, evidence from suppression where workspace = %(workspace)s and address = %(address)s
+select reason, since, evidence from suppression
+where workspace = %(workspace)s and (address = %(address)s or address in (
+    select keyed_address(k.inner_pad, k.outer_pad, %(address)s) from erasure_key k where k.workspace = %(workspace)s))
+order by since
+limit 1
 
 -- name: story
 -- What was done and decided, as it happened, with the event behind it and the hand-over of what was sent.
 select j.at, j.kind, j.flow, j.outcome, j.reason, j.key, j.step, j.message, j.until, j.address, j.locale, j.subject, j.facts,
-    v.name, v.occurred_at, v.received_at, d.state, d.attempts, d.next_at, d.settled_at, d.reason, d.reply, j.version
+    v.name, v.occurred_at, v.received_at, d.state, d.attempts, d.next_at, d.settled_at, d.reason, d.reply, j.version,
+    v.origin
 from journal j
 left join event v on v.bucket = j.bucket and v.profile = j.profile and v.id::text = j.facts ->> 'event'
 left join delivery d on j.outcome = 'sent' and d.bucket = j.bucket and d.profile = j.profile and d.message = j.id

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tamshy.domain.address import lowered
+from tamshy.domain.call import IMPORTED
 from tamshy.explain.absence import absences
 from tamshy.explain.facts import Cause, Consent, Delivery, Explanation, Happening, Person, Suppressed
 from tamshy.explain.rules import rule_behind
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.explain")
-_OF_EVENT, _OF_DELIVERY, _OF_VERSION = 13, 16, 22
+_OF_EVENT, _OF_DELIVERY, _OF_VERSION, _OF_ORIGIN = 13, 16, 22, 23
 
 
 def explain(
@@ -42,14 +43,22 @@ def explain(
         LookupError: there is no such workspace, or no flow of it has that name or sends that message.
     """
     book = load_rulebook(conn, workspace)
-    people = conn.execute(
-        _SQL["people"], {"workspace": book.workspace, "id": _uuid(name), "names": [name, lowered(name)]}
-    ).fetchall()
+    people = _people(conn, book.workspace, name)
     published = {
         row[0]: row[1] for row in conn.execute(_SQL["first_published"], {"workspace": book.workspace}).fetchall()
     }
     wanted = _wanted(book, set(published), flow, message)
     return [_explained(conn, book, published, row, wanted, message, now) for row in people]
+
+
+def whoever(conn: Connection, workspace: int, name: str) -> list[tuple[int, UUID]]:
+    """Give everybody in a workspace who goes by a name, as `explain` finds them: bucket and profile, the oldest first."""
+    return [(row[0], row[1]) for row in _people(conn, workspace, name)]
+
+
+def _people(conn: Connection, workspace: int, name: str) -> list[tuple[Any, ...]]:
+    given = {"workspace": workspace, "id": _uuid(name), "names": [name, lowered(name)]}
+    return conn.execute(_SQL["people"], given).fetchall()
 
 
 def _uuid(text: str) -> UUID | None:
@@ -133,7 +142,7 @@ def _happening(book: Rulebook, row: tuple[Any, ...]) -> Happening:
     happening = Happening(*row[:_OF_EVENT])
     return replace(
         happening,
-        cause=Cause(*event) if event[0] is not None else None,
+        cause=Cause(event[0], event[1], event[2], row[_OF_ORIGIN] == IMPORTED) if event[0] is not None else None,
         delivery=Delivery(*delivery) if delivery[0] is not None else None,
         rule=rule_behind(book, happening, event[0], row[_OF_VERSION]),
     )

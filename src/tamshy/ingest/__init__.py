@@ -7,7 +7,8 @@ about flows.
 
 from __future__ import annotations
 
-from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body
+from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body, why_unreadable
+from tamshy.ingest.dialect import KINDS, meant
 from tamshy.ingest.lines import Engage, History, LineProblem, Product, calls_from_lines, without_collecting
 from tamshy.ingest.moments import moment
 from tamshy.ingest.poison import cleaned
@@ -17,6 +18,7 @@ from tamshy.ingest.store import Contended, Stored, prune, store, store_history
 from tamshy.ingest.workspace import WorkspaceRef
 
 __all__ = [
+    "KINDS",
     "MAX_BODY",
     "MAX_ITEMS",
     "Body",
@@ -35,11 +37,13 @@ __all__ = [
     "WorkspaceRef",
     "calls_from_lines",
     "cleaned",
+    "meant",
     "moment",
     "parse_body",
     "prune",
     "read_calls",
     "store",
     "store_history",
+    "why_unreadable",
     "without_collecting",
 ]

@@ -86,8 +86,11 @@ def meant(
     *,
     source: str,
     ord_: int,
+    email: str | None = None,
 ) -> Call:
     """Make the call that a cleaned item means, its times being settled.
+
+    ``email`` is a valid address that names the person where the item has no id.
 
     Raises:
         Refused: ids, names or properties are missing, or not what they have to be.
@@ -95,7 +98,8 @@ def meant(
     user, anonymous = identifier(item, "userId"), identifier(item, "anonymousId")
     context = _object(item, "context")
     properties = _content(item, kind, context)
-    if user is None and anonymous is None and not (kind is CallKind.IDENTIFY and properties.get("email")):
+    named = email is not None or (kind is CallKind.IDENTIFY and properties.get("email"))
+    if user is None and anonymous is None and not named:
         raise Refused(RefusalReason.NO_ID, "a call names whose it is: give `userId` or `anonymousId`")
     previous = None
     if kind is CallKind.ALIAS:
@@ -116,6 +120,7 @@ def meant(
         name=_name(item, kind),
         properties=properties,
         context=context,
+        email=email,
     )
 
 

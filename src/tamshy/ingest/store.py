@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from tamshy import sqlkit
+from tamshy.domain.call import IMPORTED
 from tamshy.domain.identity import USER, Holding, Identifier, Naming, Register, mentioned
 from tamshy.domain.ids import named_text
 from tamshy.ingest.row import rows_of
@@ -146,9 +147,10 @@ def _accept(conn: sqlkit.Connection, workspace: WorkspaceRef, calls: Sequence[Ca
     for call, digest, again in candidates:
         if digest is None:
             found.append(_Accepted(call, _made_id(call)))
-        elif again or fresh.get(digest):
+        elif call.origin != IMPORTED and (again or fresh.get(digest)):
             found.append(_Accepted(call, named_text(str(call.key), call.received_at.isoformat())))
         elif digest in fresh:
+            # What a file says is the same whenever it is read again, also after thirty days.
             found.append(_Accepted(call, digest))
     return found
 

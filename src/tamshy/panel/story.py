@@ -61,7 +61,7 @@ def _events(conn: Connection, params: Values) -> list[Values]:
         {
             "moment": at,
             "rank": 0,
-            "mark": _MARKS.get(name, "event") if origin else "did",
+            "mark": _MARKS.get(name, "event") if origin == 1 else "did",
             "tone": "sky",
             "text": name,
             "more": _particulars(properties),

@@ -22,7 +22,8 @@ TESTED: Final = Tested("x.t_props", "x.t_ctx", "x.t_at")
 EVENT_ROWS: Final = """
     select a.profile, p.bucket, a.moment, p.zone, p.properties as props, p.consents, p.die, null::uuid as enrollment,
         null::text as flow, null::timestamptz as entered_at, null::jsonb as reached,
-        a.properties as ev_props, a.context as ev_ctx, a.occurred_at as ev_at, a.name, a.id
+        a.properties as ev_props, a.context as ev_ctx, a.occurred_at as ev_at, a.name, a.id,
+        a.origin
     from agenda a
     cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = a.profile offset 0) p
     where not a.due and a.name <> ''"""

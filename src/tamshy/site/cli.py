@@ -41,6 +41,9 @@ _COMMANDS: Final = {
     "explain": ("tamshy.site.commands.explaining", "explain"),
     "aside": ("tamshy.site.commands.aside", "aside"),
     "uncertain": ("tamshy.site.commands.uncertain", "uncertain_"),
+    "import": ("tamshy.site.commands.importing", "import_"),
+    "forget": ("tamshy.site.commands.people", "forget"),
+    "takeout": ("tamshy.site.commands.people", "takeout"),
     "key": ("tamshy.site.commands.keys", "key"),
     "pause": ("tamshy.site.commands.pausing", "pause"),
     "resume": ("tamshy.site.commands.pausing", "resume"),
@@ -87,6 +90,10 @@ def _expected(exc: Exception) -> int | None:
         "NoWorkspace",
         "AddressTaken",
         "UnsoundDatabase",
+        "BadFile",
+        "BadOption",
+        "ClashingColumns",
+        "Busy",
     }:
         return WRONG_USE
     sqlkit = sys.modules.get("tamshy.sqlkit")
@@ -109,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
     _folders(commands, shared, place)
     _playing(commands, shared)
     _looking(commands, shared, place)
+    _holding(commands, shared, place)
     _stopping(commands, shared, place)
     return top
 
@@ -197,6 +205,42 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     )
     bench.add_argument("--size", choices=["tiny", "short", "full"], default="short", help="how much (default: short)")
     bench.add_argument("--out", metavar="DIR", default="", help="keep the record there, as dated JSON")
+
+
+def _holding(commands: _Commands, shared: argparse.ArgumentParser, place: argparse.ArgumentParser) -> None:
+    import_ = commands.add_parser(
+        "import", parents=[shared, place], help="take in a file of people, events or addresses"
+    )
+    import_.add_argument("kind", metavar="KIND", help="profiles, events or suppressions")
+    import_.add_argument("file", metavar="FILE", help="CSV or JSON lines")
+    import_.add_argument(
+        "--topic", metavar="TOPIC", default="", help="what consent of the file is about (default: the first)"
+    )
+    import_.add_argument(
+        "--evidence", metavar="TEXT", default="", help="the wording that everybody of the file agreed to"
+    )
+    import_.add_argument("--consented-at", metavar="COLUMN", default="", help="when they did")
+    import_.add_argument("--bought", action="store_true", help="a bought list: nobody of it has agreed to anything")
+    import_.add_argument(
+        "--types",
+        metavar="COLUMN=TYPE,…",
+        default="",
+        help="text, number, boolean, date, dmy or mdy (default: found out)",
+    )
+    import_.add_argument("--as-of", metavar="T", default="", help="when it was so (default: when the file was written)")
+    import_.add_argument(
+        "--encoding", choices=["utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1251"], default="",
+        help="default: found out",
+    )  # fmt: skip
+    import_.add_argument("--delimiter", choices=["comma", "semicolon", "tab"], default="", help="default: found out")
+    forget = commands.add_parser("forget", parents=[shared, place], help="erase a person")
+    forget.add_argument("--yes", action="store_true", help="do not ask")
+    takeout = commands.add_parser(
+        "takeout", parents=[shared, place], help="write all that is held about a person, as JSON"
+    )
+    takeout.add_argument("--out", metavar="FILE", default="", help="write it there (default: standard output)")
+    for each in (forget, takeout):
+        each.add_argument("profile", metavar="PROFILE", help="user id, address, anonymous id, or the profile's own id")
 
 
 def _settling(commands: _Commands, parents: list[argparse.ArgumentParser], again: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tamshy.domain.call import IMPORTED
 from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import EVENT_ROWS, Weaver
 from tamshy.sqlkit.calendar import add_sql
@@ -44,7 +45,8 @@ def build(book: Rulebook) -> Statement | None:
             if trigger.where is not None:
                 where.append((place, weave.condition(trigger.where)))
             oldest = add_sql("x.moment", "x.zone", -trigger.max_age)
-            too_old.append((place, f"x.ev_at < {oldest}"))
+            # Imported events are history whatever their age: they count, and start nothing.
+            too_old.append((place, f"(x.ev_at < {oldest} or x.origin = {IMPORTED})"))
             if running.flow.per is not None:
                 keys.append((place, weave.key(running.flow.per)))
     if not listeners:

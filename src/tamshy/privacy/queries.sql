@@ -1,0 +1,229 @@
+-- name: merged
+-- Who was merged into a person: what is left of them says what they were first known by.
+select p.bucket, p.id from profile p
+where p.bucket = any(%(buckets)s) and p.merged_into = %(profile)s
+
+-- name: merging
+-- Who is about to be merged with a person: they are one already, and the rows come together later.
+select (i.facts ->> 'survivor_bucket')::smallint, (i.facts ->> 'survivor')::uuid, (i.facts ->> 'loser_bucket')::smallint,
+    (i.facts ->> 'loser')::uuid, i.id
+from inbox i
+where i.bucket = %(bucket)s and i.profile = %(profile)s and i.kind = 'merge'
+
+-- name: identifier
+select to_jsonb(t) from identifier t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.kind, t.since, t.value
+
+-- name: naming
+-- Which devices named a user. Read through: it is asked once for a person, and an index would be written at every call.
+select to_jsonb(t) from naming t
+where t.workspace = %(workspace)s and t.user_id = any(%(users)s::text[])
+order by t.at, t.device
+
+-- name: suppression
+-- What is said of a person's addresses, in plain or under the key.
+select to_jsonb(t) from suppression t
+where t.workspace = %(workspace)s and (t.address = any(%(addresses)s::text[]) or t.address in (
+    select keyed_address(k.inner_pad, k.outer_pad, a) from erasure_key k, unnest(%(addresses)s::text[]) a
+    where k.workspace = %(workspace)s))
+order by t.since, t.address
+
+-- name: soft_bounce
+select to_jsonb(t) from soft_bounce t
+where t.workspace = %(workspace)s and t.address = any(%(addresses)s::text[])
+order by t.at, t.message
+
+-- name: paused_domain
+-- Where a server's answer to a mail to this person paused a sending domain.
+select to_jsonb(t) from paused_domain t
+join message m on m.bucket = %(bucket)s and m.profile = %(profile)s and m.id = t.message
+where t.workspace = %(workspace)s
+order by t.paused_at
+
+-- name: retention
+-- Whether the round that lets go of history rests at this person.
+select to_jsonb(t) from retention t where t.bucket = %(bucket)s and t.after = %(profile)s
+
+-- name: profile
+select to_jsonb(t) from profile t where t.bucket = %(bucket)s and t.id = %(profile)s
+
+-- name: consent
+select to_jsonb(t) from consent t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
+
+-- name: inbox
+select to_jsonb(t) from inbox t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.moment, t.emitted, t.ord, t.id
+
+-- name: event
+select to_jsonb(t) from event t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
+
+-- name: enrollment
+select to_jsonb(t) from enrollment t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.entered_at, t.id
+
+-- name: entry
+select to_jsonb(t) from entry t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.enrollment
+
+-- name: conversion
+select to_jsonb(t) from conversion t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.enrollment
+
+-- name: message
+select to_jsonb(t) from message t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.decided_at, t.id
+
+-- name: content
+select to_jsonb(t) from content t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.message
+
+-- name: delivery
+select to_jsonb(t) from delivery t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.queued_at, t.message
+
+-- name: settlement
+select to_jsonb(t) from settlement t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.at, t.message, t.fence
+
+-- name: engagement
+select to_jsonb(t) from engagement t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
+
+-- name: journal
+select to_jsonb(t) from journal t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.at, t.pass, t.ord, t.id
+
+-- name: set_aside
+select to_jsonb(t) from set_aside t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.since
+
+-- name: addresses
+-- Every address that is, or was, written to for a person.
+select p.address from profile p where p.bucket = %(bucket)s and p.id = %(profile)s and p.address is not null
+union
+select i.value from identifier i where i.bucket = %(bucket)s and i.profile = %(profile)s and i.kind = 'email'
+union
+select m.address from message m where m.bucket = %(bucket)s and m.profile = %(profile)s and m.address is not null
+order by 1
+
+-- name: sharing
+-- Others with one of these addresses.
+select p.bucket, p.id, p.die from profile p
+where p.workspace = %(workspace)s and p.address = any(%(addresses)s::text[]) and p.id <> all(%(people)s::uuid[])
+    and p.merged_into is null
+order by p.created_at, p.id
+limit 20
+
+-- name: hold
+-- Holds the buckets against passes, in order.
+select bucket from lease where bucket = any(%(buckets)s) order by bucket for update
+
+-- name: hold_names
+-- Holds what a person goes by against calls that would tie something to it, in one order for all.
+select 1 from identifier i
+join json_to_recordset(%(rows)s::json) as r (bucket smallint, profile uuid) on r.bucket = i.bucket and r.profile = i.profile
+order by i.kind, i.value
+for update of i
+
+-- name: make_key
+-- The key of a workspace's erased addresses; the first one made stays.
+insert into erasure_key (workspace, inner_pad, outer_pad) values (%(workspace)s, %(inner_pad)s, %(outer_pad)s)
+on conflict (workspace) do nothing
+
+-- name: erased_since
+-- Since when an address is kept as that of somebody who was erased.
+select s.since from erasure_key k
+join suppression s on s.workspace = k.workspace and s.address = keyed_address(k.inner_pad, k.outer_pad, %(address)s)
+where k.workspace = %(workspace)s
+
+-- name: keep_keyed
+-- Of an address stays what tells it again and does not tell it.
+insert into suppression (workspace, address, reason, since)
+select distinct k.workspace, keyed_address(k.inner_pad, k.outer_pad, a), 'erased', %(now)s::timestamptz
+from erasure_key k, unnest(%(addresses)s::text[]) a
+where k.workspace = %(workspace)s
+on conflict (workspace, address) do nothing
+
+-- name: erase_suppression
+delete from suppression where workspace = %(workspace)s and address = any(%(addresses)s::text[])
+
+-- name: erase_soft_bounce
+delete from soft_bounce where workspace = %(workspace)s and address = any(%(addresses)s::text[])
+
+-- name: erase_naming
+delete from naming where workspace = %(workspace)s and user_id = any(%(users)s::text[])
+
+-- name: erase_identifier
+delete from identifier where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_paused_domain
+-- A sending domain stays paused; the server's words to this person go.
+update paused_domain t set reply = 'erased'
+from message m
+where t.workspace = %(workspace)s and m.bucket = %(bucket)s and m.profile = %(profile)s and m.id = t.message
+
+-- name: erase_retention
+-- The round through a bucket rests right before where the person was.
+update retention set after = %(before)s where bucket = %(bucket)s and after = %(profile)s
+
+-- name: erase_merges
+-- The other sides of merges that wait: they would wait for ever.
+delete from inbox where bucket = any(%(buckets)s) and kind = 'merge' and id = any(%(merges)s::uuid[])
+
+-- name: end_enrollments
+-- Whoever is inside a flow leaves it; counted, and not told of anybody any more.
+insert into tally as t (bucket, kind, outcome, reason, count)
+select e.bucket, 'enrollment', 'exited', 'erased', count(*) from enrollment e
+where e.bucket = %(bucket)s and e.profile = %(profile)s and e.active
+group by e.bucket
+on conflict (bucket, kind, outcome, reason) do update set count = t.count + excluded.count
+returning count
+
+-- name: withdraw
+-- What is on its way is not handed over; hand-overs are counted under bucket -1.
+insert into tally as t (bucket, kind, outcome, reason, count)
+select -1, 'delivery', 'withdrawn', 'erased', count(*) from delivery d
+where d.bucket = %(bucket)s and d.profile = %(profile)s and d.state in ('queued', 'handing_over')
+having count(*) > 0
+on conflict (bucket, kind, outcome, reason) do update set count = t.count + excluded.count
+
+-- name: inside
+-- How many flows they are inside, and how many mails are on their way.
+select (select count(*)::integer from enrollment e where e.bucket = %(bucket)s and e.profile = %(profile)s and e.active),
+    (select count(*)::integer from delivery d
+        where d.bucket = %(bucket)s and d.profile = %(profile)s and d.state in ('queued', 'handing_over'))
+
+-- name: erase_profile
+delete from profile where bucket = %(bucket)s and id = %(profile)s
+
+-- name: erase_consent
+delete from consent where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_inbox
+delete from inbox where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_event
+delete from event where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_enrollment
+delete from enrollment where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_entry
+delete from entry where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_conversion
+delete from conversion where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_message
+delete from message where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_content
+delete from content where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_delivery
+delete from delivery where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_settlement
+delete from settlement where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_engagement
+delete from engagement where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_journal
+delete from journal where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_set_aside
+delete from set_aside where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: under_way
+-- Transactions of others that had begun by now: a call that one of them is storing may still be tied to who was erased.
+select a.pid, a.xact_start from pg_stat_activity a
+where a.datname = current_database() and a.xact_start is not null and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
