@@ -64,6 +64,7 @@ def test_the_page_lists_the_words_of_suppression() -> None:
     texts_ = [said.plain for said in [*named(), *written()]]
     found = {word for text in texts_ for word in re.findall(r"""['"]reason['"][,:]\s*['"](\w+)['"]""", text)}
     found |= {word for text in texts_ for word in re.findall(r"->> 'reason', '(\w+)'", text)}
+    found |= {word for text in texts_ for word in re.findall(r"keyed_address\([^)]*\), '(\w+)'", text)}
     assert {row[0] for row in listed(REASONS, "Suppression")} == found
 
 

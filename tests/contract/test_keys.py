@@ -30,6 +30,8 @@ OTHERS = {
     "suppression": "an address of a workspace, whoever goes by it",
     "soft_bounce": "an address of a workspace, as suppression is",
     "paused_domain": "a sending domain of a workspace",
+    "import": "a file that was taken in, before anybody knows whose its lines are",
+    "erasure_key": "one row for each workspace that has erased somebody",
     "seen_message": "message ids of a source, before anybody knows whose they are",
     "naming": "which user a device named, keyed by the device",
     "lease": "one row for each bucket: who works it",

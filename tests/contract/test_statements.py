@@ -59,6 +59,7 @@ OTHERWISE: dict[str, dict[str, object]] = {
     "passes: queries.forward": {"buckets": 64, "first_bucket": 0},
     "worker: queries.aside": {"buckets": 64, "first_bucket": 0},
     "worker: queries.let_in_now": {"buckets": 64, "first_bucket": 0},
+    "privacy: queries.merged": {"buckets": [0, 1, 2, 3]},
     "retain: queries.people": {"after": SOMEBODY},
     "retain: queries.events": {"people": [SOMEBODY], "events": NOW, "kept": "{}"},
     "retain: queries.entries": {"people": [SOMEBODY], "entries": NOW},

@@ -11,6 +11,7 @@ from inbox i
 where i.bucket = %(bucket)s and i.profile = %(profile)s and i.kind = 'merge'
 
 -- name: identifier
+-- What they go by.
 select to_jsonb(t) from identifier t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.kind, t.since, t.value
 
 -- name: naming
@@ -28,6 +29,7 @@ where t.workspace = %(workspace)s and (t.address = any(%(addresses)s::text[]) or
 order by t.since, t.address
 
 -- name: soft_bounce
+-- Mails that their full mailbox did not take.
 select to_jsonb(t) from soft_bounce t
 where t.workspace = %(workspace)s and t.address = any(%(addresses)s::text[])
 order by t.at, t.message
@@ -44,45 +46,59 @@ order by t.paused_at
 select to_jsonb(t) from retention t where t.bucket = %(bucket)s and t.after = %(profile)s
 
 -- name: profile
+-- What is known of them.
 select to_jsonb(t) from profile t where t.bucket = %(bucket)s and t.id = %(profile)s
 
 -- name: consent
+-- What they have agreed to, and taken back.
 select to_jsonb(t) from consent t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
 
 -- name: inbox
+-- What has arrived and is not taken in yet.
 select to_jsonb(t) from inbox t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.moment, t.emitted, t.ord, t.id
 
 -- name: event
+-- What they have done.
 select to_jsonb(t) from event t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
 
 -- name: enrollment
+-- The flows that they are or were inside.
 select to_jsonb(t) from enrollment t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.entered_at, t.id
 
 -- name: entry
+-- What made them enter.
 select to_jsonb(t) from entry t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.enrollment
 
 -- name: conversion
+-- What came of it.
 select to_jsonb(t) from conversion t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.enrollment
 
 -- name: message
+-- What was decided to send to them, or not.
 select to_jsonb(t) from message t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.decided_at, t.id
 
 -- name: content
+-- What the mails say.
 select to_jsonb(t) from content t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.message
 
 -- name: delivery
+-- How they were handed over.
 select to_jsonb(t) from delivery t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.queued_at, t.message
 
 -- name: settlement
+-- A person's word on lost answers.
 select to_jsonb(t) from settlement t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.at, t.message, t.fence
 
 -- name: engagement
+-- What they opened and clicked.
 select to_jsonb(t) from engagement t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
 
 -- name: journal
+-- What was done and decided for them.
 select to_jsonb(t) from journal t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.at, t.pass, t.ord, t.id
 
 -- name: set_aside
+-- Whether an item of theirs raised an error.
 select to_jsonb(t) from set_aside t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.since
 
 -- name: addresses
@@ -133,15 +149,19 @@ where k.workspace = %(workspace)s
 on conflict (workspace, address) do nothing
 
 -- name: erase_suppression
+-- Erases it by value.
 delete from suppression where workspace = %(workspace)s and address = any(%(addresses)s::text[])
 
 -- name: erase_soft_bounce
+-- Erases: mails that their full mailbox did not take.
 delete from soft_bounce where workspace = %(workspace)s and address = any(%(addresses)s::text[])
 
 -- name: erase_naming
+-- Erases it by value.
 delete from naming where workspace = %(workspace)s and user_id = any(%(users)s::text[])
 
 -- name: erase_identifier
+-- Erases: what they go by.
 delete from identifier where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_paused_domain
@@ -182,45 +202,59 @@ select (select count(*)::integer from enrollment e where e.bucket = %(bucket)s a
         where d.bucket = %(bucket)s and d.profile = %(profile)s and d.state in ('queued', 'handing_over'))
 
 -- name: erase_profile
+-- Erases: what is known of them.
 delete from profile where bucket = %(bucket)s and id = %(profile)s
 
 -- name: erase_consent
+-- Erases: what they have agreed to, and taken back.
 delete from consent where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_inbox
+-- Erases: what has arrived and is not taken in yet.
 delete from inbox where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_event
+-- Erases: what they have done.
 delete from event where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_enrollment
+-- Erases: the flows that they are or were inside.
 delete from enrollment where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_entry
+-- Erases: what made them enter.
 delete from entry where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_conversion
+-- Erases: what came of it.
 delete from conversion where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_message
+-- Erases: what was decided to send to them, or not.
 delete from message where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_content
+-- Erases: what the mails say.
 delete from content where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_delivery
+-- Erases: how they were handed over.
 delete from delivery where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_settlement
+-- Erases: a person's word on lost answers.
 delete from settlement where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_engagement
+-- Erases: what they opened and clicked.
 delete from engagement where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_journal
+-- Erases: what was done and decided for them.
 delete from journal where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_set_aside
+-- Erases: whether an item of theirs raised an error.
 delete from set_aside where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: under_way

@@ -10,6 +10,8 @@ from (
     from agenda a
     join profile p on p.bucket = %(bucket)s and p.id = a.profile
     cross join lateral (select (extract(epoch from a.occurred_at) * 1000000)::bigint) as own (at)
+    -- the source of a consent says whose word it is
+    cross join lateral (select a.facts ? 'source' and a.kind <> 'consent') as came (from_somewhere)
     cross join lateral (
         select jsonb_object_agg(j.key, j.value), jsonb_object_agg(j.key, own.at)
         from jsonb_each(a.properties) j
@@ -22,16 +24,16 @@ from (
     ) as ambient (properties)
     cross join lateral (
         select
-            case when a.facts ? 'source' and coalesce((p.stamps ->> 'source')::bigint > own.at, true)
+            case when came.from_somewhere and coalesce((p.stamps ->> 'source')::bigint > own.at, true)
                 then jsonb_build_object('source', a.facts -> 'source') else '{}' end
-            || case when a.facts ? 'source' and coalesce((p.stamps ->> 'last_source')::bigint <= own.at, true)
+            || case when came.from_somewhere and coalesce((p.stamps ->> 'last_source')::bigint <= own.at, true)
                 then jsonb_build_object('last_source', a.facts -> 'source') else '{}' end,
-            case when a.facts ? 'source' and coalesce((p.stamps ->> 'source')::bigint > own.at, true)
+            case when came.from_somewhere and coalesce((p.stamps ->> 'source')::bigint > own.at, true)
                 then jsonb_build_object('source', own.at) else '{}' end
-            || case when a.facts ? 'source' and coalesce((p.stamps ->> 'last_source')::bigint <= own.at, true)
+            || case when came.from_somewhere and coalesce((p.stamps ->> 'last_source')::bigint <= own.at, true)
                 then jsonb_build_object('last_source', own.at) else '{}' end
     ) as source (properties, stamps)
-    where a.kind = 'identify' or a.facts ? 'ambient' or a.facts ? 'source'
+    where a.kind = 'identify' or a.facts ? 'ambient' or came.from_somewhere
 ) t
 where p.bucket = %(bucket)s and p.id = t.profile
     and (p.properties, p.stamps, p.address) is distinct from (t.properties, t.stamps, t.address)
