@@ -154,6 +154,31 @@ def test_refused_lines_say_where_and_what_and_good_ones_beside_them_stay(shop: S
     assert shop.query("select address from profile") == [("good@example.com",)]
 
 
+def test_what_cannot_be_stored_costs_its_line_alone(shop: Shop, tmp_path: Path) -> None:
+    nul, deep = "\\u0000", '{"a":' * 70 + "1" + "}" * 70
+    lines = [
+        f'{{"email":"a@example.com","consent":{{"news":{{"status":"no","wording":"x{nul}"}}}}}}',
+        f'{{"email":"b@example.com","note":{deep}}}',
+        '{"email":"c@example.com","consent":{"news":{"status":"no","wording":"\\ud800"}}}',
+        '{"email":["d@example.com"]}',
+        '{"email":"e@example.com","consent":"yes"}',
+        '{"email":"f@example.com","user_id":["f"]}',
+        '{"email":"g@example.com","consent":{"news":{"status":"no","at":[1]}}}',
+        '{"email":"good@example.com","phone":77010000000,"nested":{"deep":[1,{"x":null}]}}',
+    ]
+    told: list[Told] = []
+    report = take(shop, Kind.PROFILES, file_of(tmp_path, "\n".join(lines), "file.jsonl"), told=told)
+    blocked = take(
+        shop, Kind.SUPPRESSIONS, file_of(tmp_path, f'{{"email":"x@example.com","reason":"{nul}"}}', "b.jsonl")
+    )
+    shop.work(T0)
+    assert [one.line for one in told] == [1, 2, 3, 4, 5, 6, 7]
+    assert (report.counts.refused, report.counts.stored, blocked.counts.refused) == (7, 1, 1)
+    assert shop.query("select properties - 'created_at' from profile") == [
+        ({"email": "good@example.com", "phone": "77010000000", "nested": {"deep": [1, {"x": None}]}},)
+    ]
+
+
 def test_consent_needs_time_and_wording_or_source(shop: Shop, tmp_path: Path) -> None:
     path = file_of(
         tmp_path,

@@ -133,7 +133,12 @@ def test_everything_of_a_person_goes_and_nothing_of_anybody_else(shop: Shop) -> 
     before = dump(shop.conn)
     said = erase(shop.conn, somebody, Pads.of(KEY), T0 + HOUR)
     shop.conn.commit()
-    assert (said.enrollments, said.addresses, said.sharing) == (1, 1, ())
+    assert (said.enrollments, said.addresses, said.users, said.sharing) == (
+        1,
+        ("u1@example.com",),
+        ("u1",),
+        (),
+    )
     after = dump(shop.conn)
     keyed = "erased:" + hmac.new(KEY, b"u1@example.com", hashlib.sha256).hexdigest()
     words = ["u1", "phone-u1", "tablet-u1", *(str(part) for _, part in somebody.parts)]
@@ -287,7 +292,7 @@ def test_a_call_that_was_under_way_leaves_nothing(shop: Shop) -> None:
     with connect(shop.dsn) as other:
         # it has looked up whose the call is, and has not stored it yet
         other.execute("select profile from identifier where value = 'u1'")
-        erase(shop.conn, somebody, Pads.of(KEY), T0)
+        said = erase(shop.conn, somebody, Pads.of(KEY), T0)
         shop.conn.commit()
         open_ = under_way(shop.conn)
         shop.conn.commit()
@@ -298,13 +303,18 @@ def test_a_call_that_was_under_way_leaves_nothing(shop: Shop) -> None:
             " values (%(bucket)s, %(profile)s, %(at)s, 1, %(profile)s, 1, 'event', 'Looked', %(at)s, '{\"page\": \"/u1\"}')",
             {"bucket": bucket, "profile": profile, "at": T0},
         )
+        other.execute("insert into naming values (1, 'phone', %(at)s, 'u1')", {"at": T0})
+        other.execute(
+            "insert into soft_bounce values (1, 'aia@example.com', %(id)s, %(at)s)", {"id": profile, "at": T0}
+        )
         other.commit()
     shop.work(T0)
     assert shop.query("select name from event") == [("Looked",)]
     assert not open_ & under_way(shop.conn)
-    assert sweep(shop.conn, somebody) == {"event": 1}
+    assert sweep(shop.conn, somebody, said) == {"event": 1, "naming": 1, "soft_bounce": 1}
     shop.conn.commit()
-    assert shop.query("select count(*) from event") == [(0,)]
+    for table in ("event", "naming", "soft_bounce", "profile", "identifier"):
+        assert shop.query(f"select count(*) from {table}") == [(0,)]
 
 
 def test_mail_on_its_way_is_withdrawn_and_counted(shop: Shop) -> None:

@@ -14,7 +14,7 @@ from tamshy.importing.meaning import Meaning, WrongCell, types_of
 from tamshy.importing.meaning import named as paths_of
 from tamshy.importing.provenance import PROVIDERS, list_of
 from tamshy.importing.saying import Fault, Meant, Says, block, event, person
-from tamshy.ingest import store
+from tamshy.ingest import Refused, cleaned, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,7 +133,7 @@ class Report:
 class _Reader:
     """What a file's records mean, found out before the first is taken in."""
 
-    def __init__(self, path: Path, kind: Kind, target: Target, options: Options) -> None:
+    def __init__(self, path: Path, kind: Kind, options: Options) -> None:
         self._path = path
         self.kind = kind
         self.options = options
@@ -152,7 +152,6 @@ class _Reader:
                 raise BadOption(
                     f"--consented-at: there is no column {options.consented_at!r}; there are {', '.join(names.header)}"
                 )
-        self._topics = target
 
     def _provider(self) -> Provider | None:
         if self.kind is Kind.EVENTS:
@@ -206,6 +205,7 @@ class _Reader:
             values = record.content
             if self.options.consented_at:
                 consented = _within(values, self.options.consented_at)
+        values = _cleaned(values, said)
         if self.kind is Kind.PROFILES:
             return person(values, said, record.line, meant, arrival, consented)
         if self.kind is Kind.SUPPRESSIONS:
@@ -273,7 +273,7 @@ def run(
     if options.topic and options.topic not in target.topics:
         known = ", ".join(sorted(target.topics)) or "none: publish a folder with topics first"
         raise BadOption(f"there is no topic {options.topic!r}; there are {known}")
-    reader = _Reader(path, kind, target, options)
+    reader = _Reader(path, kind, options)
     digest = reader.digest()
     key: dict[str, object] = {"workspace": target.ref.id, "digest": digest}
     begun = {"kind": kind.value, "file": path.name, "now": now(), "as_of": as_of}
@@ -386,6 +386,21 @@ class _Going:
             raise Busy("another process is taking the same file in at this moment; it goes on, this one ends")
         self.conn.commit()
         self.place, self.line, self.counts = last.place, last.next_line, after
+
+
+def _cleaned(values: dict[str, object], said: Said | None) -> dict[str, object]:
+    """Refuse what cannot be stored, wherever in a record it stands, and bring its text to NFC.
+
+    Raises:
+        Fault: the record holds something of the kind.
+    """
+    beside = [] if said is None else [said.at, said.ip, said.source, said.word]
+    try:
+        clean, _ = cleaned({"values": values, "said": beside})
+    except Refused as exc:
+        raise Fault("", str(exc)) from exc
+    found = clean["values"]
+    return found if isinstance(found, dict) else {}
 
 
 def _call(values: dict[str, object]) -> dict[str, object]:

@@ -50,12 +50,16 @@ class Sharing:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What went: rows by table, flows that were left, mails that were withdrawn; and who has the same address."""
+    """What went: rows by table, flows that were left, mails that were withdrawn; and who has the same address.
+
+    ``addresses`` and ``users`` are what the person was known by: for `sweep`, and to be kept nowhere.
+    """
 
     rows: dict[str, int]
     enrollments: int
     deliveries: int
-    addresses: int
+    addresses: tuple[str, ...] = field(repr=False)
+    users: tuple[str, ...] = field(repr=False)
     sharing: tuple[Sharing, ...] = field(default=())
 
 
@@ -76,9 +80,8 @@ def erase(conn: Connection, somebody: Somebody, pads: Pads, now: datetime) -> Er
     """
     conn.execute(SQL["hold"], {"buckets": somebody.buckets})
     conn.execute(SQL["hold_names"], {"rows": sqlkit.rows_json(somebody.each())})
-    addresses = addresses_of(conn, somebody)
-    given: dict[str, object] = {"workspace": somebody.workspace, "addresses": addresses, "now": now}
-    given["users"] = users_of(conn, somebody)
+    addresses, users = addresses_of(conn, somebody), users_of(conn, somebody)
+    given: dict[str, object] = {"workspace": somebody.workspace, "addresses": addresses, "users": users, "now": now}
     conn.execute(SQL["make_key"], given | {"inner_pad": pads.inner, "outer_pad": pads.outer})
     rows: Counter[str] = Counter()
     for table in _BY_VALUE:
@@ -94,15 +97,19 @@ def erase(conn: Connection, somebody: Somebody, pads: Pads, now: datetime) -> Er
         {table: count for table, count in sorted(rows.items()) if count},
         enrollments,
         deliveries,
-        len(addresses),
+        tuple(addresses),
+        tuple(users),
         tuple(Sharing(profile, die) for _, profile, die in sharing),
     )
 
 
-def sweep(conn: Connection, somebody: Somebody) -> dict[str, int]:
-    """Erase what calls that were under way have left of somebody who was erased; rows by table. The caller commits."""
+def sweep(conn: Connection, somebody: Somebody, erased: Erased) -> dict[str, int]:
+    """Erase what calls and answers that were under way have left of somebody; rows by table. The caller commits."""
     conn.execute(SQL["hold"], {"buckets": somebody.buckets})
     rows: Counter[str] = Counter()
+    given = {"workspace": somebody.workspace, "addresses": list(erased.addresses), "users": list(erased.users)}
+    for table in _BY_VALUE:
+        rows[table] += conn.execute(SQL[f"erase_{table}"], given).rowcount
     for key in somebody.each():
         rows += _emptied(conn, somebody, key)
     return {table: count for table, count in sorted(rows.items()) if count}

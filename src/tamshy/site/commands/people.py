@@ -44,7 +44,7 @@ def forget(options: argparse.Namespace) -> int:
         for one in people:
             erased = privacy.erase(work.conn, one, privacy.Pads.of(secrets.token_bytes(32)), now)
             work.conn.commit()
-            late = _swept(work, one)
+            late = _swept(work, one, erased)
             _say(options, one, erased, late)
     return _DONE
 
@@ -106,7 +106,7 @@ def _agreed(count: int) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _swept(work: Opened, somebody: Somebody) -> dict[str, int]:
+def _swept(work: Opened, somebody: Somebody, erased: Erased) -> dict[str, int]:
     """Erase what calls have left that were being stored when the person was erased, once none of them can be."""
     open_ = privacy.under_way(work.conn)
     work.conn.commit()
@@ -115,7 +115,7 @@ def _swept(work: Opened, somebody: Somebody) -> dict[str, int]:
         sleep(_LOOK_S)
         open_ &= privacy.under_way(work.conn)
         work.conn.commit()
-    late = privacy.sweep(work.conn, somebody)
+    late = privacy.sweep(work.conn, somebody, erased)
     work.conn.commit()
     if open_:
         remark(
@@ -134,7 +134,7 @@ def _say(options: argparse.Namespace, one: Somebody, erased: Erased, late: dict[
                 "rows": rows,
                 "enrollments_ended": erased.enrollments,
                 "deliveries_withdrawn": erased.deliveries,
-                "addresses_kept_as_hash": erased.addresses,
+                "addresses_kept_as_hash": len(erased.addresses),
                 "same_address": [str(other.profile) for other in erased.sharing],
             }
         )
