@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.engine.living import HandClock, Shop, found_shop, ref_of, small
+from tests.engine.living import NAME, HandClock, Shop, found_shop, ref_of, small
 
 from tamshy.domain.call import Call, CallKind
+from tamshy.explain import as_data, explain, lines
 from tamshy.importing import BadOption, Busy, Kind, Options, Progress, Report, Target, Told, run
 from tamshy.importing import stage as importing
 from tamshy.sqlkit import connect
@@ -81,7 +82,7 @@ def file_of(folder: Path, text: str, name: str = "file.csv") -> Path:
     return path
 
 
-def people(shop: Shop) -> list[tuple[object, ...]]:
+def people(shop: Shop) -> list[tuple[Any, ...]]:
     return shop.query("select address, properties - 'created_at', consents from profile order by address")
 
 
@@ -312,6 +313,12 @@ def test_history_starts_nothing_whatever_its_age(shop: Shop, tmp_path: Path) -> 
         ("cart", "refused", "too_old"),
         ("hello", "refused", "too_old"),
     ]
+    (told,) = explain(shop.conn, NAME, "u1", now=shop.clock.at)
+    assert (
+        "Checkout Started of 2 Mar 2026, 08:59, which arrived 1 minute later, and it was imported: history starts nothing"
+        in "\n".join(lines(told))
+    )
+    assert [line["cause"]["imported"] for line in as_data(told) if line["kind"] == "enrollment"] == [True]  # type: ignore[index]
     assert shop.query("select name, origin from event order by name") == [
         ("Checkout Started", 2),
         ("Order Completed", 2),
@@ -489,7 +496,7 @@ def test_two_that_take_the_same_file_in_do_not_both(
 ) -> None:
     monkeypatch.setattr(importing, "BATCH", 1)
     path = file_of(tmp_path, "email\na@example.com\nb@example.com\nc@example.com\n")
-    begun = []
+    begun: list[Progress] = []
 
     def told(one: Told | Progress) -> None:
         if isinstance(one, Progress) and not begun:

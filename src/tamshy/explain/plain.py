@@ -41,6 +41,8 @@ def as_data(explanation: Explanation) -> list[dict[str, object]]:
 def _happening(one: Happening) -> dict[str, object]:
     line = {key: value or None for key, value in asdict(one).items()}
     line["to"] = line.pop("address")
+    if isinstance(cause := line["cause"], dict) and not cause["imported"]:
+        line["cause"] = {key: value for key, value in cause.items() if key != "imported"}
     if one.kind != "enrollment":
         line.pop("key")
     return {"kind": line.pop("kind"), **line}

@@ -65,7 +65,7 @@ def _refused(one: Happening, times: Times) -> str:
     event = _event(one.cause, times)
     match one.reason:
         case "too_old" if one.cause is not None and one.cause.imported:
-            return f"{event}, which was imported: history starts nothing"
+            return f"{event}, and it was imported: history starts nothing"
         case "too_old":
             return f"{event}, and only what is not older than {one.rule or 'allowed'} starts it"
         case "paused":
