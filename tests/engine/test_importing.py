@@ -218,7 +218,7 @@ def test_consent_needs_time_and_wording_or_source(shop: Shop, tmp_path: Path) ->
 
 
 def test_whose_word_a_consent_is_is_not_where_a_visit_came_from(shop: Shop, tmp_path: Path) -> None:
-    came = {"campaign": {"source": "newsletter"}}
+    came: dict[str, object] = {"campaign": {"source": "newsletter"}}
     shop.store(Call(CallKind.TRACK, T0 - HOUR, T0 - HOUR, user_id="u1", name="Looked", context=came))
     given = {"topic": "news", "granted": True, "source": "api", "evidence": {"wording": "Yes"}}
     shop.store(Call(CallKind.CONSENT, T0, T0, user_id="u1", properties=given))

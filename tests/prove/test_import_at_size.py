@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.engine.living import NAME, found_shop, small
+from tests.engine.living import NAME, HandClock, Shop, found_shop, small
 
 from tamshy.sqlkit import connect
 
@@ -98,7 +99,7 @@ def history(path: Path, count: int, people: int) -> None:
 @pytest.mark.parametrize("kind", ["profiles", "events"])
 def test_a_large_file_is_taken_in_through_kills_in_flat_memory(dsn: str, tmp_path: Path, kind: str) -> None:
     with connect(dsn) as conn:
-        found_shop(conn, small(FLOWS, settings=SETTINGS), zones=["UTC"])
+        book = found_shop(conn, small(FLOWS, settings=SETTINGS), zones=["UTC"])
     count = CONTACTS if kind == "profiles" else EVENTS
     path = tmp_path / "file"
     if kind == "profiles":
@@ -121,6 +122,20 @@ def test_a_large_file_is_taken_in_through_kills_in_flat_memory(dsn: str, tmp_pat
     with connect(dsn) as conn:
         asked = "select count(*), count(distinct id), count(*) filter (where origin = 2) from inbox"
         assert conn.execute(asked).fetchone() == (calls, calls, calls)
-        assert conn.execute("select count(*) from delivery").fetchone() == (0,)
+        conn.commit()
+        shop = Shop(dsn, conn, book, HandClock(datetime.now(tz=UTC)))
+        shop.work(datetime.now(tz=UTC))
+        # every line has arrived, once, as what it says; and whatever it would start in life, it starts nothing
+        tables = ("inbox", "event", "consent", "profile", "enrollment", "message", "delivery")
+        left = {table: shop.query(f"select count(*) from {table}")[0][0] for table in tables}
+        refused = shop.query("select flow, reason, count(*) from journal group by 1, 2")
+        good = count - bad
+        if kind == "profiles":
+            counts, name = {"event": good, "consent": good, "profile": good}, "hello"
+        else:
+            counts = {"event": good, "consent": 0, "profile": max(count // 10, 1)}
+            name, good = "cart", sum(1 for n in range(count) if n % 3)
+        assert left == {"inbox": 0, "enrollment": 0, "message": 0, "delivery": 0} | counts
+        assert refused == [(name, "too_old", good)]
     top = max(resident for one in [*peaks, seen] for _, resident in one)
     print(f"{kind}: {count} lines in {took:.0f} s, {count / took:.0f} a second, at most {top >> 20} MiB resident")  # noqa: T201

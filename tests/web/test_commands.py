@@ -318,6 +318,7 @@ LOOKING = (
     ("simulate", str(EXAMPLE), "--events", "EVENTS"),
     ("export", "OUT"),
     ("explain", "aia"),
+    ("takeout", "aia"),
     ("uncertain",),
     ("aside",),
     ("key", "list"),
