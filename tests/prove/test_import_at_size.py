@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.prove
 
-CONTACTS: Final = int(os.environ.get("TAMSHY_PROVE_CONTACTS", "1000000"))
-EVENTS: Final = int(os.environ.get("TAMSHY_PROVE_EVENTS", "1000000"))
+CONTACTS: Final = int(os.environ.get("PROVE_CONTACTS", "1000000"))
+EVENTS: Final = int(os.environ.get("PROVE_EVENTS", "1000000"))
 KILLS: Final = 3
 GROWTH: Final = 48 << 20
 """Bytes by which a process may grow between its first tenth and its end."""
