@@ -33,7 +33,7 @@ class _Passing(Protocol):
 class Singly:
     """Works the bench's branch person by person: claims one, reads the profile, asks for events, writes where it goes, commits.
 
-    On one connection with prepared statements, by the same keys, its commits not waiting for the disk, as a worker's do not.
+    On one connection with prepared statements, by the same keys and with the same settings as the passes beside it.
     """
 
     def __init__(self, conn: Connection, book: Rulebook) -> None:
@@ -44,7 +44,6 @@ class Singly:
     def round(self, passing: _Passing, ground: Ground, size: Size) -> Cost:
         """Work some of those due one by one and all others a set at a time, unmeasured; then put them back."""
         passing.passed(size.due)
-        self._conn.execute("set synchronous_commit = off")
         self._conn.commit()
         done = 0
 
@@ -58,7 +57,6 @@ class Singly:
                     bucket += 1
 
         cost = ground.meter.of(work)
-        self._conn.execute("reset synchronous_commit")
         passing.passed(size.due - size.singly)
         clean(self._conn, "enrollment")
         passing.put_back(size.due)
