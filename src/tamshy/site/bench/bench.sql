@@ -241,3 +241,7 @@ select count(*), count(distinct (m.bucket, m.profile, m.enrollment, m.step_index
 from delivery d
 join message m on m.bucket = d.bucket and m.profile = d.profile and m.id = d.message
 where d.state = 'sent'
+
+-- name: end_all
+-- Who still waits in a flow leaves it, so that no round works what an earlier one has left.
+update enrollment set active = false, work_at = 'infinity' where active
