@@ -127,14 +127,14 @@ class Planted:
 PLANTED: Final = {
     one.plant.__name__: one
     for one in (
-        Planted(no_fence, 34, "decided by rules that had been replaced"),
+        Planted(no_fence, 57, "decided by rules that had been replaced"),
         Planted(commit_before_the_outbox, 7, "not one delivery and one content for what was sent", (KILL, "worker")),
         Planted(no_key_of_message_ids, 18, "got enrollment f0 entered", (plan.AGAIN, "web")),
         Planted(an_order_at_the_moment_of_the_reminder, 2, "expected enrollment f1 refused active"),
         Planted(a_cap_with_its_beginning, 9, "got message f1 m4 postponed frequency_cap"),
         Planted(what_comes_together_is_lost, 0, "expected enrollment sent entered"),
         Planted(a_merge_before_its_turn, 33, "expected message f1 m2 skipped no_address"),
-        Planted(handed_over_again, 0, "handed over again without a word", (KILL, "sender")),
+        Planted(handed_over_again, 15, "handed over again without a word", (KILL, "sender")),
         Planted(not_withdrawn, 61, "claimed although its enrollment had been ended"),
     )
 }
