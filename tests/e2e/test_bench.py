@@ -39,7 +39,7 @@ LINES = {
     "render": 1,
     "send": 1 if SINK else 0,
 }
-GROWN = {"ingest", "advance", "decide", "mail", "render", "send"}
+GROWN = {"ingest", "advance", "decide", "growth", "mail", "render", "send"}
 """The stages that are measured with more waiting too."""
 
 

@@ -13,10 +13,21 @@ if TYPE_CHECKING:
     from tests.prove.faults.planted import Planted
 
 
+MOST = 40
+"""Seeds that are tried: a change of the statements moves what goes wrong, and a bug is found by another seed than it was."""
+
+
 @pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)
-def test_a_bug_that_is_put_in_is_found(planted: Planted, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_that_is_put_in_is_found(planted: Planted, dsn: str) -> None:
     """By its own name, and not because something breaks; without it the very same run finds nothing."""
     with open_ground(dsn) as ground:
-        assert judge(ground, planted.case()).wrong == []
-        planted.plant(monkeypatch, ground)
-        assert planted.says in "; ".join(judge(ground, planted.case()).wrong)
+        for seed in range(planted.seed, planted.seed + MOST):
+            with pytest.MonkeyPatch.context() as patch:
+                planted.plant(patch, ground)
+                found = planted.says in "; ".join(judge(ground, planted.case(seed)).wrong)
+            if planted.undo:
+                ground.look.execute(planted.undo)
+            assert judge(ground, planted.case(seed)).wrong == []
+            if found:
+                return
+    pytest.fail(f"none of {MOST} seeds says {planted.says!r}")

@@ -202,7 +202,8 @@ def written(name: str) -> set[str]:
                 if isinstance(key, ast.Constant)
             }
             event = entries.pop("event", None)
-            if not isinstance(event, ast.Constant) or not re.fullmatch("[a-z_]+", str(event.value)):
+            # A column's name is no event's: `"event": "event"` stands in the tables by which files are read.
+            if not isinstance(event, ast.Constant) or not re.fullmatch("(?!event$)[a-z_]+", str(event.value)):
                 continue
             found |= {str(event.value)} if name == "event" else {str(key) for key in entries}
     return found

@@ -61,6 +61,9 @@ def commit_before_the_outbox(patch: Patch, _ground: Ground) -> None:
     patch.setattr(passes, "settle", settle)
 
 
+KEY_OF_MESSAGE_IDS: Final = "truncate seen_message; alter table seen_message add primary key (workspace, digest)"
+
+
 def no_key_of_message_ids(patch: Patch, ground: Ground) -> None:
     """Whether a messageId was seen is looked up first and written down after, and no key holds it."""
     ground.look.execute("alter table seen_message drop constraint seen_message_pkey")
@@ -111,17 +114,22 @@ def not_withdrawn(patch: Patch, _ground: Ground) -> None:
 
 @dataclass(frozen=True)
 class Planted:
-    """A bug, a seed that finds it, what is said of it then; ``often``: with this going wrong again and again, to these hands."""
+    """A bug, the seed from which on it is looked for, what is said of it then.
+
+    ``often``: with this going wrong again and again, to these hands. ``undo``: the statement that mends what is planted into the
+    database itself.
+    """
 
     plant: Callable[[Patch, Ground], None]
     seed: int
     says: str
     often: tuple[str, str] | None = None
+    undo: str = ""
 
-    def case(self) -> Case:
-        """The run that finds it."""
-        case = drawn(self.seed)
-        return case if self.often is None else replace(case, faults=plan.often(self.seed, *self.often))
+    def case(self, seed: int) -> Case:
+        """The run of a seed."""
+        case = drawn(seed)
+        return case if self.often is None else replace(case, faults=plan.often(seed, *self.often))
 
 
 PLANTED: Final = {
@@ -129,7 +137,7 @@ PLANTED: Final = {
     for one in (
         Planted(no_fence, 57, "decided by rules that had been replaced"),
         Planted(commit_before_the_outbox, 7, "not one delivery and one content for what was sent", (KILL, "worker")),
-        Planted(no_key_of_message_ids, 18, "got enrollment f0 entered", (plan.AGAIN, "web")),
+        Planted(no_key_of_message_ids, 19, "got enrollment f0 refused active", (plan.AGAIN, "web"), KEY_OF_MESSAGE_IDS),
         Planted(an_order_at_the_moment_of_the_reminder, 2, "expected enrollment f1 refused active"),
         Planted(a_cap_with_its_beginning, 9, "got message f1 m4 postponed frequency_cap"),
         Planted(what_comes_together_is_lost, 0, "expected enrollment sent entered"),

@@ -98,6 +98,7 @@ class _Stream:
         self._source = source
         self._next = 0
         self._links = threading.local()
+        self._opened: list[HTTPConnection] = []
         self.sent_in = 0.0
 
     def run(self, seconds: int) -> list[float]:
@@ -117,6 +118,8 @@ class _Stream:
                 self._next += _TOGETHER
             for answer in answers:
                 answer.result()
+            for link in self._opened:
+                link.close()
             self.sent_in = time.monotonic() - begun
             return watch.finished()
 
@@ -124,6 +127,7 @@ class _Stream:
         link = getattr(self._links, "link", None)
         if link is None:
             link = self._links.link = HTTPConnection("127.0.0.1", self._port, timeout=_LATE_S)
+            self._opened.append(link)
         body = orjson.dumps({"batch": list(busy.calls(first, _TOGETHER, self._knowing))})
         link.request("POST", "/v1/batch", body, {"Content-Type": "application/json", "X-Write-Key": WRITE_KEY})
         answer = link.getresponse()
