@@ -86,7 +86,7 @@ class Figure:
             "limit": self.limit,
             "limit_per_second": round(self.limit_per_second, 1),
             "limit_micros_per_item": _rounded(self.limit_micros),
-            "ratio": round(self.ratio, 4),
+            "ratio": float(f"{self.ratio:.4g}"),
             "growth": {"times": self.growth, "of": self.growing, "micros_times": _rounded(self.slower)},
             "items": self.items,
             "limit_items": self.limit_items,
