@@ -56,6 +56,15 @@ _COMMANDS: Final = {
 }
 
 
+def _nobody_reads() -> bool:
+    """Tell whether it is our own output that nobody takes any more, and not some other link that broke."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return True
+    return False
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; give its exit code: 0 done, 1 not so, 2 wrong use or input, 3 what it needs is not there."""
     options = parser().parse_args(arguments)
@@ -65,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
+        if not _nobody_reads():
+            raise
         # Whoever read our output has enough of it.
         sys.stderr.close()
         return DONE
