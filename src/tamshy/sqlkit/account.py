@@ -6,6 +6,7 @@ the programs under `/var/lib/tamshy`; permissions of folders that are not ours a
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -43,7 +44,15 @@ def system_account() -> Account:
     """
     found = _lookup(SYSTEM_USER)
     if found is None:
-        _create(SYSTEM_USER)
+        SYSTEM_FOLDER.mkdir(mode=0o755, exist_ok=True)
+        lock = os.open(SYSTEM_FOLDER / "account.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            # Two `useradd` at once both make the user, and the second changes the id under what the first has started.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _lookup(SYSTEM_USER) is None:
+                _create(SYSTEM_USER)
+        finally:
+            os.close(lock)
         found = _lookup(SYSTEM_USER)
     if found is None:
         msg = f"the system user `{SYSTEM_USER}` was made but is not found; look at `getent passwd {SYSTEM_USER}`"
@@ -129,7 +138,7 @@ def _create(name: str) -> None:
         text=True,
         check=False,
     )
-    # Another start may have made it in this moment; whether it is there is what counts, and the caller looks.
+    # Somebody else may have made it in this moment; whether it is there is what counts, and the caller looks.
     if made.returncode != 0 and _lookup(name) is None:
         msg = f"`useradd --system {name}` failed: {made.stderr.strip()}; make that user yourself, or start as no root"
         raise EmbeddedError(msg)

@@ -6,13 +6,17 @@ import fcntl
 import hashlib
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tamshy.sqlkit import cluster as clusters
 from tamshy.sqlkit.account import Account, system_folder
 from tamshy.sqlkit.cluster import Cluster
 from tamshy.sqlkit.failures import EmbeddedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Raised whenever what is inside a new cluster changes, so that templates of before are not used any more.
 _FORM: Final = "1"
@@ -38,13 +42,20 @@ def _template(cluster: Cluster) -> Path:
     folder = base / f"template-{cluster.binaries.major}-{key}"
     template = Cluster(cluster.binaries, folder, cluster.account)
     if not template.exists():
-        # As root the lock lies beside the folder, not in it: there the server's account could put a link of that name.
-        with base.with_name(f"{base.name}.lock").open("w") as lock:
-            # Of two that start at once the second waits here and finds it made. Closing the file lets go.
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        # Of two that start at once the second waits here and finds it made.
+        with _alone(base):
             if not template.exists():
                 clusters.make(template, synced=False)
     return folder
+
+
+@contextmanager
+def _alone(base: Path) -> Iterator[None]:
+    # The lock lies beside the folder, not in it: there the server's account could put a link of that name for root.
+    with base.with_name(f"{base.name}.lock").open("w") as lock:
+        # Closing the file lets go.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _base(account: Account | None) -> Path:
@@ -53,10 +64,13 @@ def _base(account: Account | None) -> Path:
         base = system_folder(account) / "templates"
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tamshy"
-    if not base.exists():
-        base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if account is not None:
-            os.chown(base, account.uid, account.gid)
+    base.parent.mkdir(parents=True, exist_ok=True)
+    # Nobody looks at the folder while somebody else has made it and not yet given it away.
+    with _alone(base):
+        if not base.exists():
+            base.mkdir(mode=0o700)
+            if account is not None:
+                os.chown(base, account.uid, account.gid)
     seen = base.lstat()
     if seen.st_mode & 0o022 or seen.st_uid != (os.geteuid() if account is None else account.uid):
         msg = f"{base} is not private to the account that runs PostgreSQL (mode {seen.st_mode & 0o777:o}); remove it"
