@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tamshy.sqlkit.account import SYSTEM_FOLDER, SYSTEM_USER
 
 if TYPE_CHECKING:
