@@ -177,10 +177,10 @@ class Worker:
     def _look(self, conn: Connection) -> None:
         """Look at the experiments of the workspaces whose first bucket is ours, once a day; not by a clock that is not believed."""
         now = self._clock.now()
-        for name, rules in self._rules.items():
+        for name, rules in list(self._rules.items()):
             ours = rules.book.first_bucket in self._leases.held
             if ours and now >= self._looks.get(name, now) and self._clear(conn):
-                catch_up(conn, rules.book, now)
+                catch_up(conn, rules.book, now, lambda: self._keep_up(conn))
                 conn.commit()
                 self._looks[name] = next_look(now, rules.book.settings.timezone)
 
