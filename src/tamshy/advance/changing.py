@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tamshy.domain.address import valid_address
-from tamshy.language.model import ChangeConsent, SetProperties, Template, Track
+from tamshy.language.model import COUPONS, ChangeConsent, SetProperties, Template, Track
 from tamshy.rulebook import Statement
 from tamshy.rulebook.weaver import Weaver, due_rows
 from tamshy.sqlkit import queries, rows_json
@@ -223,7 +223,8 @@ def _assign_evaluated(
             {
                 "profile": props,
                 "event": {**ev_props, "occurred_at": ev_at, "context": ev_ctx},
-                "vars": vars_,
+                "vars": {name: value for name, value in vars_.items() if name != COUPONS},
+                "coupon": vars_.get(COUPONS, {}),
                 "now": moment,
             },
         )

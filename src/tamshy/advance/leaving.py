@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.advance.arriving import Arrival
-from tamshy.language.model import Branch, Exit, Send, WaitFor
+from tamshy.language.model import Branch, Exit, Send, TakeCoupon, WaitFor
 from tamshy.rulebook import PLACES_PER_VERSION, Statement, by_number
 from tamshy.rulebook.weaver import Weaver, due_rows, known_of
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def leave(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[int]) -> int:
-    """Move every due enrollment on but those at a ``send``; returns how many."""
+    """Move every due enrollment on but those at a ``send`` or a ``coupon``; returns how many."""
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
     moved = 0
     for name, build in (("leave_plain", build_plain), ("leave_branch", build_branches)):
@@ -28,7 +28,7 @@ def leave(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set
 def build_plain(book: Rulebook) -> Statement | None:
     """Steps that lead to one place (or, for ``wait_for``, to one of two): nothing is asked of the profile."""
     weave = Weaver(book, inside=True)
-    places = [place for place in book.places() if not isinstance(place.node.step, Branch | Send)]
+    places = [place for place in book.places() if not isinstance(place.node.step, Branch | Send | TakeCoupon)]
     if not places:
         return None
     targets = [(place.number, _target(place)) for place in places]

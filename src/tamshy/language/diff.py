@@ -14,15 +14,20 @@ from tamshy.language.model import (
     NOWHERE,
     Body,
     Branch,
+    CallWebhook,
     ChangeConsent,
+    CouponPool,
     Exit,
     Flow,
     Message,
+    Notify,
     Send,
     SetProperties,
     Settings,
     Step,
     Story,
+    TakeCoupon,
+    Template,
     Track,
     Wait,
     WaitFor,
@@ -75,6 +80,8 @@ def diff(old: Workspace | None, new: Workspace) -> list[Change]:
         changes += _thing(f"flows/{name}.yaml", before.flows.get(name), new.flows.get(name))
     for name in sorted({*before.messages, *new.messages}):
         changes += _thing(f"{MESSAGES}/{name}/message.yaml", before.messages.get(name), new.messages.get(name))
+    for name in sorted({*before.pools, *new.pools}):
+        changes += _thing(f"coupons/{name}.yaml", before.pools.get(name), new.pools.get(name))
     for name in sorted({*before.stories, *new.stories}):
         changes += _thing(f"stories/{name}.yaml", before.stories.get(name), new.stories.get(name))
     told = {change.file for change in changes}
@@ -103,7 +110,7 @@ def _settings(old: Workspace | None, new: Workspace) -> list[Change]:
     return _keys(SETTINGS_FILE, old.settings, new.settings)
 
 
-Thing = Flow | Message | Story
+Thing = Flow | Message | Story | CouponPool
 
 
 def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
@@ -118,6 +125,8 @@ def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
     if isinstance(old, Story) and isinstance(new, Story):
         same = _bare_story(old) == _bare_story(new)
         return [] if same else [Change(ChangeKind.CHANGED, file)]
+    if isinstance(old, CouponPool) and isinstance(new, CouponPool):
+        return _keys(file, *(replace(pool, codes=(), position=NOWHERE) for pool in (old, new)))
     return []
 
 
@@ -139,7 +148,9 @@ _WRITTEN = {"from_": "from", "title": "name", "triggers": "trigger", "clicked_at
 _WRITTEN |= {"opened_attribution": "attribution", "merge_on": "identities"}
 
 
-def _keys(file: str, old: Settings | Flow | Message, new: Settings | Flow | Message) -> list[Change]:
+def _keys(
+    file: str, old: Settings | Flow | Message | CouponPool, new: Settings | Flow | Message | CouponPool
+) -> list[Change]:
     """One change for each key whose value differs, under the name it is written with."""
     changed = [field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name)]
     found: dict[str, Change] = {}
@@ -220,6 +231,12 @@ def _object_of(step: Step) -> str:
             return step.event
         case ChangeConsent():
             return step.topic
+        case TakeCoupon():
+            return f"{step.pool} as {step.variable}"
+        case CallWebhook():
+            return f"{step.method} {step.url.text if isinstance(step.url, Template) else step.url}"
+        case Notify():
+            return step.to
         case Exit():
             return step.reason
         case _:

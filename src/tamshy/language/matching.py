@@ -10,12 +10,15 @@ from tamshy.language.model import (
     NOWHERE,
     Arm,
     Branch,
+    CallWebhook,
     ChangeConsent,
     Exit,
     Flow,
+    Notify,
     Send,
     SetProperties,
     Step,
+    TakeCoupon,
     Track,
     Wait,
     WaitFor,
@@ -43,6 +46,12 @@ def verb_of(step: Step) -> str:
             return "track"
         case ChangeConsent():
             return "subscribe" if step.granted else "unsubscribe"
+        case TakeCoupon():
+            return "coupon"
+        case CallWebhook():
+            return "webhook"
+        case Notify():
+            return "notify"
         case Exit():
             return "exit"
         case _:
@@ -51,12 +60,17 @@ def verb_of(step: Step) -> str:
 
 def content_of(step: Step) -> str:
     """All that a step does itself, as a text to compare: without id, note, place and the steps inside it."""
+    return repr(bare(step))
+
+
+def bare(step: Step) -> Step:
+    """Take what a step does itself: without id, note, place and the steps inside it."""
     bare: Step = replace(step, id="", note="", position=NOWHERE)
     if isinstance(bare, Branch):
         bare = replace(bare, arms=tuple(Arm(arm.condition, ()) for arm in bare.arms))
     elif isinstance(bare, WaitFor):
         bare = replace(bare, then=(), otherwise=())
-    return repr(bare)
+    return bare
 
 
 def step_mapping(old: Flow, new: Flow) -> dict[str, str | None]:

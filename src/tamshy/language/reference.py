@@ -107,6 +107,8 @@ def reference() -> str:
         "## Messages: `messages/NAME/`\n",
         _form(words.MESSAGE),
         _liquid(),
+        "## Coupons: `coupons/NAME.yaml`\n",
+        *map(_form, (words.COUPON_POOL, words.DISCOUNT)),
         "## Stories: `stories/NAME.yaml`\n",
         *map(_form, (words.STORY, words.STORY_EVENT, words.STORY_ENGAGEMENT, words.EXPECTATION)),
         _reasons(),
@@ -139,7 +141,17 @@ def _steps() -> str:
         says = f"{verb.says}{'; *not yet*' if verb.later else ''}{f'; beside it {beside}' if beside else ''}"
         rows.append(f"| `{verb.name}` | {_cell(says)} |")
     head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
-    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_FOR, words.ARM, words.ELSE, words.TRACK)
+    forms = (
+        words.WAIT_TIME,
+        words.WAIT_MOMENT,
+        words.WAIT_FOR,
+        words.ARM,
+        words.ELSE,
+        words.TRACK,
+        words.COUPON,
+        words.WEBHOOK,
+        words.NOTIFY,
+    )
     later = (words.WAIT_BEST_HOUR, *words.LATER_VERBS.values())
     return "\n".join(
         (
@@ -201,7 +213,7 @@ def _liquid() -> str:
             "| | |",
             "|---|---|",
             f"| variables | {_listed(MESSAGE_ROOTS)} |",
-            f"| in `set` and `track` | {_listed(VALUE_ROOTS)} |",
+            f"| in `set`, `track`, `webhook` and `notify` | {_listed(VALUE_ROOTS)} |",
             f"| variables, not yet | {_listed(LATER_ROOTS)} |",
             f"| tags | {_listed(known_tags())} |",
             f"| filters | {_listed(known_filters())} |",

@@ -25,6 +25,7 @@ from tamshy.language.model import (
     Value,
     WaitFor,
 )
+from tamshy.language.outward import read_coupon, read_notify, read_webhook
 from tamshy.language.reading import DefinedStep, Reading, Thing, unknown
 from tamshy.language.trees import Broken, Items, Leaf, Mapping, Tree
 from tamshy.language.values import read_value
@@ -255,6 +256,21 @@ def _consent(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step
     return None if topic is None else ChangeConsent(head.id, topic, granted, head.position, head.note)
 
 
+def _coupon(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
+    del keys
+    return read_coupon(reader.reading, tree, head, reader.scope.flow)
+
+
+def _webhook(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
+    del keys
+    return read_webhook(reader.reading, tree, head)
+
+
+def _notify(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
+    del keys
+    return read_notify(reader.reading, tree, head)
+
+
 # -- not yet ---------------------------------------------------------------------------------------------------------
 
 
@@ -274,7 +290,7 @@ def _later_details(reader: StepReader, verb: str, inner: Keys) -> None:
             _later_inside(reader, fields.mapping(reading, entry.value, SPLIT_ARM) or {})
     if verb == "repeat":
         _later_inside(reader, inner)
-    for name in ("every", "expires", "timeout"):
+    for name in ("every",):
         if name in inner:
             fields.duration(reading, inner[name], name)
 
@@ -301,6 +317,9 @@ _READERS: dict[str, Callable[[StepReader, Tree, Keys, StepHead], Step | None]] =
     "track": _track,
     "subscribe": _consent,
     "unsubscribe": _consent,
+    "coupon": _coupon,
+    "webhook": _webhook,
+    "notify": _notify,
     "exit": _exit,
     **dict.fromkeys(vocabulary.LATER_VERBS, _later),
 }

@@ -27,6 +27,7 @@ MOVED: Final = (
     "content",
     "delivery",
     "settlement",
+    "coupon",
     "engagement",
     "consent",
     "journal",
