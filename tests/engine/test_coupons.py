@@ -105,7 +105,7 @@ def test_codes_of_a_file_go_out_in_its_order_and_run_out(shop: Shop) -> None:
         ("u4", "empty", None),
     ]
     assert [row for row in shop.told("u4") if row[3] == "empty_pool"] == [
-        (T0 + timedelta(minutes=3), "flow", "", "empty_pool", "went_on")
+        (T0 + timedelta(minutes=3), "flow", "", "empty_pool", "none_taken")
     ]
     assert shop.query("select facts from journal where outcome = 'empty_pool'") == [({"pool": "filed"},)]
 
@@ -118,7 +118,7 @@ def test_an_empty_pool_can_end_the_enrollment(shop: Shop) -> None:
     assert sorted(row[2] for row in coupons(shop) if row[2]) == ["A1"]
     ended = shop.query("select exit_reason from enrollment where not active")
     assert ended == [("empty_pool",)]
-    assert shop.query("select reason from journal where outcome = 'empty_pool'") == [("left",)]
+    assert shop.query("select reason from journal where outcome = 'empty_pool'") == [("none_taken",)]
 
 
 def test_each_entry_and_each_visit_takes_a_code_of_its_own(shop: Shop) -> None:
@@ -160,9 +160,7 @@ def test_a_wait_goes_by_the_expiry_of_the_code(shop: Shop) -> None:
 
 
 def test_conditions_see_the_coupon(shop: Shop) -> None:
-    flow = FLOW.replace(
-        "wait: 1h", "branch: [{if: {coupon.cart.discount.percent: {gte: 10}}, steps: [{exit: rich}]}]"
-    )
+    flow = FLOW.replace("wait: 1h", "branch: [{if: {coupon.cart.discount.percent: {gte: 10}}, steps: [{exit: rich}]}]")
     shop.publish(folder(flow), T0)
     enter(shop, "u1")
     shop.work(T0)
@@ -204,7 +202,14 @@ def test_a_code_is_redeemed_once(shop: Shop, said: dict[str, object]) -> None:
     at = T0 + HOUR + timedelta(minutes=10)
     rows = shop.query("select occurred_at, origin, properties from event where name = 'Coupon Redeemed'")
     enrollment = str(shop.query("select id from enrollment")[0][0])
-    said_of_it = {"coupon": code, "pool": "made", "flow": "flow", "step": "coupon-1", "message": "hello", "order_id": "o10"}
+    said_of_it = {
+        "coupon": code,
+        "pool": "made",
+        "flow": "flow",
+        "step": "coupon-1",
+        "message": "hello",
+        "order_id": "o10",
+    }
     assert rows == [(at, 1, said_of_it | {"enrollment": enrollment})]
     assert shop.query("select redeemed_at from coupon") == [(at,)]
 

@@ -1,7 +1,7 @@
 """Takes promo codes from pools: a code for each visit of a ``coupon`` step, never one twice.
 
-Reads the ``agenda``, the published pools and ``coupon_series``; leaves a row in ``coupon`` that *asks* (in the pass), then is *dealt*
-a code (in a short transaction of its own, because all buckets draw from one pool), and then lets its enrollment move on. What an
+Reads the ``agenda``, the published pools and ``coupon_series``; leaves a row in ``coupon`` that *asks* (in the pass), is *dealt* a
+code (in a short transaction of its own, because all buckets draw from one pool), and then lets its enrollment move on. What an
 order says of a code marks it as redeemed. ADR 83 tells why.
 """
 

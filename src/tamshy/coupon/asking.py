@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def ask(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[int]) -> int:
     """Ask for a code for everybody at a due ``coupon`` step; gives how many go on at once: a ``move`` for each.
 
-    Whoever asks stays at the step, and does nothing else, until `deal` and `settle` have answered. The held out take none (rule 25).
+    Whoever asks stays at the step, and does nothing else, until `deal` and `settle` have answered. The held out take none.
     """
     statement = book.statement_for("ask_coupons", places, build)
     if statement is None:
@@ -43,8 +43,8 @@ def build(book: Rulebook) -> Statement | None:
     numbers = weave.literal([place.number for place, _ in takes], "bigint[]")
     sql = f"""
 with t as materialized (
-    select x.profile, x.enrollment, x.flow, x.version, x.visit, x.moment, x.due_at, x.held_out, l.step, l.pool, l.variable, l.target,
-        {expires} as expires_at
+    select x.profile, x.enrollment, x.flow, x.version, x.visit, x.moment, x.due_at, x.held_out, l.step, l.pool, l.variable,
+        l.target, {expires} as expires_at
     from ({due_rows(f"x.zone {expires}")} and a.place = any({numbers})) x
     join (values {rows}) as l (place, step, pool, variable, target) on l.place = x.place
 ), asked as (

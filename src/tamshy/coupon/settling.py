@@ -38,8 +38,8 @@ def build(book: Rulebook) -> Statement | None:
         return None
     sql = f"""
 with r as materialized (
-    select c.profile, c.id, c.enrollment, c.step as step_id, c.variable, c.pool, c.code, c.discount, c.expires_at, c.asked_at, c.flow,
-        e.version, e.due_at, e.active, l.place is not null as there, l.target, l.leaves and c.code is null as leaves
+    select c.profile, c.id, c.enrollment, c.step as step_id, c.variable, c.pool, c.code, c.discount, c.expires_at, c.asked_at,
+        c.flow, e.version, e.due_at, e.active, l.place is not null as there, l.target, l.leaves and c.code is null as leaves
     from coupon c
     join enrollment e on e.bucket = %(bucket)s and e.profile = c.profile and e.id = c.enrollment
     left join (values {rows}) as l (place, step, target, leaves)
@@ -57,9 +57,10 @@ with r as materialized (
         case when leaves then 'empty_pool' when target is null then 'finished' end
     from r where there
 ), told as (
-    insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, step, facts)
+    insert into journal (bucket, profile, pass, ord, id, workspace, at, kind, flow, version, enrollment, outcome, reason, step,
+        facts)
     select %(bucket)s, profile, %(pass)s, 60, id, %(workspace)s, asked_at, 'problem', flow, version, enrollment, 'empty_pool',
-        case when leaves then 'left' else 'went_on' end, step_id, jsonb_build_object('pool', pool)
+        'none_taken', step_id, jsonb_build_object('pool', pool)
     from r where code is null
 )
 update coupon c

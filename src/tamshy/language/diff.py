@@ -231,16 +231,20 @@ def _object_of(step: Step) -> str:
             return step.event
         case ChangeConsent():
             return step.topic
-        case TakeCoupon():
-            return f"{step.pool} as {step.variable}"
-        case CallWebhook():
-            return f"{step.method} {step.url.text if isinstance(step.url, Template) else step.url}"
-        case Notify():
-            return step.to
+        case TakeCoupon() | CallWebhook() | Notify():
+            return _outward(step)
         case Exit():
             return step.reason
         case _:
             assert_never(step)
+
+
+def _outward(step: TakeCoupon | CallWebhook | Notify) -> str:
+    if isinstance(step, TakeCoupon):
+        return f"{step.pool} as {step.variable}"
+    if isinstance(step, Notify):
+        return step.to
+    return f"{step.method} {step.url.text if isinstance(step.url, Template) else step.url}"
 
 
 def _wait(step: Wait | WaitUntilTime | WaitUntilMoment) -> str:

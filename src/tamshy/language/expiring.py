@@ -46,21 +46,21 @@ def _walk(reading: Reading, steps: tuple[Step, ...], held: Held, messages: dict[
             held = _at_expiry(held, step)
         elif isinstance(step, Send):
             _check(reading, step, held, messages.get(step.message))
-        elif isinstance(step, WaitFor):
-            late = _later(held, _seconds(step.at_most))
-            arms = [_walk(reading, step.then, held, messages), _walk(reading, step.otherwise, late, messages)]
-            found = _together(arms)
-            if found is None:
-                return None
-            held = found
-        elif isinstance(step, Branch):
-            arms = [_walk(reading, arm.steps, held, messages) for arm in step.arms]
-            complete = any(arm.condition is None for arm in step.arms)
-            found = _together([*arms, *([] if complete else [held])])
+        elif isinstance(step, WaitFor | Branch):
+            found = _arms(reading, step, held, messages)
             if found is None:
                 return None
             held = found
     return held
+
+
+def _arms(reading: Reading, step: WaitFor | Branch, held: Held, messages: dict[str, Message]) -> Held | None:
+    if isinstance(step, WaitFor):
+        late = _later(held, _seconds(step.at_most))
+        return _together([_walk(reading, step.then, held, messages), _walk(reading, step.otherwise, late, messages)])
+    arms = [_walk(reading, arm.steps, held, messages) for arm in step.arms]
+    complete = any(arm.condition is None for arm in step.arms)
+    return _together([*arms, *([] if complete else [held])])
 
 
 def _together(arms: list[Held | None]) -> Held | None:

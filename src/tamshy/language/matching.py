@@ -28,6 +28,8 @@ from tamshy.language.model import (
 from tamshy.language.program import Node, Program, all_steps, program
 from tamshy.language.steps import default_id
 
+_OUTWARD = {TakeCoupon: "coupon", CallWebhook: "webhook", Notify: "notify"}
+
 
 def verb_of(step: Step) -> str:
     """The verb that ``step`` is written with."""
@@ -46,12 +48,8 @@ def verb_of(step: Step) -> str:
             return "track"
         case ChangeConsent():
             return "subscribe" if step.granted else "unsubscribe"
-        case TakeCoupon():
-            return "coupon"
-        case CallWebhook():
-            return "webhook"
-        case Notify():
-            return "notify"
+        case TakeCoupon() | CallWebhook() | Notify():
+            return _OUTWARD[type(step)]
         case Exit():
             return "exit"
         case _:

@@ -75,7 +75,9 @@ def read_webhook(reading: Reading, tree: Tree, head: StepHead) -> Step | None:
     headers = _headers(reading, keys["headers"]) if "headers" in keys else {}
     body = read_value(reading, keys["body"]) if "body" in keys else None
     if method == "GET" and "body" in keys:
-        reading.refuse(keys["body"].at, "'body' beside 'method: GET': a GET has no body; put what it asks for into 'url'")
+        reading.refuse(
+            keys["body"].at, "'body' beside 'method: GET': a GET has no body; put what it asks for into 'url'"
+        )
     timeout = _timeout(reading, keys["timeout"]) if "timeout" in keys else 10
     if url is None or method is None or timeout is None:
         return None

@@ -6,7 +6,6 @@ import csv
 import io
 import re
 import unicodedata
-from decimal import Decimal
 from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from tamshy.language.trees import Items, Leaf, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Texts
+    from decimal import Decimal
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """What a ``?`` of a pattern can become: no letter or digit that is read as another."""
@@ -100,7 +100,9 @@ def _file(reading: Reading, tree: Tree, files: Texts[str, str]) -> str | None:
         return None
     path = f"{FOLDER}/{given}"
     if path not in files:
-        there = [other.removeprefix(f"{FOLDER}/") for other in files if other.startswith(f"{FOLDER}/") and _is_csv(other)]
+        there = [
+            other.removeprefix(f"{FOLDER}/") for other in files if other.startswith(f"{FOLDER}/") and _is_csv(other)
+        ]
         reading.refuse(tree.at, f"there is no file {path}{did_you_mean(given, there)}")
         return None
     return path

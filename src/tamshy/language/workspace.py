@@ -49,7 +49,9 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     reading.names[Thing.FLOW] = {name: Position(path, 1, 1) for name, path in folder.things["flows"].items()}
     reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
     reading.names[Thing.POOL] = {name: Position(path, 1, 1) for name, path in folder.things["coupons"].items()}
-    pools = read_pools(reading, {name: _tree(reading, files, path) for name, path in folder.things["coupons"].items()}, files)
+    pools = read_pools(
+        reading, {name: _tree(reading, files, path) for name, path in folder.things["coupons"].items()}, files
+    )
     messages: dict[str, Message] = {}
     for name, paths in sorted(folder.messages.items()):
         message = read_message(reading, name, {path: files[path] for path in paths})

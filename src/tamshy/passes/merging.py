@@ -28,6 +28,7 @@ MOVED: Final = (
     "delivery",
     "settlement",
     "coupon",
+    "errand",
     "engagement",
     "consent",
     "journal",

@@ -65,9 +65,9 @@ class Place:
 class Rulebook:
     """All that the stages know of a workspace's rules. Equal only to itself: a change makes a new one.
 
-    ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody. ``pools``: without
-    their codes, which lie in the database. ``calls_out``: whether webhooks are called and people of the shop told; a simulation does
-    neither.
+    ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody. ``pools``:
+    without their codes, which lie in the database. ``calls_out``: whether webhooks are called and people of the shop told; a
+    simulation does neither.
     """
 
     workspace: int

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from tamshy.domain.calendar import known_zone
 from tamshy.coupon import rewind
+from tamshy.domain.calendar import known_zone
 from tamshy.domain.call import Call, CallKind
 from tamshy.ingest import WorkspaceRef, store_history, without_collecting
 from tamshy.language.model import SetProperties, WaitUntilTime
@@ -51,6 +51,7 @@ PEOPLE: Final = (
     "delivery",
     "settlement",
     "coupon",
+    "errand",
     "soft_bounce",
     "engagement",
     "journal",

@@ -18,6 +18,7 @@ from tamshy.passes import (
     merging,
     prepare,
     run,
+    settle_answers,
     settle_coupons,
     settle_rendered,
 )
@@ -327,6 +328,7 @@ class Worker:
                 break
             rendered = self._render(conn, rules.book, bucket, fence, horizon)
             rendered += self._deal(conn, rules.book, bucket, fence)
+            rendered += self._settle_answers(conn, rules.book, bucket, fence)
             self.passes += 1
             total += worked.items + rendered
             if not (worked.items or rendered):
@@ -377,6 +379,14 @@ class Worker:
             total += dealt.answered
         conn.commit()
         while done := settle_coupons(conn, book, bucket, fence):
+            conn.commit()
+            total += done
+        conn.commit()
+        return total
+
+    def _settle_answers(self, conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
+        total = 0
+        while done := settle_answers(conn, book, bucket, fence):
             conn.commit()
             total += done
         conn.commit()

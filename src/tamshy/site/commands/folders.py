@@ -48,7 +48,9 @@ def apply(options: argparse.Namespace) -> int:
     secret = drawing_secret(configuration, files)
     with opened(options) as work:
         try:
-            published = publish(work.conn, work.workspace, files, at=now, compile_message=compile_message, secret=secret)
+            published = publish(
+                work.conn, work.workspace, files, at=now, compile_message=compile_message, secret=secret
+            )
         except Unpublishable as exc:
             for problem in exc.problems:
                 remark(problem)
@@ -69,9 +71,7 @@ def drawing_secret(configuration: Configuration, files: Mapping[str, str]) -> by
     return secret_key(configuration).encode() if any(path.startswith("coupons/") for path in files) else b""
 
 
-def publish_folder(
-    dsn: str, workspace: str, folder: Path, now: datetime, configuration: Configuration
-) -> Published:
+def publish_folder(dsn: str, workspace: str, folder: Path, now: datetime, configuration: Configuration) -> Published:
     """Publish a folder in a workspace (empty: the first), all or nothing.
 
     Raises:
