@@ -41,6 +41,7 @@ ACROSS = {
     "standing: queries.waiting": "what would leave, counted before a person confirms",
     "standing: queries.due": "the same of what is due",
     "standing: queries.withdraw_queued": "what a copy shall not send, once, when a person confirms",
+    "standing: queries.fail_errands": "the same of webhooks and notices",
     "standing: queries.skip_due": "the same of what is due",
     "explain: queries.people": "who goes by a name, looked up by value",
     "privacy: queries.merged": "who was merged into a person, wherever they lived, when that person is erased or taken out",

@@ -69,7 +69,7 @@ WRITERS: dict[str, dict[str, str]] = {
         "privacy": "delete",
     },
     "coupon": {"coupon": "insert update delete", "privacy": "delete"},
-    "errand": {"advance": "insert", "errand": "update", "privacy": "delete"},
+    "errand": {"advance": "insert", "errand": "update", "standing": "update", "privacy": "delete"},
     "settlement": {"deliver": "insert", "retain": "delete", "privacy": "delete"},
     "soft_bounce": {"deliver": "insert delete", "privacy": "delete"},
     "ramp": {"deliver": "insert update"},
