@@ -253,8 +253,8 @@ def test_an_environment_with_proxies_changes_nothing(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"],
-    ids=["silence", "half a head", "half a body"],
+    [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\nx", b"HTTP/1.1 200 OK\r\n\r\nx"],
+    ids=["silence", "half a head", "half a body", "a body without an end"],
 )
 def test_an_answer_that_never_ends_is_cut(sent: bytes) -> None:
     """A letter now and then keeps a connection alive beyond any limit on one reading: the whole call has its own."""
@@ -278,8 +278,26 @@ def test_an_answer_that_never_ends_is_cut(sent: bytes) -> None:
         answer = call(Request(f"http://shop.example:{port}/", timeout=0.5), "msg_1", [b"k"], NOW, reach)
         stop.set()
         thread.join()
+    assert (answer.outcome, answer.reply) == (Outcome.LATER, "no answer within the timeout")
+
+
+def test_an_answer_that_breaks_off_is_none() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def break_off() -> None:
+            link, _ = server.accept()
+            with link:
+                link.recv(65_536)
+                link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")
+
+        thread = threading.Thread(target=break_off)
+        thread.start()
+        reach = Reach(lambda _host, _port: ["127.0.0.1"], lambda _: True)
+        request = Request(f"http://shop.example:{server.getsockname()[1]}/", timeout=5)
+        answer = call(request, "msg_1", [b"k"], NOW, reach)
+        thread.join()
     assert answer.outcome is Outcome.LATER
-    assert answer.reply.startswith("no answer")
+    assert answer.reply == "200 OK, and the connection was closed in the middle of the answer"
 
 
 def test_headers_of_a_property_stay_one_line() -> None:

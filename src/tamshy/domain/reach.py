@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 Address = IPv4Address | IPv6Address
@@ -21,12 +21,16 @@ _NEVER: Final = tuple(
     map(
         IPv6Network,
         (
-            "2001::/32",  # Teredo: what is inside is another host's word
+            "2001::/23",  # of the IETF: Teredo among it, where what is inside is another host's word
             "fec0::/10",  # site-local
             "5f00::/16",  # segment routing
             "3fff::/20",  # documentation
         ),
     )
+)
+_NEVER_4: Final = (
+    IPv4Network("192.0.0.0/24"),  # of the IETF; clouds have metadata there
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, given up
 )
 _WORD: Final = 0xFFFFFFFF
 
@@ -46,6 +50,8 @@ def public_address(address: Address) -> bool:
             return public_address(inner) and (address.ipv4_mapped is not None or address in _TRANSLATED[0][0])
         if any(address in network for network in _NEVER):
             return False
+    elif any(address in network for network in _NEVER_4):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

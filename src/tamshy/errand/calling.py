@@ -90,12 +90,17 @@ def call(request: Request, id_: str, keys: Sequence[bytes], now: datetime, reach
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~") + (
         f"?{quote(parts.query, safe=_IN_QUERY)}" if parts.query else ""
     )
-    cut = threading.Timer(request.timeout, _cut, (link,))
+    over = threading.Event()
+    cut = threading.Timer(request.timeout, _cut, (link, over))
     cut.daemon = True
     cut.start()
     try:
-        return _said(link, host, port, tls, request.method, target, headers, body)
+        answer = _said(link, host, port, tls, request.method, target, headers, body)
+        # What was cut looks like a short answer.
+        return answer if not over.is_set() else Answer(Outcome.LATER, reply="no answer within the timeout")
     except (OSError, http.client.HTTPException, ValueError) as error:
+        if over.is_set():
+            return Answer(Outcome.LATER, reply="no answer within the timeout")
         return Answer(Outcome.LATER, reply=_short(f"no answer: {type(error).__name__}"))
     finally:
         cut.cancel()
@@ -105,7 +110,8 @@ def call(request: Request, id_: str, keys: Sequence[bytes], now: datetime, reach
 _IN_QUERY: Final = "/?%:@!$&'()*+,;=~"
 
 
-def _cut(link: socket.socket) -> None:
+def _cut(link: socket.socket, over: threading.Event) -> None:
+    over.set()
     with suppress(OSError):
         link.shutdown(socket.SHUT_RDWR)
 
@@ -128,6 +134,10 @@ def _said(
     response = connection.getresponse()
     read = response.read(LARGEST_ANSWER + 1)
     status = f"{response.status} {response.reason}".strip()
+    if response.length and len(read) <= LARGEST_ANSWER:
+        return Answer(
+            Outcome.LATER, reply=_short(f"{status}, and the connection was closed in the middle of the answer")
+        )
     if len(read) > LARGEST_ANSWER:
         return Answer(Outcome.LATER, reply=_short(f"{status}, with an answer of more than {LARGEST_ANSWER // 1024} kB"))
     if response.status in range(200, 300):

@@ -140,7 +140,8 @@ def _wrong_url(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         return "must hold no user and no password; send a token by 'headers'"
     literal = literal_address(host)
-    if host == "localhost" or host.endswith(".localhost") or (literal is not None and not public_address(literal)):
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost") or (literal is not None and not public_address(literal)):
         return f"leads to {host}, which is not on the public internet; webhooks never reach into private networks"
     return ""
 

@@ -8,7 +8,7 @@ from liquid.exceptions import LiquidError, UndefinedError
 from tamshy.language import check_liquid, liquid_environment
 from tamshy.language.liquid import is_whole, known_filters, known_tags
 
-ROOTS = "event, locale, now, preferences_url, profile, shop, unsubscribe_url, vars, view_url"
+ROOTS = "coupon, event, locale, now, preferences_url, profile, shop, unsubscribe_url, vars, view_url"
 
 
 @pytest.mark.parametrize(

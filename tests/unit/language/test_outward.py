@@ -84,17 +84,17 @@ def test_references_to_a_coupon() -> None:
 @pytest.mark.parametrize(
     ("steps", "problems"),
     [
-        ("[{coupon: {pool: q, as: c}}]", ["2:18: unknown coupon pool 'q'; there is p"]),
+        ("[{coupon: {pool: q, as: c}}]", ["2:25: unknown coupon pool 'q'; there is p"]),
         ("[{coupon: {pool: p}}]", ["2:18: 'coupon' needs 'as': name by which templates know it: `coupon.NAME.code`"]),
         ("[{coupon: {pool: p, as: C d}}]", [
-            "2:25: 'as' must be a name of small letters, digits, hyphens and underscores, 64 at most, not 'C d'",
+            "2:32: 'as' must be a name of small letters, digits, hyphens and underscores, 64 at most, not 'C d'",
         ]),
-        ("[{coupon: {pool: p, as: c, if_empty: stop}}]", ["2:38: 'if_empty' must be continue or exit, not 'stop'"]),
+        ("[{coupon: {pool: p, as: c, if_empty: stop}}]", ["2:45: 'if_empty' must be continue or exit, not 'stop'"]),
         ("[{wait: {until: coupon.c.expires_at}}]", [
             "2:9: unknown coupon 'c'; there is none; a 'coupon' step of this flow takes it 'as' that",
         ]),
         ("[{coupon: {pool: p, as: c}}, {branch: [{if: {coupon.d.code: {exists: true}}, steps: [{wait: 1d}]}]}]", [
-            "2:38: unknown coupon 'd'; there is c; a 'coupon' step of this flow takes it 'as' that",
+            "2:37: unknown coupon 'd'; there is c; a 'coupon' step of this flow takes it 'as' that",
         ]),
         ("[{webhook: {}}]", ["2:19: 'webhook' needs 'url': address, `https://…` or `http://…`; may hold Liquid"]),
         ("[{webhook: {url: shop.example}}]", ["2:25: 'url' must be an address such as https://shop.example/hook"]),
@@ -118,13 +118,13 @@ def test_references_to_a_coupon() -> None:
             "2:99: 'B' must be one line of plain ASCII: it is a header",
         ]),
         ("[{webhook: {url: 'https://shop.example/{{ x }}'}}]", [
-            "2:47: Liquid: unknown variable 'x'; there are coupon, event, locale, now, profile, shop, vars",
+            "2:50: Liquid: unknown variable 'x'; there are coupon, event, locale, now, profile, shop, vars",
         ]),
         ("[{notify: {to: team, subject: s, text: t}}]", [
             "2:23: 'to' must be an address such as team@shop.example, not 'team'",
         ]),
         ("[{notify: {to: a@b.example, subject: '{{ a'}}]", [
-            "2:45: Liquid: expected '}}', found end of expression",
+            "2:46: Liquid: expected '}}', found end of file",
             "2:18: 'notify' needs 'text': text; may hold Liquid",
         ]),
     ],

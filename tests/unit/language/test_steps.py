@@ -169,7 +169,7 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
             ],
         ),
         ("[{wait: {until: evnt.at}}]", [
-            "2:24: 'evnt.at' must start with event. or profile. or vars. (did you mean 'event.at'?)",
+            "2:24: 'evnt.at' must start with event. or profile. or vars. or coupon. (did you mean 'event.at'?)",
         ]),
         ("[{wait: {until: 10:00, on: [mno]}}]", ["2:36: unknown weekday 'mno' (did you mean 'mon'?)"]),
         ("[{wait: {until: 10:00, on: []}}]", ["2:35: 'on' needs at least one weekday; leave it out for any day"]),
@@ -201,7 +201,7 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
         ('[{set: {profile.a: "{{ event.x | nope }}"}}]', ["2:41: Liquid: unknown filter 'nope'"]),
         ('[{set: {profile.a: "{{ cart.x }}"}}]', ["2:31: Liquid: 'cart' is not yet supported"]),
         ('[{set: {profile.a: "{{ unsubscribe_url }}"}}]', [
-            "2:31: Liquid: unknown variable 'unsubscribe_url'; there are event, locale, now, profile, shop, vars",
+            "2:31: Liquid: unknown variable 'unsubscribe_url'; there are coupon, event, locale, now, profile, shop, vars",
         ]),
         ("[{track: X}]", ["2:17: 'track' must be a mapping with 'event', not 'X'"]),
         ("[{track: {properties: 5}}]", [
