@@ -11,7 +11,7 @@ from tamshy.coupon.asking import ask
 from tamshy.coupon.counting import PoolLeft, count_pools
 from tamshy.coupon.dealing import Asked, Dealt, deal, waiting
 from tamshy.coupon.redeeming import ORDER, redeem
-from tamshy.coupon.settling import settle
+from tamshy.coupon.settling import settle, to_settle
 from tamshy.coupon.stocking import rewind, stock
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "rewind",
     "settle",
     "stock",
+    "to_settle",
     "waiting",
 ]

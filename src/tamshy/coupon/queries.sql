@@ -11,6 +11,10 @@ where bucket = %(bucket)s and state = 'asked'
 order by asked_at, profile, id
 limit %(limit)s
 
+-- name: any_dealt
+-- Whether anybody has been dealt a code and not moved on yet.
+select exists (select from coupon where bucket = %(bucket)s and state = 'dealt')
+
 -- name: lock_series
 -- Holds what codes are drawn from until the end of this transaction, which is near. In order, so that two never wait for each
 -- other.

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 from tamshy.language.model import COUPONS, IfEmpty, TakeCoupon
 from tamshy.rulebook import Statement
 from tamshy.rulebook.weaver import Weaver
+from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.coupon")
+
+
+def to_settle(conn: Connection, book: Rulebook, bucket: int) -> bool:
+    """Whether there is anything to settle in a bucket: a look at an index, before anything is held."""
+    if not book.pools:
+        return False
+    return conn.execute(_SQL["any_dealt"], {"bucket": bucket}).fetchone() == (True,)
 
 
 def settle(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:

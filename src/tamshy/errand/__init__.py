@@ -11,7 +11,7 @@ from tamshy.errand.calling import Answer, Outcome, Request, call
 from tamshy.errand.connecting import Reach, Refused, resolve
 from tamshy.errand.retrying import PAUSES, next_try
 from tamshy.errand.running import Errands, Notice, Post, Task, buckets_due, waiting_errands
-from tamshy.errand.settling import settle
+from tamshy.errand.settling import settle, to_settle
 from tamshy.errand.signing import secret_text, sign, signing_key
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "settle",
     "sign",
     "signing_key",
+    "to_settle",
     "waiting_errands",
 ]

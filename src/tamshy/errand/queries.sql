@@ -5,6 +5,10 @@ where exists (
     select from errand g where g.bucket = l.bucket and g.state in ('queued', 'under_way') and g.next_at <= %(now)s)
 order by l.bucket
 
+-- name: any_answered
+-- Whether anybody who waits has an answer.
+select exists (select from errand where bucket = %(bucket)s and waits and state in ('done', 'failed'))
+
 -- name: withdraw
 -- A webhook is not called for an enrollment that has ended before its first try.
 update errand g

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 from tamshy.language.model import CallWebhook
 from tamshy.rulebook import Statement
 from tamshy.rulebook.weaver import Weaver
+from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
+
+_SQL = queries("tamshy.errand")
+
+
+def to_settle(conn: Connection, book: Rulebook, bucket: int) -> bool:
+    """Whether there is anything to settle in a bucket: a look at an index, before anything is held."""
+    if book.statement("settle_webhooks", build) is None:
+        return False
+    return conn.execute(_SQL["any_answered"], {"bucket": bucket}).fetchone() == (True,)
 
 
 def settle(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:

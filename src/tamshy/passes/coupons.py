@@ -31,7 +31,7 @@ def deal_coupons(conn: Connection, book: Rulebook, bucket: int, fence: int, limi
 
 def settle_coupons(conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
     """Let those of a bucket move on whose asking has its answer; the caller commits. Gives how many."""
-    pass_ = hold(conn, bucket, fence) if book.pools else None
+    pass_ = hold(conn, bucket, fence) if coupon.to_settle(conn, book, bucket) else None
     if pass_ is None:
         return 0
     settled = coupon.settle(conn, book, bucket, pass_)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from tamshy import errand
 from tamshy.advance import arrive
-from tamshy.language.model import CallWebhook
 from tamshy.passes.stage import clear, hold
 
 if TYPE_CHECKING:
@@ -16,9 +15,7 @@ if TYPE_CHECKING:
 
 def settle_answers(conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
     """Let those of a bucket move on whose webhook was answered, or given up; the caller commits. Gives how many."""
-    if not any(isinstance(place.node.step, CallWebhook) for place in book.places()):
-        return 0
-    pass_ = hold(conn, bucket, fence)
+    pass_ = hold(conn, bucket, fence) if errand.to_settle(conn, book, bucket) else None
     if pass_ is None:
         return 0
     settled = errand.settle(conn, book, bucket, pass_)

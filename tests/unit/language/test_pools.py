@@ -57,7 +57,9 @@ def test_discounts(written: str, expected: dict[str, object]) -> None:
             ("1:10: 'pattern' must be letters, digits, hyphens and underscores, 40 at most, with a ? for each sign that is to be"
             " drawn, not 'SALE'"),
         ]),
-        ("pattern: C-????\npercent: 10\n", ["2:1: unknown key 'percent'; there are codes, discount, file, pattern in a coupon pool"]),
+        ("pattern: C-????\npercent: 10\n", [
+            "2:1: unknown key 'percent'; there are codes, discount, file, pattern in a coupon pool",
+        ]),
         ("file: codes.csv\npattern: C-????\n", [
             "2:10: 'pattern' beside 'file': the codes come from the one or the other",
             "1:7: there is no file coupons/codes.csv",
