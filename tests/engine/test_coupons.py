@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.engine.living import HandClock, Shop, found_shop, small
+from tests.engine.living import NAME, HandClock, Shop, found_shop, small
 
 from tamshy.coupon import count_pools
+from tamshy.explain import explain, lines
 from tamshy.passes import Horizon, deal_coupons, prepare, run
 from tamshy.passes.rendering import LiquidValues
 from tamshy.sqlkit import connect
@@ -301,3 +302,38 @@ def test_a_pool_is_low_at_a_tenth(shop: Shop, caplog: pytest.LogCaptureFixture) 
         filed = count_pools(shop.conn)[0]
         assert (filed.pool, filed.size, filed.left, filed.low) == ("filed", 10, 9 - place, place == 8)
     assert [record.message for record in caplog.records] == ["the coupon pool filed has 1 codes left"]
+
+
+# -- explained -------------------------------------------------------------------------------------------------------
+
+
+def said(shop: Shop, user: str = "u1") -> list[str]:
+    """What happened to somebody, a sentence a line, with the times."""
+    (told,) = explain(shop.conn, NAME, user, now=T0 + 3 * HOUR)
+    text = lines(told)
+    rest = text[text.index("What happened") + 2 :]
+    return [line.strip() for line in (rest[: rest.index("")] if "" in rest else rest)]
+
+
+def test_explain_says_which_code_was_taken_and_used(shop: Shop) -> None:
+    enter(shop, "u1")
+    shop.work(T0)
+    code = str(coupons(shop)[0][2])
+    took = f"09:00  Took the code {code} of the pool made as cart, good until 4 Mar 2026, 09:00"
+    assert said(shop) == ["09:00  Entered flow: Go.", f"{took}; not used yet."]
+    shop.track("u1", "Order Completed", T0 + HOUR / 2, order_id="o1", coupon=code)
+    shop.work(T0 + HOUR / 2)
+    assert said(shop)[1] == f"{took}; used on 2 Mar 2026, 09:30."
+
+
+def test_explain_says_that_a_pool_was_empty(shop: Shop) -> None:
+    shop.publish(folder(FLOW.replace("expires: 2d", "if_empty: exit"), pool="filed", codes="A1\n"), T0)
+    enter(shop, "u1")
+    shop.work(T0)
+    enter(shop, "u2")
+    shop.work(T0)
+    assert said(shop, "u2") == [
+        "09:00  Entered flow: Go.",
+        "09:00  flow: coupon-1 found no code left in the pool filed.",
+        "09:00  Left flow: its coupon pool had no code left.",
+    ]

@@ -63,10 +63,7 @@ def came_in(conn: Connection) -> None:
     files["coupons/filed.yaml"] = "file: codes.csv\n"
     files["coupons/codes.csv"] = "".join(f"F{number}\n" for number in range(CODES))
     book = found_shop(conn, files, buckets=64, zones=["UTC"])
-    calls = [
-        Call(CallKind.TRACK, T0, T0, user_id=f"u{number}", name="Go", ord=number, message_id=f"m{number}")
-        for number in range(PEOPLE)
-    ]
+    calls = [Call(CallKind.TRACK, T0, T0, user_id=f"u{number}", name="Go", ord=number) for number in range(PEOPLE)]
     store(conn, ref_of(book), calls)
     conn.commit()
 

@@ -99,7 +99,7 @@ def test_who_comes_first_is_served_first_whatever_they_did_before(dsn: str, hand
 def test_who_comes_twice_does_not_come_before_those_who_stand_there(dsn: str) -> None:
     told = history(3)
     again = [replace(call, occurred_at=call.occurred_at + timedelta(seconds=90), received_at=call.received_at
-             + timedelta(seconds=90), ord=100 + call.ord, message_id=None)
+             + timedelta(seconds=90), ord=100 + call.ord)
              for call in told.calls if call.name == "Go" and call.user_id == "u0"]  # fmt: skip
     told.calls.extend(again)
     codes = played(dsn, folder("filed", ["A", "B"]), told)

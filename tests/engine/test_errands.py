@@ -16,6 +16,7 @@ from tests.engine.living import NAME, HandClock, Shop, found_shop, small
 from tests.engine.webhooks import Receiver, receiver
 
 from tamshy.errand import PAUSES, Answer, Errands, Notice, Outcome, Reach, buckets_due, signing_key
+from tamshy.explain import explain, lines
 from tamshy.sqlkit import connect
 
 if TYPE_CHECKING:
@@ -300,3 +301,39 @@ def test_a_notice_that_is_not_taken(outside: Outside, outcome: Outcome, ends: st
     outside.inbox.answer = Answer(outcome, reply="no")
     outside.run(T0)
     assert state(outside) == [(ends, 1, False, "no")]
+
+
+# -- explained -------------------------------------------------------------------------------------------------------
+
+
+def said(outside: Outside) -> list[str]:
+    """What happened to u1 and where they stand, a sentence a line."""
+    (told,) = explain(outside.shop.conn, NAME, "u1", now=T0 + HOUR)
+    text = lines(told)
+    return [line.strip() for line in text[text.index("What happened") + 2 :]]
+
+
+def test_explain_says_what_was_called_and_what_came_of_it(outside: Outside) -> None:
+    url = f"{outside.hooks.url}/"
+    outside.publish(flow(f"{{url: '{url}'}}"))
+    outside.enter("u1")
+    outside.hooks.answer(500)
+    outside.hooks.answer(200, b"{}")
+    assert said(outside) == [
+        "09:00  Entered flow: Go.",
+        f"09:00  Will call {url}.",
+        "",
+        "Now and next",
+        f"flow: at ask (webhook: POST {url}) since 2 Mar 2026, 09:00. Waits for the answer. Then branch: 1 arms.",
+    ]
+    outside.run(T0)
+    assert (
+        said(outside)[1]
+        == f"09:00  Calls {url}: 1 tries so far, next at 09:00:05 their time, 500 Internal Server Error."
+    )
+    outside.run(T0 + timedelta(seconds=10))
+    assert said(outside) == [
+        "09:00  Entered flow: Go.",
+        f"09:00:10  Called {url}, 200 OK.",
+        "09:00:10  Left flow: other.",
+    ]

@@ -72,8 +72,10 @@ def _errand(one: Happening, times: Times) -> str:
             return f"Did not call {to}: the flow was left before."
         case "under_way":
             return f"{'Calls' if called else 'Writes to'} {to} now."
-    again = f", next at {times.until(one.until, one.at)}" if tries and one.until else ""
-    return f"{'Calls' if called else 'Writes to'} {to}: tried {tries} times so far{again}{said}."
+    if not tries:
+        return f"{'Will call' if called else 'Will write to'} {to}."
+    again = f", next at {times.until(one.until, one.at)}" if one.until else ""
+    return f"{'Calls' if called else 'Writes to'} {to}: {tries} tries so far{again}{said}."
 
 
 def _flow(one: Happening) -> str:
