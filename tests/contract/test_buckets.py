@@ -57,7 +57,6 @@ ACROSS = {
     "simulate: queries.entered": "how many entered in that time",
     "simulate: queries.last_moment": "how long the history of a simulation is",
     "deliver: queries.buckets_due": "one look at the index for each bucket",
-    "coupon: queries.count_pools": "codes left, for measurements; it reads no table of people",
     "errand: queries.buckets_due": "one look at the index for each bucket",
     "errand: queries.counts": "what is not done yet, for measurements",
     "deliver: queries.usual": "how busy the shop usually is, while something is behind",

@@ -11,8 +11,8 @@ from tamshy.coupon.asking import ask
 from tamshy.coupon.counting import PoolLeft, count_pools
 from tamshy.coupon.dealing import Asked, Dealt, deal, waiting
 from tamshy.coupon.redeeming import ORDER, redeem
-from tamshy.coupon.settling import settle, to_settle
 from tamshy.coupon.stocking import rewind, stock
+from tamshy.coupon.taking import settle, to_settle
 
 __all__ = [
     "ORDER",
