@@ -157,10 +157,10 @@ def _check_apart(reading: Reading, pools: dict[str, CouponPool]) -> None:
             reading.refuse(pool.position, f"the code '{twice}' is in the pool '{other}' too; a code is given once")
         owner |= {code.upper(): pool for code in pool.codes}
     patterns = [(pool, pool.pattern.upper()) for pool in ordered if pool.pattern is not None]
-    for (one, its), (other, theirs) in combinations(patterns, 2):
+    for (first, its), (second, theirs) in combinations(patterns, 2):
         if its != theirs and _may_meet(its, theirs):
-            text = f"'{other.pattern}' can give the same code as '{one.pattern}' of the pool '{one.name}'"
-            reading.refuse(other.position, f"{text}; let their letters differ, or write the same pattern")
+            text = f"'{second.pattern}' can give the same code as '{first.pattern}' of the pool '{first.name}'"
+            reading.refuse(second.position, f"{text}; let their letters differ, or write the same pattern")
     for pool, pattern in patterns:
         made = re.compile("".join(f"[{ALPHABET}]" if sign == "?" else re.escape(sign) for sign in pattern))
         meets = next((code for code in owner if made.fullmatch(code)), None)
