@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -129,28 +129,16 @@ def addressed(*addresses: str) -> Reach:
 
 @contextmanager
 def listening() -> Iterator[tuple[int, list[object]]]:
-    """A port of this machine, and who has connected to it."""
+    """A port of this machine, and who has connected to it by the end of the block; nobody is spoken to."""
     came: list[object] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.05)
-        stop = threading.Event()
-
-        def accept() -> None:
-            while not stop.is_set():
-                try:
-                    link, peer = server.accept()
-                except TimeoutError:
-                    continue
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
+        yield server.getsockname()[1], came
+        server.setblocking(False)  # noqa: FBT003 - the library's own signature
+        with suppress(BlockingIOError):
+            while True:
+                link, peer = server.accept()
                 came.append(peer)
                 link.close()
-
-        thread = threading.Thread(target=accept)
-        thread.start()
-        try:
-            yield server.getsockname()[1], came
-        finally:
-            stop.set()
-            thread.join()
 
 
 @pytest.mark.parametrize("address", PROMISE_59_ADDRESSES.values(), ids=PROMISE_59_ADDRESSES.keys())
