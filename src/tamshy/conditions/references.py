@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions.writing import storable
-from tamshy.language.model import Root
+from tamshy.language.model import COUPONS, Root
 from tamshy.sqlkit.calendar import engine_moment_sql, local_sql, resolve_sql
 
 if TYPE_CHECKING:
@@ -41,9 +41,13 @@ class Source:
 
 
 def source(ref: Ref, tested: Tested) -> Source:
-    """Say where a reference's values come from; `vars` are not filled by any step yet, so they are missing."""
-    if ref.root is Root.VARS or not all(storable(part) for part in ref.path):
+    """Say where a reference's values come from."""
+    if not all(storable(part) for part in ref.path):
         return Source("null::jsonb", ())
+    if ref.root is Root.VARS:
+        return Source("x.vars", ref.path)
+    if ref.root is Root.COUPON:
+        return Source(f"(x.vars -> '{COUPONS}')", ref.path)
     if ref.root is Root.PROFILE:
         return Source("x.props", ref.path)
     if ref.path == OCCURRED_AT:

@@ -66,8 +66,8 @@ def read_ref(reading: Reading, text: str, at: Tree | Entry, roots: tuple[Root, .
         else:
             reading.refuse(place, f"'{text[:80]}' is not a reference; it starts with {_dotted(names)}")
         return None
-    if len(roots) > 1 and (root in LATER_REFERENCES or root == "coupon"):
-        known = LATER_REFERENCES.get(root, tuple(path[:1]))
+    if len(roots) > 1 and root in LATER_REFERENCES:
+        known = LATER_REFERENCES[root]
         if path[0] in known:
             reading.later(place, f"'{text}'")
         else:
@@ -164,7 +164,8 @@ def _plain(reading: Reading, name: str, entry: Entry, scope: Scope) -> Condition
         reading.later(entry.at, "'in'")
         return None
     if "." in name:
-        ref = read_ref(reading, name, entry, (Root.PROFILE, Root.EVENT))
+        roots = (Root.PROFILE, Root.EVENT)
+        ref = read_ref(reading, name, entry, (*roots, Root.COUPON, Root.VARS) if scope.entered else roots)
         test = read_test(reading, entry.value, name)
         return None if ref is None or test is None else PropertyTest(ref, test)
     known = [*OTHER_CONDITIONS, *BEHAVIOUR_KEYS, *_MODIFIERS, *(f"{root}." for root in REFERENCE_ROOTS)]

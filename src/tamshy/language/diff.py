@@ -14,10 +14,13 @@ from tamshy.language.model import (
     NOWHERE,
     Body,
     Branch,
+    CallWebhook,
     ChangeConsent,
+    CouponPool,
     Exit,
     Flow,
     Message,
+    Notify,
     Repeat,
     Send,
     SetProperties,
@@ -26,6 +29,8 @@ from tamshy.language.model import (
     SplitArm,
     Step,
     Story,
+    TakeCoupon,
+    Template,
     Track,
     Wait,
     WaitFor,
@@ -78,6 +83,8 @@ def diff(old: Workspace | None, new: Workspace) -> list[Change]:
         changes += _thing(f"flows/{name}.yaml", before.flows.get(name), new.flows.get(name))
     for name in sorted({*before.messages, *new.messages}):
         changes += _thing(f"{MESSAGES}/{name}/message.yaml", before.messages.get(name), new.messages.get(name))
+    for name in sorted({*before.pools, *new.pools}):
+        changes += _thing(f"coupons/{name}.yaml", before.pools.get(name), new.pools.get(name))
     for name in sorted({*before.stories, *new.stories}):
         changes += _thing(f"stories/{name}.yaml", before.stories.get(name), new.stories.get(name))
     told = {change.file for change in changes}
@@ -106,7 +113,7 @@ def _settings(old: Workspace | None, new: Workspace) -> list[Change]:
     return _keys(SETTINGS_FILE, old.settings, new.settings)
 
 
-Thing = Flow | Message | Story
+Thing = Flow | Message | Story | CouponPool
 
 
 def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
@@ -121,6 +128,8 @@ def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
     if isinstance(old, Story) and isinstance(new, Story):
         same = _bare_story(old) == _bare_story(new)
         return [] if same else [Change(ChangeKind.CHANGED, file)]
+    if isinstance(old, CouponPool) and isinstance(new, CouponPool):
+        return _keys(file, *(replace(pool, codes=(), position=NOWHERE) for pool in (old, new)))
     return []
 
 
@@ -142,7 +151,9 @@ _WRITTEN = {"from_": "from", "title": "name", "triggers": "trigger", "clicked_at
 _WRITTEN |= {"opened_attribution": "attribution", "merge_on": "identities"}
 
 
-def _keys(file: str, old: Settings | Flow | Message, new: Settings | Flow | Message) -> list[Change]:
+def _keys(
+    file: str, old: Settings | Flow | Message | CouponPool, new: Settings | Flow | Message | CouponPool
+) -> list[Change]:
     """One change for each key whose value differs, under the name it is written with."""
     changed = [field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name)]
     found: dict[str, Change] = {}
@@ -228,6 +239,8 @@ def _object_of(step: Step) -> str:  # noqa: C901 - one kind after the other
             return step.event
         case ChangeConsent():
             return step.topic
+        case TakeCoupon() | CallWebhook() | Notify():
+            return _outward(step)
         case Exit():
             return step.reason
         case _:
@@ -241,6 +254,14 @@ def _arm(arm: SplitArm) -> str:
 def _finding(step: Split) -> str:
     by = f", winner by {step.winner.by.value}" if step.winner is not None else ""
     return f"{by}, bandit" if step.bandit else by
+
+
+def _outward(step: TakeCoupon | CallWebhook | Notify) -> str:
+    if isinstance(step, TakeCoupon):
+        return f"{step.pool} as {step.variable}"
+    if isinstance(step, Notify):
+        return step.to
+    return f"{step.method} {step.url.text if isinstance(step.url, Template) else step.url}"
 
 
 def _wait(step: Wait | WaitUntilTime | WaitUntilMoment) -> str:

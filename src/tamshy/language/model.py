@@ -32,6 +32,8 @@ class Position:
 
 
 NOWHERE = Position("", 0, 0)
+COUPONS = "$coupons"
+"""The key under which an enrollment keeps its coupons beside its ``vars``: no id of a step can be it."""
 
 
 class Root(StrEnum):
@@ -40,6 +42,7 @@ class Root(StrEnum):
     PROFILE = "profile"
     EVENT = "event"
     VARS = "vars"
+    COUPON = "coupon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,6 +499,26 @@ class Split:
     note: str = ""
 
 
+class IfEmpty(StrEnum):
+    """What becomes of somebody for whom a pool has no code left."""
+
+    CONTINUE = "continue"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class TakeCoupon:
+    """``coupon: {pool, as, expires, if_empty}``; ``expires`` None: never."""
+
+    id: str
+    pool: str
+    variable: str
+    expires: Duration | None = None
+    if_empty: IfEmpty = IfEmpty.CONTINUE
+    position: Position = NOWHERE
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Repeat:
     """``repeat``: at most ``times`` rounds of ``steps``; ``every`` None: the next begins when one has ended."""
@@ -505,6 +528,32 @@ class Repeat:
     steps: tuple[Step, ...]
     every: Duration | None = None
     condition: Condition | None = None
+    position: Position = NOWHERE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallWebhook:
+    """``webhook: {url, method, headers, body, timeout}``; ``timeout`` in seconds. ``body`` None: none is sent."""
+
+    id: str
+    url: Value
+    method: str = "POST"
+    headers: dict[str, Value] = field(default_factory=dict)
+    body: Value = None
+    timeout: int = 10
+    position: Position = NOWHERE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """``notify: {to, subject, text}``."""
+
+    id: str
+    to: str
+    subject: Value
+    text: Value
     position: Position = NOWHERE
     note: str = ""
 
@@ -521,6 +570,9 @@ Step = (
     | SetProperties
     | Track
     | ChangeConsent
+    | TakeCoupon
+    | CallWebhook
+    | Notify
     | Exit
 )
 
@@ -658,6 +710,21 @@ class Settings:
     keep: Keep = Keep()
 
 
+@dataclass(frozen=True, slots=True)
+class CouponPool:
+    """``coupons/NAME.yaml``: codes made from ``pattern``, or those of a ``file`` in its order; one of the two is given.
+
+    ``discount`` is what the shop is told, as templates see it.
+    """
+
+    name: str
+    pattern: str | None = None
+    file: str | None = None
+    codes: tuple[str, ...] = ()
+    discount: dict[str, object] = field(default_factory=dict)
+    position: Position = NOWHERE
+
+
 # -- stories ---------------------------------------------------------------------------------------------------------
 
 
@@ -722,6 +789,7 @@ class Workspace:
     messages: dict[str, Message] = field(default_factory=dict)
     stories: dict[str, Story] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    pools: dict[str, CouponPool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, order=True)

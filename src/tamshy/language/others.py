@@ -1,4 +1,4 @@
-"""Folders of the language that this version does not run yet: segments, broadcasts, coupons, the catalogue.
+"""Folders of the language that this version does not run yet: segments, broadcasts, the catalogue.
 
 They are read as far as sensible, so that their faults show, and refused with their place.
 """
@@ -13,7 +13,6 @@ from tamshy.language.trees import Broken, Leaf, Tree
 
 FOLDERS = {
     "segments": (vocabulary.SEGMENT, "a segment"),
-    "coupons": (vocabulary.COUPON_POOL, "a coupon pool"),
     "broadcasts": (vocabulary.BROADCAST, "a broadcast"),
 }
 

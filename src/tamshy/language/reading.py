@@ -23,6 +23,7 @@ class Thing(StrEnum):
     FLOW = "flow"
     MESSAGE = "message"
     TOPIC = "topic"
+    POOL = "coupon pool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Reading:
     """Reasons of exits that stories expect: checked when all ``exit:`` steps are known."""
     names: dict[Thing, dict[str, Position]] = field(default_factory=lambda: {thing: {} for thing in Thing})
     steps: dict[str, dict[str, DefinedStep]] = field(default_factory=dict)
+    coupons: dict[str, set[str]] = field(default_factory=dict)
+    """The names by which each flow's ``coupon`` steps are known."""
 
     def refuse(self, at: Position, text: str) -> None:
         """Note a problem."""

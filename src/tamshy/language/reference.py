@@ -107,6 +107,8 @@ def reference() -> str:
         "## Messages: `messages/NAME/`\n",
         _form(words.MESSAGE),
         _liquid(),
+        "## Coupons: `coupons/NAME.yaml`\n",
+        *map(_form, (words.COUPON_POOL, words.DISCOUNT)),
         "## Stories: `stories/NAME.yaml`\n",
         *map(_form, (words.STORY, words.STORY_EVENT, words.STORY_ENGAGEMENT, words.EXPECTATION)),
         _reasons(),
@@ -140,8 +142,9 @@ def _steps() -> str:
         rows.append(f"| `{verb.name}` | {_cell(says)} |")
     head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
     ways = (words.ARM, words.ELSE, words.SPLIT, words.SPLIT_ARM, words.WINNER, words.REPEAT)
-    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_FOR, *ways, words.TRACK)
-    later = (words.WAIT_BEST_HOUR, *words.LATER_VERBS.values())
+    outward = (words.COUPON, words.WEBHOOK, words.NOTIFY)
+    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_FOR, *ways, words.TRACK, *outward)
+    later = (words.WAIT_BEST_HOUR,)
     return "\n".join(
         (
             head,
@@ -202,7 +205,7 @@ def _liquid() -> str:
             "| | |",
             "|---|---|",
             f"| variables | {_listed(MESSAGE_ROOTS)} |",
-            f"| in `set` and `track` | {_listed(VALUE_ROOTS)} |",
+            f"| in `set`, `track`, `webhook` and `notify` | {_listed(VALUE_ROOTS)} |",
             f"| variables, not yet | {_listed(LATER_ROOTS)} |",
             f"| tags | {_listed(known_tags())} |",
             f"| filters | {_listed(known_filters())} |",

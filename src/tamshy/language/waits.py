@@ -67,5 +67,5 @@ def _wait_moment(reading: Reading, tree: Mapping, head: StepHead) -> Step | None
         expected = 'a time of day such as "10:00", a reference such as event.delivery_at, or best_hour'
         fields.wrong(reading, keys["until"], "until", expected)
         return None
-    ref = read_ref(reading, text, keys["until"], (Root.EVENT, Root.PROFILE, Root.VARS))
+    ref = read_ref(reading, text, keys["until"], (Root.EVENT, Root.PROFILE, Root.VARS, Root.COUPON))
     return None if ref is None else WaitUntilMoment(head.id, ref, offset, head.position, head.note)

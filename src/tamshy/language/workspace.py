@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
-from tamshy.language.checks import check_names, check_reach
+from tamshy.language.checks import check_coupons, check_names, check_reach
 from tamshy.language.circles import check_loops
 from tamshy.language.experiments import check_experiments
+from tamshy.language.expiring import check_expiry
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
 from tamshy.language.model import Flow, Message, Position, Problem, Settings, Story, Workspace
 from tamshy.language.others import FOLDERS, read_other, refuse_catalogue
+from tamshy.language.pools import read_pools
 from tamshy.language.reading import Reading, Thing
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.settings import read_settings
@@ -47,6 +49,10 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     reading.zone, reading.locale = settings.timezone, settings.locale
     reading.names[Thing.FLOW] = {name: Position(path, 1, 1) for name, path in folder.things["flows"].items()}
     reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
+    reading.names[Thing.POOL] = {name: Position(path, 1, 1) for name, path in folder.things["coupons"].items()}
+    pools = read_pools(
+        reading, {name: _tree(reading, files, path) for name, path in folder.things["coupons"].items()}, files
+    )
     messages: dict[str, Message] = {}
     for name, paths in sorted(folder.messages.items()):
         message = read_message(reading, name, {path: files[path] for path in paths})
@@ -58,6 +64,8 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
         if flow is not None:
             flows[name] = flow
             check_reach(reading, flow)
+            check_coupons(reading, flow)
+            check_expiry(reading, flow, messages)
     stories = _stories(reading, files, folder)
     for other in FOLDERS:
         for path in folder.things[other].values():
@@ -65,7 +73,7 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     check_names(reading, flows)
     check_loops(reading, flows)
     check_experiments(reading, flows)
-    return Workspace(settings, flows, messages, stories, dict(files)), sorted(set(reading.problems))
+    return Workspace(settings, flows, messages, stories, dict(files), pools), sorted(set(reading.problems))
 
 
 def _settings(reading: Reading, files: Mapping[str, str], folder: _Folder) -> Settings:

@@ -29,6 +29,8 @@ MOVED: Final = (
     "content",
     "delivery",
     "settlement",
+    "coupon",
+    "errand",
     "engagement",
     "consent",
     "journal",

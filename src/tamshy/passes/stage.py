@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from tamshy import coupon
 from tamshy.advance import arrive, change, leave
 from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
@@ -161,6 +162,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         change(conn, book, bucket, pass_, places, evaluate)
         leave(conn, book, bucket, pass_, places)
         moved += decide(conn, book, bucket, pass_, places)
+        moved += coupon.ask(conn, book, bucket, pass_, places)
     if moved:
         arrive(conn, book, bucket, pass_)
     clear(conn, events + due)
@@ -188,6 +190,8 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
         conn.execute(_SQL["promote"], params)
     apply(conn, book, bucket, pass_, {str(row[0]) for row in taken}, ambient=any(row[4] for row in taken))
     conn.execute(_SQL["take_in"], params)
+    if coupon.ORDER in names and book.pools:
+        coupon.redeem(conn, book, bucket, pass_)
     heard = names & listened_names(book)
     if heard:
         hear(conn, book, bucket, pass_, heard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tamshy.language import read_workspace
@@ -43,6 +44,7 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
     span = {"workspace": id_, "first": first, "beyond": first + buckets}
     running: list[RunningFlow] = []
     sendable = dict(workspace.messages)
+    pools = dict(workspace.pools)
     older: dict[int, Workspace] = {}
     for version, flow_name, source, publication, live in conn.execute(_SQL["running_versions"], span).fetchall():
         if files.get(f"flows/{flow_name}.yaml") == source:
@@ -54,6 +56,8 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
             # Who finishes on an old version may still be sent what new ones send no more.
             for message in older[publication].messages.values():
                 sendable.setdefault(message.name, message)
+            for pool in older[publication].pools.values():
+                pools.setdefault(pool.name, pool)
         running.append(RunningFlow(version, flow, program(flow), live))
     default = workspace.settings.topics[0].name if workspace.settings.topics else ""
     numbers = {row[0]: row[1] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
@@ -64,7 +68,8 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
         for message in sendable.values()
     }
     paused = frozenset(row[0] for row in conn.execute(_SQL["paused"], {"workspace": id_}))
-    return Rulebook(id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused)
+    bare = {pool.name: replace(pool, codes=()) for pool in pools.values()}
+    return Rulebook(id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, bare)
 
 
 def _published_at(conn: Connection, workspace: int, number: int) -> Workspace:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tamshy.domain.duration import Duration
-    from tamshy.language.model import Flow, Settings
+    from tamshy.language.model import CouponPool, Flow, Settings
     from tamshy.language.program import Node, Program
 
 PLACES_PER_VERSION: Final = 1000
@@ -65,7 +65,9 @@ class Place:
 class Rulebook:
     """All that the stages know of a workspace's rules. Equal only to itself: a change makes a new one.
 
-    ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody.
+    ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody. ``pools``:
+    without their codes, which lie in the database. ``calls_out``: whether webhooks are called and people of the shop told; a
+    simulation does neither.
     """
 
     workspace: int
@@ -77,6 +79,8 @@ class Rulebook:
     messages: dict[str, PublishedMessage]
     seed: int = 0
     paused: frozenset[str] = frozenset()
+    pools: dict[str, CouponPool] = field(default_factory=dict)
+    calls_out: bool = True
     _statements: dict[str, Statement | None] = field(default_factory=dict, init=False, repr=False)
 
     def places(self) -> Iterator[Place]:

@@ -167,9 +167,11 @@ def test_a_behaviour_without_refinements_has_no_window() -> None:
         ("", ["6:9: a condition must be a mapping or a list, not nothing"]),
         (
             "{proflie.city: x}",
-            ["6:14: 'proflie.city' must start with profile. or event. (did you mean 'profile.city'?)"],
+            [
+                "6:14: 'proflie.city' must start with profile. or event. or coupon. or vars. (did you mean 'profile.city'?)"
+            ],
         ),
-        ("{customer.city: x}", ["6:14: 'customer.city' must start with profile. or event."]),
+        ("{customer.city: x}", ["6:14: 'customer.city' must start with profile. or event. or coupon. or vars."]),
         ("{event.: x}", ["6:14: 'event.' is not a reference such as profile.name"]),
         ("{event..a: x}", ["6:14: 'event..a' is not a reference such as profile.name"]),
         ("{dd: X}", ["6:14: unknown condition 'dd' (did you mean 'did'?)"]),
