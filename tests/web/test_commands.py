@@ -96,6 +96,7 @@ def commands_in_order() -> list[str]:
         "export",
         "test",
         "simulate",
+        "backtest",
         "explain",
         "report",
         "aside",
