@@ -269,6 +269,7 @@ def test_doctor_says_what_is_not_good_and_what_to_do(migrated: Any) -> None:  # 
         "uncertain": True,
         "sending domains": True,
         "outgoing": True,
+        "errands": True,
         "mail": True,
         "base url": False,
     }
