@@ -167,10 +167,15 @@ TARGETS: Final[dict[str, Callable[[Place], list[Asked]]]] = {
     ],
     "api/flows": get("/api/flows", {"Authorization": "Bearer k*"}),
     "api/flows/<str:name>": get("/api/flows/welcome*", BEARER),
+    "api/flows/<str:name>/enrollments": lambda _: [
+        Asked("POST", "/api/flows/welcome*/enrollments", '{"profile":"aia*","event":{"a":"b*"},"key":"k*"}', BEARER)
+    ],
     "api/flows/<str:name>/pause": post("/api/flows/welcome*/pause", BEARER),
     "api/flows/<str:name>/resume": lambda _: [
         Asked("POST", "/api/flows/welcome*/resume", '{"overdue":"skip*"}', BEARER)
     ],
+    "api/report": get("/api/report", {"Authorization": "Bearer k*"}),
+    "api/report/<str:name>": get("/api/report/welcome*", BEARER),
     "api/uncertain": get("/api/uncertain?limit=5*&cursor=c*", BEARER),
     "api/uncertain/<str:message>/sent": post("/api/uncertain/00000000-0000-0000-0000-000000000001*/sent", BEARER),
     "api/uncertain/<str:message>/resend": post("/api/uncertain/00000000-0000-0000-0000-000000000001*/resend", BEARER),
