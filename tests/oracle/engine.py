@@ -19,7 +19,7 @@ from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
 from tests.oracle.conditions import Scene, holds, reference, same, subscribed
 from tests.oracle.identities import Register, absorb, valid_address
-from tests.oracle.people import Enrollment, Event, Letter, Profile
+from tests.oracle.people import Enrollment, Event, Frame, Letter, Profile
 from tests.oracle.reading import Flow, Json, Message, Workspace, listed, verb_of
 from tests.oracle.templates import Unrenderable, letter, surroundings, valued
 
@@ -273,7 +273,7 @@ class Engine:
         if any(self._ends(enrollment, one) for one in known):
             self._leave(enrollment, "exit_on")
             return
-        enrollment.frames = [(flow.steps, 0)]
+        enrollment.frames = [Frame(flow.steps)]
         self._arrive(enrollment, event.at)
 
     def _objection(self, flow: Flow, key: str, fits: list[dict[str, Json]], scene: Scene) -> str | None:
@@ -334,14 +334,16 @@ class Engine:
 
     def _arrive(self, enrollment: Enrollment, at: int) -> None:
         """Reach the next step (or the end) at a moment; compute when it is due, once (rule 6)."""
-        while enrollment.frames and enrollment.frames[-1][1] == len(enrollment.frames[-1][0]):
+        while enrollment.frames and enrollment.frames[-1].place == len(enrollment.frames[-1].steps):
+            if self._another_round(enrollment, enrollment.frames[-1], at):
+                return
             enrollment.frames.pop()
         if not enrollment.frames:
             self._leave(enrollment, "finished")
             return
-        steps, place = enrollment.frames.pop()
-        enrollment.frames.append((steps, place + 1))
-        step = steps[place]
+        frame = enrollment.frames[-1]
+        step = frame.steps[frame.place]
+        frame.place += 1
         enrollment.step, enrollment.reached, enrollment.came = step, at, False
         enrollment.reached_at[step["id"]] = at
         enrollment.due = self._due(enrollment, step, at)
@@ -352,6 +354,28 @@ class Engine:
             for name in sorted(names):
                 for _, _, event in enrollment.profile.events.get(name, []):
                     self._awaited(enrollment, event)
+
+    def _another_round(self, enrollment: Enrollment, frame: Frame, at: int) -> bool:
+        """Rule 31: the next round is due ``every`` after the one before began, or when it ended if that is later."""
+        if frame.repeat is None or frame.rounds == frame.repeat["repeat"]["times"]:
+            return False
+        every = duration(frame.repeat["repeat"].get("every", "0s"))
+        zone = self._scene(enrollment.profile).zone
+        enrollment.step, enrollment.reached, enrollment.came = frame.repeat, at, False
+        enrollment.due = max(at, add(frame.began, every, zone))
+        self._sleep(enrollment, enrollment.due)
+        return True
+
+    def _round(self, enrollment: Enrollment, step: dict[str, Json], scene: Scene) -> None:
+        """Begin the first or the next round, or be done with them where ``while`` does not hold."""
+        frame = enrollment.frames[-1]
+        if frame.repeat is not step:
+            frame = Frame(step["repeat"]["steps"], repeat=step)
+            enrollment.frames.append(frame)
+        if holds(step["repeat"].get("while"), scene):
+            frame.place, frame.rounds, frame.began = 0, frame.rounds + 1, enrollment.due
+        else:
+            enrollment.frames.pop()
 
     def _due(self, enrollment: Enrollment, step: dict[str, Json], at: int) -> int:
         profile = enrollment.profile
@@ -388,9 +412,11 @@ class Engine:
             goes_on = self.now  # ... but behind a send from when it was really decided
         elif verb == "wait_for":
             arm = step["wait_for"].get("then" if enrollment.came else "else")
-            enrollment.frames.append((arm or [], 0))
+            enrollment.frames.append(Frame(arm or []))
         elif verb == "branch":
             self._branch(enrollment, step["branch"], scene)
+        elif verb == "repeat":
+            self._round(enrollment, step, scene)
         elif verb == "set":
             self._set(enrollment, step["set"])
         elif verb == "track":
@@ -410,10 +436,10 @@ class Engine:
     def _branch(self, enrollment: Enrollment, arms: list[dict[str, Json]], scene: Scene) -> None:
         for arm in arms:
             if "else" in arm:
-                enrollment.frames.append((arm["else"] or [], 0))
+                enrollment.frames.append(Frame(arm["else"] or []))
                 return
             if holds(arm["if"], scene):
-                enrollment.frames.append((arm["steps"] or [], 0))
+                enrollment.frames.append(Frame(arm["steps"] or []))
                 return
 
     def _around(self, enrollment: Enrollment) -> dict[str, Json]:

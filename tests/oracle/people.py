@@ -44,6 +44,17 @@ class Letter:
 
 
 @dataclass(eq=False)
+class Frame:
+    """A list of steps that somebody is in, with the place of the next; the rounds of ``repeat`` are one such list."""
+
+    steps: list[dict[str, Json]]
+    place: int = 0
+    repeat: dict[str, Json] | None = None
+    rounds: int = 0  # how many have begun
+    began: int = 0  # when the newest of them began
+
+
+@dataclass(eq=False)
 class Enrollment:
     """One passage of a profile through a flow."""
 
@@ -54,8 +65,7 @@ class Enrollment:
     seq: int
     profile: Profile
     active: bool = True
-    # Where it stands: lists of steps, the innermost last, each with the place of the next step.
-    frames: list[tuple[list[dict[str, Json]], int]] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)  # where it stands, the innermost last
     step: dict[str, Json] = field(default_factory=dict)
     reached: int = 0  # when the current step was reached: what a wait counts from
     due: int = 0  # when it is to be done: what the order of things looks at

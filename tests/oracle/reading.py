@@ -163,6 +163,8 @@ def _inner(step: dict[str, Json], verb: str) -> list[list[dict[str, Json]]]:
         return [arm["else"] if "else" in arm else arm["steps"] for arm in step["branch"]]
     if verb == "wait_for":
         return [step["wait_for"].get(part) or [] for part in ("then", "else")]
+    if verb == "repeat":
+        return [step["repeat"]["steps"]]
     return []
 
 
