@@ -123,12 +123,16 @@ def _clamped(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, last))
 
 
+def moved(day: date, length: Duration) -> date:
+    """The day a duration's calendar parts later."""
+    return _clamped(day, length.months) + timedelta(days=length.days)
+
+
 def add(moment: int, length: Duration, tz: ZoneInfo) -> int:
     """The instant a duration later: calendar parts first, in the zone, then the elapsed ones."""
     if length.months or length.days:
         clock = wall(moment, tz)
-        day = _clamped(clock.date(), length.months) + timedelta(days=length.days)
-        moment = instant(datetime.combine(day, clock.time()), tz)
+        moment = instant(datetime.combine(moved(clock.date(), length), clock.time()), tz)
     return moment + length.millis
 
 

@@ -15,7 +15,7 @@ from tests.oracle import almanac
 from tests.oracle.reading import Json, Settings, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from zoneinfo import ZoneInfo
 
     from tests.oracle.people import Enrollment, Event, Profile
@@ -99,14 +99,35 @@ def leaves(value: Json, path: list[str]) -> list[Json]:
 
 
 def reference(text: str, scene: Scene) -> list[Json]:
-    """The values of ``profile.PATH`` or ``event.PATH``; what is missing is one MISSING."""
+    """The values of ``profile.PATH``, ``event.PATH`` and the like; what is missing is one MISSING."""
     root, *path = text.split(".")
-    if root == "profile":
-        return leaves(scene.profile.root(), path) or [MISSING]
+    value = _root(root, scene)
+    return [MISSING] if value is MISSING else leaves(value, path) or [MISSING]
+
+
+def _root(name: str, scene: Scene) -> Json:
+    """What a reference begins with."""
+    if name == "profile":
+        return scene.profile.root()
     event = scene.tested or scene.start
-    if root != "event" or event is None:
-        return [MISSING]
-    return leaves(event.root(), path) or [MISSING]
+    return event.root() if name == "event" and event is not None else MISSING
+
+
+def reference_items(text: str, scene: Scene) -> list[tuple[Json, Json]]:
+    """The values of a reference, each with the element of the first list on its way, or None where there is none."""
+    root, *path = text.split(".")
+    value = _root(root, scene)
+    return [] if value is MISSING else list(_items(value, path, None))
+
+
+def _items(value: Json, path: list[str], item: Json) -> Iterator[tuple[Json, Json]]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _items(one, path, one if item is None else item)
+    elif not path:
+        yield value, item
+    elif isinstance(value, dict) and path[0] in value:
+        yield from _items(value[path[0]], path[1:], item)
 
 
 def same(paths: Json, event: Event, start: Event | None) -> bool:

@@ -19,6 +19,7 @@ from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
 from tests.oracle.conditions import Scene, holds, reference, same, subscribed
 from tests.oracle.identities import Register, absorb, valid_address
+from tests.oracle.occasions import Occasion, occasions
 from tests.oracle.people import Enrollment, Event, Frame, Letter, Profile
 from tests.oracle.reading import Flow, Json, Message, Workspace, listed, verb_of
 from tests.oracle.templates import Unrenderable, letter, surroundings, valued
@@ -52,6 +53,17 @@ class Happening:
     line: dict[str, Json]
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """What may start a flow, with the reason why it does not."""
+
+    flow: Flow
+    key: str
+    refused: str | None
+    event: Event
+    origin: Json
+
+
 def call(body: dict[str, Json], zone: ZoneInfo) -> Call:
     """Read one line. Rule 5: timed after its arrival means timed at its arrival."""
     own = stamp(body["timestamp"], zone)
@@ -75,6 +87,7 @@ class Engine:
         self.register = Register(self.settings.merge_by_email, self._merge)
         self.lines: list[Happening] = []
         self.wakes: list[tuple[int, int, Enrollment]] = []
+        self.timers: list[tuple[int, int, Profile]] = []
         self.emitted: dict[Profile, list[Event]] = {}
         self.suppressed: set[str] = set()
         self.taken: dict[str, int] = {}  # messageId -> arrival of the one that counted
@@ -90,9 +103,9 @@ class Engine:
         if until is None and calls:
             until = add(calls[-1].arrival, duration("1y"), self.settings.zone)
         place = 0
-        while place < len(calls) or self.wakes:
+        while place < len(calls) or self.wakes or self.timers:
             moments = [calls[place].arrival] if place < len(calls) else []
-            moments += [self.wakes[0][0]] if self.wakes else []
+            moments += [queue[0][0] for queue in (self.wakes, self.timers) if queue]
             self.now = min(moments)
             if until is not None and self.now > until:
                 break
@@ -105,12 +118,27 @@ class Engine:
             while self.wakes and self.wakes[0][0] <= self.now:
                 _, _, enrollment = heapq.heappop(self.wakes)
                 touched[enrollment.profile] = None
+            while self.timers and self.timers[0][0] <= self.now:
+                touched[heapq.heappop(self.timers)[2]] = None
             roots = {profile.now_known_as() for profile in touched}
             for profile in sorted(roots, key=lambda one: one.number):
                 self._settle(profile)
+                self._set_timer(profile)
+
+    def _set_timer(self, profile: Profile) -> None:
+        """Wake the profile at the next moment at which time alone does something."""
+        coming = [o.moment for o in self._occasions(profile) if o.moment > self.now]
+        if coming:
+            heapq.heappush(self.timers, (min(coming), profile.number, profile))
+
+    def _occasions(self, profile: Profile) -> list[Occasion]:
+        scene = self._scene(profile)
+        return [one for flow in self.flows for one in occasions(flow, scene)]
 
     def _settle(self, profile: Profile) -> None:
         for _ in range(ROUNDS):
+            # What comes by time starts flows as events do: after those of the moment, before what is due.
+            self._come(profile)
             due = [e for e in profile.active if e.wake <= self.now]
             if due:
                 self._step(min(due, key=_turn))
@@ -219,8 +247,8 @@ class Engine:
             self._awaited(enrollment, event)
         # All that an event may start is judged before any of it begins: none is "enrolled" for another by the same event.
         judged = [found for flow in self.flows if (found := self._judge(flow, profile, event)) is not None]
-        for flow, key, refused in judged:
-            self._trigger(flow, key, refused, profile, event)
+        for candidate in judged:
+            self._trigger(candidate, profile)
 
     def _matches(self, form: dict[str, Json], event: Event, profile: Profile, start: Event) -> bool:
         """``{event, where, same}``: does the event fit it?"""
@@ -249,24 +277,46 @@ class Engine:
             enrollment.came, enrollment.due = True, event.at
             self._sleep(enrollment, event.at)
 
-    def _judge(self, flow: Flow, profile: Profile, event: Event) -> tuple[Flow, str, str | None] | None:
+    def _judge(self, flow: Flow, profile: Profile, event: Event) -> Candidate | None:
         """Whether the event is a trigger of the flow: its key, and why it does not enroll."""
         fits = [t for t in flow.triggers if self._matches(t, event, profile, event)]
         if not fits:
             return None
         scene = self._scene(profile, start=event)
         key = _key(reference(flow.per, scene)) if flow.per else ""
-        return flow, key, self._objection(flow, key, fits, scene)
+        if all(event.at < scene.ago(t.get("max_age") or flow.max_age) for t in fits):
+            return Candidate(flow, key, "too_old", event, event)
+        times = profile.entries.get((flow.name, key), [])
+        return Candidate(flow, key, self._objection(flow, key, times, scene), event, event)
 
-    def _trigger(self, flow: Flow, key: str, refused: str | None, profile: Profile, event: Event) -> None:
-        if refused is not None:
-            line = {"kind": "enrollment", "flow": flow.name, "state": "refused", "reason": refused}
+    def _come(self, profile: Profile) -> None:
+        """Fire the occasions whose moment it is: all are judged before any of them begins."""
+        come = [o for o in self._occasions(profile) if o.moment == self.now]
+        come = [o for o in come if (o.flow.name, o.key) not in profile.fired]
+        for candidate in [self._fire(o, profile) for o in sorted(come, key=lambda o: (o.flow.name, o.key))]:
+            self._trigger(candidate, profile)
+
+    def _fire(self, occasion: Occasion, profile: Profile) -> Candidate:
+        """Rule 13: each occurrence is a key of its own, but a time given in ``reentry`` counts over all."""
+        flow, key = occasion.flow, occasion.key
+        profile.fired.add((flow.name, key))
+        event = Event("", self.now, self._next(), occasion.facts, {})
+        times = [at for (name, _), entered in profile.entries.items() if name == flow.name for at in entered]
+        if flow.reentry.after is None:
+            times = []
+        refused = self._objection(flow, key, times, self._scene(profile, start=event))
+        return Candidate(flow, key, refused, event, occasion.mark)
+
+    def _trigger(self, candidate: Candidate, profile: Profile) -> None:
+        flow, key, event = candidate.flow, candidate.key, candidate.event
+        if candidate.refused is not None:
+            line = {"kind": "enrollment", "flow": flow.name, "state": "refused", "reason": candidate.refused}
             self._say(profile, self.now, line)
             return
         profile.entries.setdefault((flow.name, key), []).append(event.at)
         line = {"kind": "enrollment", "flow": flow.name, "state": "entered", "key": key}
         self._say(profile, event.at, line)
-        enrollment = Enrollment(flow, key, event.at, event, self._next(), profile)
+        enrollment = Enrollment(flow, key, event.at, event, candidate.origin, self._next(), profile)
         profile.active.append(enrollment)
         names = {form["event"] for form in flow.exit_on}
         known = [e for name in names for _, _, e in profile.events.get(name, [])]
@@ -276,17 +326,14 @@ class Engine:
         enrollment.frames = [Frame(flow.steps)]
         self._arrive(enrollment, event.at)
 
-    def _objection(self, flow: Flow, key: str, fits: list[dict[str, Json]], scene: Scene) -> str | None:
-        """Why the trigger does not enroll: the reasons in their order."""
+    def _objection(self, flow: Flow, key: str, times: list[int], scene: Scene) -> str | None:
+        """Why the trigger does not enroll: the reasons in their order. ``times`` are the entries that re-entry counts."""
         event, profile = scene.start, scene.profile
         assert event is not None
-        if all(event.at < scene.ago(t.get("max_age") or flow.max_age) for t in fits):
-            return "too_old"
         if not holds(flow.audience, scene):
             return "audience"
         if any(e.flow is flow and e.key == key for e in profile.active):
             return "active"
-        times = profile.entries.get((flow.name, key), [])
         if not times or flow.reentry.always:
             return None
         if flow.reentry.after is None:
@@ -538,7 +585,7 @@ class Engine:
         """Rule 14: another enrollment of the same trigger event has sent it to this address."""
         return any(
             one.enrollment is not enrollment
-            and one.enrollment.event is enrollment.event
+            and one.enrollment.origin == enrollment.origin
             and one.message == message
             and one.address == address
             for one in enrollment.profile.letters

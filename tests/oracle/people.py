@@ -61,7 +61,8 @@ class Enrollment:
     flow: Flow
     key: str
     entry: int
-    event: Event
+    event: Event  # what started it; made up where no event did (rule 22)
+    origin: Json  # the event or the occurrence that started it: what duplicates are told by (rule 14)
     seq: int
     profile: Profile
     active: bool = True
@@ -93,6 +94,7 @@ class Profile:
     active: list[Enrollment] = field(default_factory=list)
     entries: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
+    fired: set[tuple[str, str]] = field(default_factory=set)  # flow and key of the occasions that have come
 
     def now_known_as(self) -> Profile:
         """The profile this one has been merged into, or itself."""

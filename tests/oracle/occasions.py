@@ -1,0 +1,75 @@
+"""What starts flows without an event: dates that come round, and times of a schedule.
+
+Rules 13, 19 and 22. An occasion has a moment of its own, local to the profile, and a key of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from tests.oracle import almanac
+from tests.oracle.conditions import MISSING, reference_items
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.oracle.conditions import Scene
+    from tests.oracle.reading import Flow, Json
+
+AT = "09:00"  # rule 19
+YEARS = 3  # how far around now a date is looked for: offsets are shorter than that
+NO_YEAR = 5  # ``day_of`` reads a date without a year into the first years there are
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Something that comes for a profile at a moment (ms) and may start a flow."""
+
+    moment: int
+    flow: Flow
+    key: str
+    facts: dict[str, Json]
+    mark: tuple[Json, ...]  # the occurrence, the same in all flows that it starts (rule 14)
+
+
+def occasions(flow: Flow, scene: Scene) -> Iterator[Occasion]:
+    """Every occasion of the flow around now, gone by or to come, in no order."""
+    for form in flow.triggers:
+        if "date" in form:
+            yield from _dates(flow, form, scene)
+
+
+def _local(day: date, offset: almanac.Duration, at: str, scene: Scene) -> int:
+    """The moment of a time of day on a day, moved by the offset's days and then by its hours."""
+    shifted = almanac.moved(day, offset)
+    return almanac.instant(datetime.combine(shifted, almanac.clock_time(at)), scene.zone) + offset.millis
+
+
+def _dates(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    offset, at = almanac.duration(form.get("offset", "0d")), form.get("at", AT)
+    for n, (value, item) in enumerate(reference_items(form["date"], scene)):
+        day = None if value is MISSING else almanac.day_of(value, scene.zone, scene.settings.zone)
+        if day is None:
+            continue
+        dated = day.year >= NO_YEAR
+        if form.get("every", "year") == "once":
+            days = [day] if dated else []
+        else:
+            days = list(_returns(day, almanac.wall(scene.now, scene.zone).year))
+        for coming in days:
+            years = coming.year - day.year if dated else None
+            facts = {"date": coming.isoformat(), "years": years, "item": item}
+            key = coming.isoformat() if item is None else f"{coming.isoformat()}/{n}"
+            mark = ("date", form["date"], coming.isoformat(), n)
+            yield Occasion(_local(coming, offset, at, scene), flow, key, facts, mark)
+
+
+def _returns(day: date, year: int) -> Iterator[date]:
+    """The day in the years around; 29 February is 28 February in other years; never before the day itself."""
+    for n in range(year - YEARS, year + YEARS + 1):
+        leap = n % 4 == 0 and (n % 100 != 0 or n % 400 == 0)
+        found = date(n, 2, 28) if (day.month, day.day) == (2, 29) and not leap else date(n, day.month, day.day)
+        if found >= day:
+            yield found
