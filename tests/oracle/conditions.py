@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from zoneinfo import ZoneInfo
 
-    from tests.oracle.people import Enrollment, Event, Profile
+    from tests.oracle.people import Enrollment, Event, Profile, World
 
 MISSING = object()  # not there: other than null only for templates, never for conditions
 EARTH_KM = 6371.0088
@@ -40,6 +40,7 @@ class Scene:
     settings: Settings
     profile: Profile
     now: int
+    world: World
     start: Event | None = None  # the event that started the enrollment
     tested: Event | None = None  # the event under test inside ``where``
     enrollment: Enrollment | None = None
@@ -79,9 +80,23 @@ def _part(key: str, condition: dict[str, Json], scene: Scene) -> bool:
         return subscribed(scene.profile, value, scene.settings)
     if key == "enrolled":
         return _enrolled(value, condition, scene)
+    if key == "in":
+        return member(value, scene)
+    if key == "top":
+        return scene.profile in scene.world.best.get(best_of(condition), ())
     if key.startswith(("profile.", "event.")):
         return _test(reference(key, scene), value, scene)
     return True  # a sibling that refines another part
+
+
+def member(segment: str, scene: Scene) -> bool:
+    """Is the profile in the segment now? Nothing of an enrollment is seen from there."""
+    return holds(scene.world.segments[segment], Scene(scene.settings, scene.profile, scene.now, scene.world))
+
+
+def best_of(condition: dict[str, Json]) -> str:
+    """What tells one ``top`` from another."""
+    return json.dumps({word: condition.get(word) for word in ("top", "by", "within")}, sort_keys=True)
 
 
 # -- references ----------------------------------------------------------------------------------

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
-from tests.oracle.conditions import Scene, holds, reference, same, subscribed
+from tests.oracle.conditions import Scene, holds, member, reference, same, subscribed
 from tests.oracle.identities import Register, absorb, valid_address
+from tests.oracle.membership import next_change
 from tests.oracle.occasions import Occasion, occasions
-from tests.oracle.people import Enrollment, Event, Frame, Letter, Profile
+from tests.oracle.people import Enrollment, Event, Flip, Frame, Letter, Profile, World
 from tests.oracle.reading import Flow, Json, Message, Workspace, listed, verb_of
 from tests.oracle.templates import Unrenderable, letter, surroundings, valued
 
@@ -83,7 +84,10 @@ class Engine:
         self.settings = workspace.settings
         self.seed = seed
         self.report = report or sys.stderr
+        self.world = World(workspace.segments)
         self.flows = [workspace.flows[name] for name in sorted(workspace.flows)]
+        forms = [form for flow in self.flows for form in flow.triggers + flow.exit_on]
+        self.watched = sorted({form["segment"] for form in forms if "segment" in form})
         self.register = Register(self.settings.merge_by_email, self._merge)
         self.lines: list[Happening] = []
         self.wakes: list[tuple[int, int, Enrollment]] = []
@@ -128,6 +132,8 @@ class Engine:
     def _set_timer(self, profile: Profile) -> None:
         """Wake the profile at the next moment at which time alone does something."""
         coming = [o.moment for o in self._occasions(profile) if o.moment > self.now]
+        changes = next_change(self.watched, self._scene(profile))
+        coming += [] if changes is None else [changes]
         if coming:
             heapq.heappush(self.timers, (min(coming), profile.number, profile))
 
@@ -137,6 +143,7 @@ class Engine:
 
     def _settle(self, profile: Profile) -> None:
         for _ in range(ROUNDS):
+            self._reconsider(profile)
             # What comes by time starts flows as events do: after those of the moment, before what is due.
             self._come(profile)
             due = [e for e in profile.active if e.wake <= self.now]
@@ -169,7 +176,10 @@ class Engine:
             self.taken[taken.message_id] = taken.arrival
         kind = body["type"]
         if kind == "engage":
-            return self._engage(taken)
+            engaged = self._engage(taken)
+            if engaged is not None:
+                self._reconsider(engaged)
+            return engaged
         profile = self.register.resolve(body, taken.own, self._next())
         if profile is None:
             self.report.write(f"nobody named, skipped: {taken.text}\n")
@@ -182,6 +192,7 @@ class Engine:
         elif kind == "consent":
             event = self._consent(profile, body["topic"], body["did"], taken.own)
             self._event(profile, event)
+        self._reconsider(profile)
         return profile
 
     def _named(self, taken: Call) -> Event:
@@ -235,20 +246,67 @@ class Engine:
     # -- one event ---------------------------------------------------------------------------
 
     def _scene(self, profile: Profile, **more: Json) -> Scene:
-        return Scene(self.settings, profile, self.now, **more)
+        return Scene(self.settings, profile, self.now, self.world, **more)
 
     def _event(self, profile: Profile, event: Event) -> None:
         """Rule 1: properties, exits, conversions, waits for it, then triggers."""
         profile.remember(event)
+        flips = self._flips(profile)
         for enrollment in sorted(profile.active, key=_place):
-            if self._ends(enrollment, event):
+            if self._ends(enrollment, event) or self._ends_by(enrollment, flips):
                 self._leave(enrollment, "exit_on")
         for enrollment in list(profile.active):
             self._awaited(enrollment, event)
         # All that an event may start is judged before any of it begins: none is "enrolled" for another by the same event.
         judged = [found for flow in self.flows if (found := self._judge(flow, profile, event)) is not None]
-        for candidate in judged:
+        judged += self._judge_flips(profile, flips)
+        for candidate in sorted(judged, key=lambda one: one.flow.name):
             self._trigger(candidate, profile)
+
+    # -- segments ------------------------------------------------------------------------------
+
+    def _flips(self, profile: Profile) -> list[Flip]:
+        """Which segments the profile has entered or left since it was last asked."""
+        scene, found = self._scene(profile), []
+        for name in self.watched:
+            if member(name, scene) != (name in profile.inside):
+                profile.inside ^= {name}
+                found.append(Flip(self.now, name, "enter" if name in profile.inside else "leave"))
+        profile.flips += found
+        return found
+
+    def _reconsider(self, profile: Profile) -> None:
+        """What follows where something other than an event has changed who is in a segment: exits, then triggers."""
+        for _ in range(ROUNDS):
+            flips = self._flips(profile)
+            if not flips:
+                return
+            for enrollment in sorted(profile.active, key=_place):
+                if self._ends_by(enrollment, flips):
+                    self._leave(enrollment, "exit_on")
+            for candidate in self._judge_flips(profile, flips):
+                self._trigger(candidate, profile)
+        message = f"no end of flips at {almanac.iso(self.now)} for {profile.name()}"
+        raise RuntimeError(message)
+
+    def _ends_by(self, enrollment: Enrollment, flips: list[Flip]) -> bool:
+        """Rule 2: exits look at what is later than the entry."""
+        return any(
+            flip.at > enrollment.entry and _concerns(form, flip) for flip in flips for form in enrollment.flow.exit_on
+        )
+
+    def _judge_flips(self, profile: Profile, flips: list[Flip]) -> list[Candidate]:
+        found = []
+        for flow in self.flows:
+            for flip in flips:
+                if any(_concerns(form, flip) for form in flow.triggers):
+                    event = Event("", flip.at, self._next(), {"segment": flip.segment}, {})
+                    scene = self._scene(profile, start=event)
+                    key = _key(reference(flow.per, scene)) if flow.per else ""
+                    times = profile.entries.get((flow.name, key), [])
+                    refused = self._objection(flow, key, times, scene)
+                    found.append(Candidate(flow, key, refused, event, ("segment", flip.segment, flip.at)))
+        return found
 
     def _matches(self, form: dict[str, Json], event: Event, profile: Profile, start: Event) -> bool:
         """``{event, where, same}``: does the event fit it?"""
@@ -309,8 +367,11 @@ class Engine:
 
     def _trigger(self, candidate: Candidate, profile: Profile) -> None:
         flow, key, event = candidate.flow, candidate.key, candidate.event
-        if candidate.refused is not None:
-            line = {"kind": "enrollment", "flow": flow.name, "state": "refused", "reason": candidate.refused}
+        refused = candidate.refused
+        if refused is None and any(e.flow is flow and e.key == key for e in profile.active):
+            refused = "active"  # the flow has two triggers, and both fired at once
+        if refused is not None:
+            line = {"kind": "enrollment", "flow": flow.name, "state": "refused", "reason": refused}
             self._say(profile, self.now, line)
             return
         profile.entries.setdefault((flow.name, key), []).append(event.at)
@@ -318,9 +379,9 @@ class Engine:
         self._say(profile, event.at, line)
         enrollment = Enrollment(flow, key, event.at, event, candidate.origin, self._next(), profile)
         profile.active.append(enrollment)
-        names = {form["event"] for form in flow.exit_on}
+        names = {form["event"] for form in flow.exit_on if "event" in form}
         known = [e for name in names for _, _, e in profile.events.get(name, [])]
-        if any(self._ends(enrollment, one) for one in known):
+        if any(self._ends(enrollment, one) for one in known) or self._ends_by(enrollment, profile.flips):
             self._leave(enrollment, "exit_on")
             return
         enrollment.frames = [Frame(flow.steps)]
@@ -634,6 +695,11 @@ class Engine:
         facts = {"message": message.name, "flow": enrollment.flow.name, "step": step}
         self._emit(profile, Event("Message Sent", self.now, self._next(), facts, {}))
         return None
+
+
+def _concerns(form: dict[str, Json], flip: Flip) -> bool:
+    """``{segment, on}``: does the flip fit it?"""
+    return bool(form.get("segment") == flip.segment and form.get("on", "enter") == flip.on)
 
 
 def _turn(enrollment: Enrollment) -> tuple[float, int, str, str]:

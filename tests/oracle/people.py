@@ -43,6 +43,15 @@ class Letter:
     clicks: list[tuple[int, Json]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Flip:
+    """A profile enters a segment or leaves it."""
+
+    at: int
+    segment: str
+    on: str  # enter or leave
+
+
 @dataclass(eq=False)
 class Frame:
     """A list of steps that somebody is in, with the place of the next; the rounds of ``repeat`` are one such list."""
@@ -76,6 +85,14 @@ class Enrollment:
 
 
 @dataclass(eq=False)
+class World:
+    """What is true of all profiles together: segments, and who was best when that was last reckoned."""
+
+    segments: dict[str, Json] = field(default_factory=dict)
+    best: dict[str, set[Profile]] = field(default_factory=dict)  # the ``top`` condition as text -> the profiles
+
+
+@dataclass(eq=False)
 class Profile:
     """A person, or a device of nobody known yet."""
 
@@ -94,6 +111,8 @@ class Profile:
     active: list[Enrollment] = field(default_factory=list)
     entries: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
+    inside: set[str] = field(default_factory=set)  # the segments it was in when last asked
+    flips: list[Flip] = field(default_factory=list)
     fired: set[tuple[str, str]] = field(default_factory=set)  # flow and key of the occasions that have come
 
     def now_known_as(self) -> Profile:

@@ -139,6 +139,7 @@ class Workspace:
     settings: Settings
     flows: dict[str, Flow] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
+    segments: dict[str, Json] = field(default_factory=dict)
 
 
 def verb_of(step: dict[str, Json]) -> str:
@@ -229,6 +230,8 @@ def workspace(folder: Path) -> Workspace:
     for path in sorted((folder / "flows").glob("*.yaml")):
         text = yaml(path.read_text(encoding="utf-8"))
         found.flows[path.stem] = _flow(path.stem, text)
+    for path in sorted((folder / "segments").glob("*.yaml")):
+        found.segments[path.stem] = yaml(path.read_text(encoding="utf-8")).get("where")
     for path in sorted((folder / "messages").glob("*/message.yaml")):
         found.messages[path.parent.name] = _message(path.parent)
     return found
