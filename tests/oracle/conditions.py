@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.oracle import almanac
 from tests.oracle.reading import Json, Settings, listed
+from tests.oracle.shopping import cart_root, order_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ MISSING = object()  # not there: other than null only for templates, never for c
 EARTH_KM = 6371.0088
 
 BEHAVIOURS = ("did", "did_not", "last", "first")
+ROOTS = ("profile", "event", "cart", "order", "rfm", "predicted")
 ENGAGEMENTS = ("received", "opened", "clicked")
 AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
@@ -65,27 +67,10 @@ def holds(condition: Json, scene: Scene) -> bool:
 
 
 def _part(key: str, condition: dict[str, Json], scene: Scene) -> bool:
-    value = condition[key]
-    if key == "all":
-        return all(holds(member, scene) for member in value)
-    if key == "any":
-        return any(holds(member, scene) for member in value)
-    if key == "not":
-        return not holds(value, scene)
-    if key in BEHAVIOURS:
-        return _behaviour(key, condition, scene)
-    if key in ENGAGEMENTS:
-        return _engagement(key, condition, scene)
-    if key == "subscribed":
-        return subscribed(scene.profile, value, scene.settings)
-    if key == "enrolled":
-        return _enrolled(value, condition, scene)
-    if key == "in":
-        return member(value, scene)
-    if key == "top":
-        return scene.profile in scene.world.best.get(best_of(condition), ())
-    if key.startswith(("profile.", "event.")):
-        return _test(reference(key, scene), value, scene)
+    if key in _PARTS:
+        return _PARTS[key](key, condition, scene)
+    if key.split(".", maxsplit=1)[0] in ROOTS and "." in key:
+        return _test(reference(key, scene), condition[key], scene)
     return True  # a sibling that refines another part
 
 
@@ -124,6 +109,12 @@ def _root(name: str, scene: Scene) -> Json:
     """What a reference begins with."""
     if name == "profile":
         return scene.profile.root()
+    if name == "cart":
+        return cart_root(scene.profile, scene.start)
+    if name == "order":
+        return order_root(scene.profile)
+    if name == "coupon" and scene.enrollment is not None:
+        return scene.enrollment.coupons
     event = scene.tested or scene.start
     return event.root() if name == "event" and event is not None else MISSING
 
@@ -433,3 +424,16 @@ def _enrolled(flow: str, condition: dict[str, Json], scene: Scene) -> bool:
         inside = _window(condition, scene)
         return any(inside(at) for (name, _), times in scene.profile.entries.items() if name == flow for at in times)
     return any(e.flow.name == flow for e in scene.profile.active)
+
+
+_PARTS: dict[str, Callable[[str, dict[str, Json], Scene], bool]] = {
+    "all": lambda key, part, scene: all(holds(one, scene) for one in part[key]),
+    "any": lambda key, part, scene: any(holds(one, scene) for one in part[key]),
+    "not": lambda key, part, scene: not holds(part[key], scene),
+    **dict.fromkeys(BEHAVIOURS, _behaviour),
+    **dict.fromkeys(ENGAGEMENTS, _engagement),
+    "subscribed": lambda key, part, scene: subscribed(scene.profile, part[key], scene.settings),
+    "enrolled": lambda key, part, scene: _enrolled(part[key], part, scene),
+    "in": lambda key, part, scene: member(part[key], scene),
+    "top": lambda _, part, scene: scene.profile in scene.world.best.get(best_of(part), ()),
+}

@@ -551,9 +551,8 @@ class Engine:
                 return
 
     def _around(self, enrollment: Enrollment) -> dict[str, Json]:
-        profile = enrollment.profile
-        locale = profile.get("locale") or self.settings.locale
-        return surroundings(profile, enrollment.event, self.settings, locale, self.now)
+        locale = enrollment.profile.get("locale") or self.settings.locale
+        return surroundings(enrollment, self.settings, locale, self.now)
 
     def _set(self, enrollment: Enrollment, values: dict[str, Json]) -> None:
         profile, around = enrollment.profile, self._around(enrollment)
@@ -674,7 +673,7 @@ class Engine:
         """Render and hand over. Gives the reason where that cannot be."""
         profile = enrollment.profile
         try:
-            locale, subject = letter(message, profile, enrollment.event, self.settings, self.now)
+            locale, subject = letter(message, enrollment, self.settings, self.now)
         except Unrenderable:
             return "render_error"
         address = profile.get("email")
@@ -690,7 +689,7 @@ class Engine:
                 enrollment=enrollment,
             )
         )
-        sent = {"decision": "sent", "to": address, "locale": locale, "subject": subject, "arm": {}}
+        sent = {"decision": "sent", "to": address, "locale": locale, "subject": subject, "arm": dict(enrollment.arms)}
         self._say(profile, self.now, line | sent)
         facts = {"message": message.name, "flow": enrollment.flow.name, "step": step}
         self._emit(profile, Event("Message Sent", self.now, self._next(), facts, {}))

@@ -82,6 +82,8 @@ class Enrollment:
     wake: int = 0  # when it is next looked at: later than due after a postponement
     came: bool = False  # the event of the current wait_for has come
     reached_at: dict[str, int] = field(default_factory=dict)
+    coupons: dict[str, Json] = field(default_factory=dict)  # what ``coupon.`` reaches
+    arms: dict[str, str] = field(default_factory=dict)  # experiment -> arm, of the splits that it has gone through
 
 
 @dataclass(eq=False)
