@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
+from tests.oracle.arms import arm_of, weights_of
 from tests.oracle.conditions import Scene, holds, member, reference, same, subscribed
 from tests.oracle.identities import Register, absorb, valid_address
 from tests.oracle.membership import next_change
@@ -163,6 +164,8 @@ class Engine:
         return self.counter
 
     def _say(self, profile: Profile, at: int, line: dict[str, Json]) -> None:
+        if line["kind"] == "enrollment" and self.workspace.flows[line["flow"]].broadcast:
+            return  # nobody is enrolled in a broadcast
         self.lines.append(Happening(at, profile, line))
 
     # -- lines of the history ------------------------------------------------------------------
@@ -351,6 +354,7 @@ class Engine:
         """Fire the occasions whose moment it is: all are judged before any of them begins."""
         come = [o for o in self._occasions(profile) if o.moment == self.now]
         come = [o for o in come if (o.flow.name, o.key) not in profile.fired]
+        come = [o for o in come if o.segment is None or member(o.segment, self._scene(profile))]
         for candidate in [self._fire(o, profile) for o in sorted(come, key=lambda o: (o.flow.name, o.key))]:
             self._trigger(candidate, profile)
 
@@ -510,33 +514,44 @@ class Engine:
 
     def _step(self, enrollment: Enrollment) -> None:
         """Do the step an enrollment stands at, whose time has come."""
-        step, profile = enrollment.step, enrollment.profile
-        verb = verb_of(step)
-        scene = self._scene(profile, start=enrollment.event, enrollment=enrollment)
+        step, verb = enrollment.step, verb_of(enrollment.step)
+        scene = self._scene(enrollment.profile, start=enrollment.event, enrollment=enrollment)
         goes_on = enrollment.due  # rule 4: from when the step was due ...
         if verb == "send":
             if not self._decide(enrollment, step, scene):
                 return  # postponed: it stays at the step
             goes_on = self.now  # ... but behind a send from when it was really decided
-        elif verb == "wait_for":
+        elif verb == "exit" or (verb == "coupon" and not self._coupon(enrollment, step, scene)):
+            self._leave(enrollment, step.get("exit") or "no_coupon")
+            return
+        elif verb in {"wait_for", "branch", "split", "repeat"}:
+            self._fork(enrollment, verb, step, scene)
+        else:
+            self._write(enrollment, verb, step)
+        self._arrive(enrollment, goes_on)
+
+    def _fork(self, enrollment: Enrollment, verb: str, step: dict[str, Json], scene: Scene) -> None:
+        """Go into the steps of an arm, or of a round."""
+        if verb == "wait_for":
             arm = step["wait_for"].get("then" if enrollment.came else "else")
             enrollment.frames.append(Frame(arm or []))
         elif verb == "branch":
             self._branch(enrollment, step["branch"], scene)
-        elif verb == "repeat":
+        elif verb == "split":
+            self._split(enrollment, step["split"])
+        else:
             self._round(enrollment, step, scene)
-        elif verb == "set":
+
+    def _write(self, enrollment: Enrollment, verb: str, step: dict[str, Json]) -> None:
+        """Change what is known of the profile; ``webhook`` and ``notify`` reach nobody in a simulation."""
+        if verb == "set":
             self._set(enrollment, step["set"])
         elif verb == "track":
             self._track(enrollment, step["track"])
         elif verb in {"subscribe", "unsubscribe"}:
-            event = self._consent(profile, step[verb], f"{verb}d", self.now)
+            event = self._consent(enrollment.profile, step[verb], f"{verb}d", self.now)
             event.properties |= {"flow": enrollment.flow.name, "step": step["id"], "message": None}
-            self._emit(profile, event)
-        elif verb == "exit":
-            self._leave(enrollment, step["exit"])
-            return
-        self._arrive(enrollment, goes_on)
+            self._emit(enrollment.profile, event)
 
     def _emit(self, profile: Profile, event: Event) -> None:
         self.emitted.setdefault(profile, []).append(event)
@@ -549,6 +564,30 @@ class Engine:
             if holds(arm["if"], scene):
                 enrollment.frames.append(Frame(arm["steps"] or []))
                 return
+
+    def _split(self, enrollment: Enrollment, form: dict[str, Json]) -> None:
+        """Go the way of the profile's arm; no winner is ever proven here (rule 32)."""
+        weights = weights_of(form["arms"])
+        arm = arm_of(enrollment.profile.die, form["name"], weights, self.seed)
+        enrollment.arms[form["name"]] = arm
+        enrollment.frames.append(Frame(form["arms"][arm].get("steps") or []))
+
+    def _coupon(self, enrollment: Enrollment, step: dict[str, Json], scene: Scene) -> bool:
+        """Take a code; the held out take none (rule 25). False: the pool is empty, and that ends the enrollment."""
+        form = step["coupon"]
+        if self._held_out(enrollment.profile, enrollment.flow):
+            return True
+        pool, gone = self.workspace.pools[form["pool"]], self.world.taken.get(form["pool"], 0)
+        if pool.codes is not None and gone == len(pool.codes):
+            return bool(form.get("if_empty", "continue") == "continue")
+        self.world.taken[form["pool"]] = gone + 1
+        # Which code it is the specification leaves open; only where there is but one it can be compared.
+        code = pool.pattern.replace("?", str(gone % 10)) if pool.codes is None else pool.codes[gone]
+        found: dict[str, Json] = {"code": code, "discount": pool.discount}
+        if "expires" in form:
+            found["expires_at"] = almanac.iso(add(self.now, duration(form["expires"]), scene.zone))
+        enrollment.coupons[form["as"]] = found
+        return True
 
     def _around(self, enrollment: Enrollment) -> dict[str, Json]:
         locale = enrollment.profile.get("locale") or self.settings.locale

@@ -6,14 +6,17 @@ Rules 13, 19 and 22. An occasion has a moment of its own, local to the profile, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.oracle import almanac
 from tests.oracle.conditions import MISSING, reference_items
+from tests.oracle.cron import cron
+from tests.oracle.reading import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
 
     from tests.oracle.conditions import Scene
     from tests.oracle.reading import Flow, Json
@@ -32,6 +35,7 @@ class Occasion:
     key: str
     facts: dict[str, Json]
     mark: tuple[Json, ...]  # the occurrence, the same in all flows that it starts (rule 14)
+    segment: str | None = None  # it comes for members alone
 
 
 def occasions(flow: Flow, scene: Scene) -> Iterator[Occasion]:
@@ -39,6 +43,10 @@ def occasions(flow: Flow, scene: Scene) -> Iterator[Occasion]:
     for form in flow.triggers:
         if "date" in form:
             yield from _dates(flow, form, scene)
+        elif "schedule" in form:
+            yield from _ticks(flow, form["schedule"], scene)
+        elif "broadcast" in form:
+            yield from _broadcasts(flow, form["broadcast"], scene)
 
 
 def _local(day: date, offset: almanac.Duration, at: str, scene: Scene) -> int:
@@ -73,3 +81,51 @@ def _returns(day: date, year: int) -> Iterator[date]:
         found = date(n, 2, 28) if (day.month, day.day) == (2, 29) and not leap else date(n, day.month, day.day)
         if found >= day:
             yield found
+
+
+def _ticks(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    """For every member at that time, local to each profile; a date without a year comes every year."""
+    if "cron" in form:
+        clocks = _rounds(form["cron"], scene.now, scene.zone)
+        found = [(almanac.instant(clock, scene.zone), clock) for clock in clocks]
+    else:
+        offset, at = almanac.duration(form.get("offset", "0d")), form.get("at", AT)
+        found = []
+        for text in form["dates"]:
+            day = almanac.day_of(str(text), scene.zone, scene.settings.zone)
+            assert day is not None, text
+            year = almanac.wall(scene.now, scene.zone).year
+            days = [day] if day.year >= NO_YEAR else list(_returns(day, year))
+            found += [(_local(one, offset, at, scene), datetime.combine(one, almanac.clock_time(at))) for one in days]
+    for moment, clock in found:
+        yield _tick(flow, form.get("segment"), moment, clock.strftime("%Y-%m-%dT%H:%M"))
+
+
+def _tick(flow: Flow, segment: str | None, moment: int, key: str) -> Occasion:
+    return Occasion(moment, flow, key, {"at": almanac.iso(moment)}, ("schedule", key), segment)
+
+
+def _rounds(text: str, now: int, tz: ZoneInfo) -> list[datetime]:
+    """The wall clocks of a cron expression from the day before on, as far as the first day with one that is still to come."""
+    found: list[datetime] = []
+    first = almanac.wall(now, tz).date() - timedelta(days=1)
+    for n in range(5 * 366):
+        day = first + timedelta(days=n)
+        found += [datetime.combine(day, at) for at in cron(text).times(day)]
+        if found and almanac.instant(found[-1], tz) > now:
+            break
+    return found
+
+
+def _broadcasts(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    """One time, a list of times, or a cron expression, by the clocks of a zone."""
+    for at in listed(form["at"]):
+        said = at if isinstance(at, dict) else {"time": at}
+        tz = scene.zone if said.get("zone") == "profile" else scene.settings.zone
+        if "cron" in said:
+            for clock in _rounds(said["cron"], scene.now, tz):
+                yield _tick(flow, form.get("segment"), almanac.instant(clock, tz), clock.strftime("%Y-%m-%dT%H:%M"))
+        else:
+            moment = almanac.stamp(said["time"], tz)
+            assert moment is not None, said
+            yield _tick(flow, form.get("segment"), moment, str(said["time"]))

@@ -91,6 +91,7 @@ class World:
     """What is true of all profiles together: segments, and who was best when that was last reckoned."""
 
     segments: dict[str, Json] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)  # how many codes of each pool are gone
     best: dict[str, set[Profile]] = field(default_factory=dict)  # the ``top`` condition as text -> the profiles
 
 
