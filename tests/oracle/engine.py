@@ -12,18 +12,22 @@ import heapq
 import json
 import re
 import sys
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
 from tests.oracle.arms import arm_of, weights_of
-from tests.oracle.conditions import Scene, holds, member, reference, same, subscribed
+from tests.oracle.catalogue import Change, of_line
+from tests.oracle.conditions import Scene, best_of, holds, member, reference, same, subscribed
 from tests.oracle.identities import Register, absorb, valid_address
 from tests.oracle.membership import next_change
-from tests.oracle.occasions import Occasion, occasions
+from tests.oracle.occasions import Occasion, changed, occasions
 from tests.oracle.people import Enrollment, Event, Flip, Frame, Letter, Profile, World
+from tests.oracle.ranking import best, rankings
 from tests.oracle.reading import Flow, Json, Message, Workspace, listed, verb_of
+from tests.oracle.shopping import sku
 from tests.oracle.templates import Unrenderable, letter, surroundings, valued
 
 if TYPE_CHECKING:
@@ -66,6 +70,10 @@ class Candidate:
     origin: Json
 
 
+def _turn_of_call(one: Call) -> tuple[int, int, str, str]:
+    return one.arrival, one.own, one.message_id, one.text
+
+
 def call(body: dict[str, Json], zone: ZoneInfo) -> Call:
     """Read one line. Rule 5: timed after its arrival means timed at its arrival."""
     own = stamp(body["timestamp"], zone)
@@ -85,10 +93,13 @@ class Engine:
         self.settings = workspace.settings
         self.seed = seed
         self.report = report or sys.stderr
-        self.world = World(workspace.segments)
+        self.world = World(workspace.segments, dict(workspace.products))
+        self.changes: list[Change] = []  # of the catalogue, at this moment
         self.flows = [workspace.flows[name] for name in sorted(workspace.flows)]
         forms = [form for flow in self.flows for form in flow.triggers + flow.exit_on]
         self.watched = sorted({form["segment"] for form in forms if "segment" in form})
+        self.rankings = [one for where in workspace.segments.values() for one in rankings(where)]
+        self.known: dict[Profile, None] = {}
         self.register = Register(self.settings.merge_by_email, self._merge)
         self.lines: list[Happening] = []
         self.wakes: list[tuple[int, int, Enrollment]] = []
@@ -96,6 +107,8 @@ class Engine:
         self.emitted: dict[Profile, list[Event]] = {}
         self.suppressed: set[str] = set()
         self.taken: dict[str, int] = {}  # messageId -> arrival of the one that counted
+        self.calls: deque[Call] = deque()
+        self.figures: int | None = None  # when they are made next
         self.counter = 0
         self.now = 0
 
@@ -103,32 +116,54 @@ class Engine:
 
     def play(self, bodies: list[dict[str, Json]], until: int | None = None) -> None:
         """Take every line in at its arrival and do everything at its time."""
-        calls = [call(body, self.settings.zone) for body in bodies]
-        calls.sort(key=lambda c: (c.arrival, c.own, c.message_id, c.text))
-        if until is None and calls:
-            until = add(calls[-1].arrival, duration("1y"), self.settings.zone)
-        place = 0
-        while place < len(calls) or self.wakes or self.timers:
-            moments = [calls[place].arrival] if place < len(calls) else []
-            moments += [queue[0][0] for queue in (self.wakes, self.timers) if queue]
-            self.now = min(moments)
-            if until is not None and self.now > until:
-                break
-            touched: dict[Profile, None] = {}
-            while place < len(calls) and calls[place].arrival == self.now:
-                profile = self._line(calls[place])
-                if profile is not None:
-                    touched[profile] = None
-                place += 1
-            while self.wakes and self.wakes[0][0] <= self.now:
-                _, _, enrollment = heapq.heappop(self.wakes)
-                touched[enrollment.profile] = None
-            while self.timers and self.timers[0][0] <= self.now:
-                touched[heapq.heappop(self.timers)[2]] = None
-            roots = {profile.now_known_as() for profile in touched}
+        self.calls = deque(sorted((call(body, self.settings.zone) for body in bodies), key=_turn_of_call))
+        if not self.calls:
+            return
+        if until is None:
+            until = add(self.calls[-1].arrival, duration("1y"), self.settings.zone)
+        if self.rankings:
+            self.figures = self._next_figures(self.calls[0].arrival)
+        while (moment := self._next_moment()) is not None and moment <= until:
+            self.now = moment
+            roots = {profile.now_known_as() for profile in self._touched()}
             for profile in sorted(roots, key=lambda one: one.number):
                 self._settle(profile)
                 self._set_timer(profile)
+
+    def _next_moment(self) -> int | None:
+        moments = [self.calls[0].arrival] if self.calls else []
+        moments += [queue[0][0] for queue in (self.wakes, self.timers) if queue]
+        moments += [] if self.figures is None else [self.figures]
+        return min(moments, default=None)
+
+    def _touched(self) -> dict[Profile, None]:
+        """Take in the lines of this moment; give the profiles for whom there is something to do."""
+        touched: dict[Profile, None] = {}
+        self.changes = []
+        while self.calls and self.calls[0].arrival == self.now:
+            profile = self._line(self.calls.popleft())
+            if profile is not None:
+                touched[profile] = None
+        while self.wakes and self.wakes[0][0] <= self.now:
+            touched[heapq.heappop(self.wakes)[2].profile] = None
+        while self.timers and self.timers[0][0] <= self.now:
+            touched[heapq.heappop(self.timers)[2]] = None
+        self.known.update(dict.fromkeys(profile.now_known_as() for profile in touched))
+        if self.now == self.figures:
+            self._rank()
+            self.figures = self._next_figures(self.now + 1)
+            touched |= self.known
+        return touched | self.known if self.changes else touched
+
+    def _next_figures(self, moment: int) -> int:
+        """Rule 29: daily at 03:00 of the workspace."""
+        return almanac.next_clock(moment, almanac.clock_time("03:00"), None, self.settings.zone)
+
+    def _rank(self) -> None:
+        """Reckon anew who is among the best."""
+        everybody = dict.fromkeys(profile.now_known_as() for profile in self.known)
+        for ranking in self.rankings:
+            self.world.best[best_of(ranking)] = best(ranking, [self._scene(profile) for profile in everybody])
 
     def _set_timer(self, profile: Profile) -> None:
         """Wake the profile at the next moment at which time alone does something."""
@@ -140,7 +175,8 @@ class Engine:
 
     def _occasions(self, profile: Profile) -> list[Occasion]:
         scene = self._scene(profile)
-        return [one for flow in self.flows for one in occasions(flow, scene)]
+        found = [one for flow in self.flows for one in occasions(flow, scene)]
+        return found + [one for flow in self.flows for one in changed(flow, self.changes, scene)]
 
     def _settle(self, profile: Profile) -> None:
         for _ in range(ROUNDS):
@@ -178,6 +214,9 @@ class Engine:
                 return None
             self.taken[taken.message_id] = taken.arrival
         kind = body["type"]
+        if kind == "product":
+            self._product(taken)
+            return None
         if kind == "engage":
             engaged = self._engage(taken)
             if engaged is not None:
@@ -197,6 +236,16 @@ class Engine:
             self._event(profile, event)
         self._reconsider(profile)
         return profile
+
+    def _product(self, taken: Call) -> None:
+        """What is said of a product; what is not said of it stays."""
+        said = of_line(taken.body)
+        before = self.world.products.get(sku(said))
+        now = self.world.products[sku(said)] = {**(before or {}), **said}
+        if before is None:
+            self.world.since[sku(said)] = self.now
+        else:
+            self.changes.append(Change(self.now, now, before))
 
     def _named(self, taken: Call) -> Event:
         body = taken.body
@@ -413,6 +462,9 @@ class Engine:
         from_me = [e for events in stays.events.values() for _, _, e in events]
         from_them = [e for events in goes.events.values() for _, _, e in events]
         absorb(stays, goes)
+        for among in self.world.best.values():
+            if goes in among:
+                among.add(stays)
         self.emitted.setdefault(stays, []).extend(self.emitted.pop(goes, []))
         stays.active += theirs
         for enrollment in theirs:

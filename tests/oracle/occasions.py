@@ -5,14 +5,17 @@ Rules 13, 19 and 22. An occasion has a moment of its own, local to the profile, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.oracle import almanac
-from tests.oracle.conditions import MISSING, reference_items
+from tests.oracle.catalogue import Change, bought, came_back, concerns, dropped
+from tests.oracle.conditions import MISSING, holds, reference_items
 from tests.oracle.cron import cron
+from tests.oracle.people import Event
 from tests.oracle.reading import listed
+from tests.oracle.shopping import sku
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +48,10 @@ def occasions(flow: Flow, scene: Scene) -> Iterator[Occasion]:
             yield from _dates(flow, form, scene)
         elif "schedule" in form:
             yield from _ticks(flow, form["schedule"], scene)
+        elif "new_arrivals" in form:
+            yield from _arrivals(flow, form["new_arrivals"], scene)
+        elif "reorder_due" in form:
+            yield from _reorders(flow, form["reorder_due"], scene)
         elif "broadcast" in form:
             yield from _broadcasts(flow, form["broadcast"], scene)
 
@@ -129,3 +136,52 @@ def _broadcasts(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occ
             moment = almanac.stamp(said["time"], tz)
             assert moment is not None, said
             yield _tick(flow, form.get("segment"), moment, str(said["time"]))
+
+
+def changed(flow: Flow, changes: list[Change], scene: Scene) -> Iterator[Occasion]:
+    """What the changes of the catalogue at this moment mean to the profile."""
+    for form in flow.triggers:
+        for change in changes:
+            for word in ("price_drop", "back_in_stock"):
+                asked = form.get(word)
+                happened = asked is not None and (dropped(asked, change) if word == "price_drop" else came_back(change))
+                if happened and concerns(asked, change, scene):
+                    key = f"{sku(change.product)}@{almanac.iso(change.at)}"
+                    facts = {"product": change.product, "old_price": change.before.get("price")}
+                    yield Occasion(change.at, flow, key, facts, (word, key))
+
+
+def _fits(form: dict[str, Json], product: Json, scene: Scene) -> bool:
+    tested = Event("", scene.now, 0, {"product": product, "products": [product]}, {})
+    return holds(form.get("where"), replace(scene, tested=tested))
+
+
+def _arrivals(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    """At that time of the days, what has come into the catalogue since the time before, if it is enough."""
+    first = almanac.wall(scene.now, scene.zone).date() - timedelta(days=1)
+    for n in range(9):
+        day = first + timedelta(days=n)
+        if form.get("on") and almanac.WEEKDAYS[day.weekday()] not in listed(form["on"]):
+            continue
+        moment = almanac.instant(datetime.combine(day, almanac.clock_time(form.get("at", AT))), scene.zone)
+        begins = almanac.back(moment, almanac.duration(form.get("every", "1w")), scene.zone)
+        names = [name for name, at in scene.world.since.items() if begins < at <= moment]
+        found = [scene.world.products[name] for name in sorted(names, key=lambda name: (scene.world.since[name], name))]
+        found = [one for one in found if _fits(form, one, scene)]
+        if moment > scene.now or (found and len(found) >= form.get("at_least", 1)):
+            key = day.isoformat()
+            yield Occasion(moment, flow, key, {"products": found}, ("new_arrivals", key), form.get("segment"))
+
+
+def _reorders(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    """When what was bought is due again, by the product's own interval."""
+    offset, at = almanac.duration(form.get("offset", "0d")), form.get("at", AT)
+    for name, moment in bought(scene.profile).items():
+        product = scene.world.products.get(name)
+        if product is None or not product.get("interval") or not _fits(form, product, scene):
+            continue
+        due = almanac.add(moment, almanac.duration(product["interval"]), scene.zone)
+        day = almanac.wall(due, scene.zone).date()
+        key = f"{name}@{day.isoformat()}"
+        facts = {"product": product, "due_at": almanac.iso(due)}
+        yield Occasion(_local(day, offset, at, scene), flow, key, facts, ("reorder_due", key))

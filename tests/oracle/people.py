@@ -91,6 +91,8 @@ class World:
     """What is true of all profiles together: segments, and who was best when that was last reckoned."""
 
     segments: dict[str, Json] = field(default_factory=dict)
+    products: dict[str, dict[str, Json]] = field(default_factory=dict)  # by what they are told by
+    since: dict[str, int] = field(default_factory=dict)  # when each came to be known, where not from the first
     taken: dict[str, int] = field(default_factory=dict)  # how many codes of each pool are gone
     best: dict[str, set[Profile]] = field(default_factory=dict)  # the ``top`` condition as text -> the profiles
 

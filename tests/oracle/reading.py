@@ -151,6 +151,7 @@ class Workspace:
     messages: dict[str, Message] = field(default_factory=dict)
     segments: dict[str, Json] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
+    products: dict[str, dict[str, Json]] = field(default_factory=dict)
 
 
 def verb_of(step: dict[str, Json]) -> str:
