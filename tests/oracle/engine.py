@@ -12,7 +12,7 @@ import heapq
 import json
 import re
 import sys
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 Line = dict[str, Json]
 
 DEDUPE_MS = 30 * 86_400_000  # rule 15
+BEST_HOUR_FROM = 5  # opens and clicks
 ROUNDS = 10_000  # a guard of the oracle's own: a workspace that emits for ever is refused at check
 
 
@@ -208,11 +209,8 @@ class Engine:
 
     def _line(self, taken: Call) -> Profile | None:
         body = taken.body
-        if taken.message_id:
-            before = self.taken.get(taken.message_id)
-            if before is not None and taken.arrival - before <= DEDUPE_MS:
-                return None
-            self.taken[taken.message_id] = taken.arrival
+        if self._repeated(taken):
+            return None
         kind = body["type"]
         if kind == "product":
             self._product(taken)
@@ -236,6 +234,14 @@ class Engine:
             self._event(profile, event)
         self._reconsider(profile)
         return profile
+
+    def _repeated(self, taken: Call) -> bool:
+        """Rule 15: a repeated messageId does nothing."""
+        before = self.taken.get(taken.message_id) if taken.message_id else None
+        if before is not None and taken.arrival - before <= DEDUPE_MS:
+            return True
+        self.taken[taken.message_id] = taken.arrival
+        return False
 
     def _product(self, taken: Call) -> None:
         """What is said of a product; what is not said of it stays."""
@@ -552,6 +558,8 @@ class Engine:
         if isinstance(wait, str):
             return add(at, duration(wait), scene.zone)
         until = wait["until"]
+        if until == "best_hour":
+            return self._best_hour(profile, at, wait.get("at_most"), scene)
         if re.fullmatch(r"\d{1,2}:\d{2}", until):
             zone = {"profile": scene.zone, "workspace": self.settings.zone}.get(
                 wait.get("zone", "profile")
@@ -563,6 +571,15 @@ class Engine:
         if moment is None:
             return at
         return max(at, add(moment, duration(wait.get("offset", "0s")), scene.zone))
+
+    def _best_hour(self, profile: Profile, at: int, at_most: str | None, scene: Scene) -> int:
+        """The next time that it is the hour of the day at which the profile, else the workspace, opens and clicks most."""
+        everybody = dict.fromkeys(one.now_known_as() for one in self.known)
+        best = _busiest([self._scene(profile)]) or _busiest([self._scene(one) for one in everybody])
+        if best is None or almanac.wall(at, scene.zone).hour == best[0]:
+            return at
+        due = almanac.next_clock(at, almanac.clock_time(f"{best[0]}:00"), None, scene.zone)
+        return due if at_most is None else min(due, add(at, duration(at_most), scene.zone))
 
     def _step(self, enrollment: Enrollment) -> None:
         """Do the step an enrollment stands at, whose time has come."""
@@ -785,6 +802,18 @@ class Engine:
         facts = {"message": message.name, "flow": enrollment.flow.name, "step": step}
         self._emit(profile, Event("Message Sent", self.now, self._next(), facts, {}))
         return None
+
+
+def _busiest(scenes: list[Scene]) -> tuple[int] | None:
+    """The local hour with the most opens and clicks of people, the earliest of several; None where there are fewer than five."""
+    hours: Counter[int] = Counter()
+    for scene in scenes:
+        for one in scene.profile.letters:
+            touches = [*one.opens, *(clicked for clicked, _ in one.clicks)]
+            hours.update(almanac.wall(at, scene.zone).hour for at in touches)
+    if hours.total() < BEST_HOUR_FROM:
+        return None
+    return (min(hours, key=lambda hour: (-hours[hour], hour)),)
 
 
 def _concerns(form: dict[str, Json], flip: Flip) -> bool:
