@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.oracle import almanac
@@ -112,16 +113,20 @@ def _tick(flow: Flow, segment: str | None, moment: int, key: str) -> Occasion:
     return Occasion(moment, flow, key, {"at": almanac.iso(moment)}, ("schedule", key), segment)
 
 
-def _rounds(text: str, now: int, tz: ZoneInfo) -> list[datetime]:
-    """The wall clocks of a cron expression from the day before on, as far as the first day with one that is still to come."""
+def _rounds(text: str, now: int, tz: ZoneInfo) -> tuple[datetime, ...]:
+    """The wall clocks of a cron expression from the day before on, as far as the first day with one behind today."""
+    return _clocks(text, almanac.wall(now, tz).date() - timedelta(days=1))
+
+
+@cache
+def _clocks(text: str, first: date) -> tuple[datetime, ...]:
     found: list[datetime] = []
-    first = almanac.wall(now, tz).date() - timedelta(days=1)
     for n in range(5 * 366):
         day = first + timedelta(days=n)
         found += [datetime.combine(day, at) for at in cron(text).times(day)]
-        if found and almanac.instant(found[-1], tz) > now:
+        if found and found[-1].date() > first + timedelta(days=1):
             break
-    return found
+    return tuple(found)
 
 
 def _broadcasts(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
@@ -143,8 +148,10 @@ def changed(flow: Flow, changes: list[Change], scene: Scene) -> Iterator[Occasio
     for form in flow.triggers:
         for change in changes:
             for word in ("price_drop", "back_in_stock"):
-                asked = form.get(word)
-                happened = asked is not None and (dropped(asked, change) if word == "price_drop" else came_back(change))
+                if word not in form:
+                    continue
+                asked = form[word]
+                happened = dropped(asked, change) if word == "price_drop" else came_back(change)
                 if happened and concerns(asked, change, scene):
                     key = f"{sku(change.product)}@{almanac.iso(change.at)}"
                     facts = {"product": change.product, "old_price": change.before.get("price")}
