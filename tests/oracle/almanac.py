@@ -141,6 +141,18 @@ def back(moment: int, length: Duration, tz: ZoneInfo) -> int:
     return add(moment, negated(length), tz)
 
 
+def changes(moment: int, tz: ZoneInfo) -> list[tuple[int, int]]:
+    """The change of the zone's offset within three hours of a moment, if there is one, and by how much."""
+    low, high = moment - 3 * 3_600_000, moment + 3 * 3_600_000
+    before, after = _offset_at(low, tz), _offset_at(high, tz)
+    if before == after:
+        return []
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _offset_at(middle, tz) == before else (low, middle)
+    return [(high, abs(after - before))]
+
+
 def lets_go(moment: int, length: Duration, tz: ZoneInfo, after: int) -> int:
     """The first instant after ``after`` from which a duration back is no earlier than the moment: looked for, minute by minute.
 

@@ -5,7 +5,7 @@ The moments are looked for, not reckoned: at each of them the condition is asked
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,6 @@ from tests.oracle.reading import Json, listed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from zoneinfo import ZoneInfo
-
-LONG_AGO = -(2**62)
 
 
 def next_change(names: Iterable[str], scene: Scene) -> int | None:
@@ -75,7 +73,6 @@ def _of_values(values: list[Json], test: dict[str, Json], scene: Scene) -> Itera
     for word in ("within_last", "within_next", "anniversary"):
         if word not in test:
             continue
-        length = almanac.duration(test[word])
         for value in values:
             moment = almanac.stamp(value, scene.settings.zone)
             if moment is not None and word == "within_last":
@@ -84,26 +81,45 @@ def _of_values(values: list[Json], test: dict[str, Json], scene: Scene) -> Itera
             elif moment is not None and word == "within_next":
                 yield moment
                 yield from _edges(moment, f"-{test[word]}", scene.zone)
-            elif word == "anniversary":  # the day of now, and the day that lies so far ahead, change at midnight
-                for ahead in (almanac.Duration(0, 0, 0), length):
-                    clock = almanac.wall(almanac.add(scene.now, ahead, scene.zone), scene.zone)
-                    for n in (1, 2):
-                        day = clock.date() + timedelta(days=n)
-                        midnight = almanac.instant(datetime.combine(day, time()), scene.zone)
-                        yield almanac.lets_go(midnight, almanac.negated(ahead), scene.zone, scene.now)
+            elif word == "anniversary":
+                yield from _returns(value, test[word], scene)
+
+
+def _returns(value: Json, text: str, scene: Scene) -> Iterator[int]:
+    """When the day comes, when it is over, and when it comes so near: by midnights."""
+    born = almanac.day_of(value, scene.zone, scene.settings.zone)
+    year = almanac.wall(scene.now, scene.zone).year
+    for n in range(year - 1, year + 4) if born is not None else ():
+        for day in (1, 0) if (born.month, born.day) == (2, 29) else (0,):  # 28 February in other years
+            comes = date(n, born.month, born.day - day) if day or _there(n, born) else date(n, 2, 28)
+            for midnight in (_midnight(comes, scene), _midnight(comes + timedelta(days=1), scene)):
+                yield midnight
+                yield from _edges(midnight, f"-{text}", scene.zone)
+
+
+def _midnight(day: date, scene: Scene) -> int:
+    return almanac.instant(datetime.combine(day, time()), scene.zone)
+
+
+def _there(year: int, day: date) -> bool:
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return leap or (day.month, day.day) != (2, 29)
 
 
 @cache
 def _edges(at: int, text: str, tz: ZoneInfo) -> tuple[int, ...]:
-    """The moments from which a duration back reaches the moment, or what is later than it, and those at which it flickers."""
+    """Every moment at which a duration back may begin or cease to reach a moment, or what is later than it."""
     length = almanac.duration(text)
-    found = [almanac.lets_go(at, length, tz, LONG_AGO), almanac.lets_go(at + 1, length, tz, LONG_AGO)]
+    usual = almanac.add(at, length, tz)
+    found = [usual]
     if length.months or length.days:
-        usual = almanac.add(at, length, tz)
+        for change, hour in almanac.changes(at, tz):  # the clock is changed about the moment itself ...
+            found += [almanac.add(change, length, tz), almanac.add(change + hour, length, tz), usual - hour, usual + hour]
+        for change, hour in almanac.changes(usual, tz):  # ... or about the other end
+            found += [change, change + hour, usual - hour, usual + hour]
+    if length.months:  # a month's end is the answer for several days
         clock = almanac.wall(usual, tz)
-        for n in range(-1, 5):  # a month's end is the answer for several days
-            day = clock.date() + timedelta(days=n)
+        for n in range(5):
             for local in (time(), clock.time()):
-                edge = almanac.instant(datetime.combine(day, local), tz)
-                found += [edge, edge + 1, edge + 3_600_000, edge + 3_600_001]  # an hour that comes twice
-    return tuple(found)
+                found.append(almanac.instant(datetime.combine(clock.date() + timedelta(days=n), local), tz))
+    return tuple(moment + later for moment in found for later in (0, 1))
