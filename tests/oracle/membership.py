@@ -114,7 +114,12 @@ def _edges(at: int, text: str, tz: ZoneInfo) -> tuple[int, ...]:
     found = [usual]
     if length.months or length.days:
         for change, hour in almanac.changes(at, tz):  # the clock is changed about the moment itself ...
-            found += [almanac.add(change, length, tz), almanac.add(change + hour, length, tz), usual - hour, usual + hour]
+            found += [
+                almanac.add(change, length, tz),
+                almanac.add(change + hour, length, tz),
+                usual - hour,
+                usual + hour,
+            ]
         for change, hour in almanac.changes(usual, tz):  # ... or about the other end
             found += [change, change + hour, usual - hour, usual + hour]
     if length.months:  # a month's end is the answer for several days
