@@ -55,6 +55,8 @@ _COMMANDS: Final = {
     "backup": ("tamshy.site.commands.backup", "backup"),
     "restore": ("tamshy.site.commands.backup", "restore"),
     "doctor": ("tamshy.site.commands.doctor", "doctor"),
+    "recipes": ("tamshy.site.commands.recipes", "list_"),
+    "add": ("tamshy.site.commands.recipes", "add_"),
     "bench": ("tamshy.site.commands.measuring", "bench"),
 }
 
@@ -105,6 +107,7 @@ def _expected(exc: Exception) -> int | None:
         "AddressTaken",
         "UnsoundDatabase",
         "BadFile",
+        "UnusableBrand",
         "BadOption",
         "ClashingColumns",
         "Busy",
@@ -169,6 +172,11 @@ def _folders(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     export = commands.add_parser("export", parents=[shared, place], help="write the workspace as a folder")
     for each in (check, plan, apply, export):
         each.add_argument("dir", metavar="DIR", help="workspace folder")
+    commands.add_parser("recipes", parents=[shared], help="list the ready-made campaigns")
+    add = commands.add_parser("add", parents=[shared], help="write ready-made campaigns into a workspace folder")
+    add.add_argument("recipe", metavar="RECIPE", nargs="*", help="recipes as `tamshy recipes` lists them")
+    add.add_argument("--to", metavar="DIR", default=".", help="workspace folder (default: this one)")
+    add.add_argument("--dress", action="store_true", help="write the mails of recipes anew in the look of brand.yaml")
 
 
 def _playing(commands: _Commands, shared: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tamshy.language.model import Problem, Workspace
+    from tamshy.proofread import Remark
     from tamshy.publish import Published
     from tamshy.site.configuration import Configuration
 
@@ -23,15 +24,20 @@ _NOT_SO: Final = 1
 
 
 def check(options: argparse.Namespace) -> int:
-    """Refuse or accept a folder: all problems at once, each with its place."""
+    """Refuse or accept a folder: all problems at once, each with its place; and what a writer of mails would remark on."""
     _, workspace, problems = _checked(Path(options.dir))
+    remarks = [] if problems else _read_over(workspace)
     if options.json:
-        data({"problems": [_as_data(problem) for problem in problems]})
+        data({"problems": [_as_data(each) for each in problems], "warnings": [_as_data(each) for each in remarks]})
     elif problems:
         for problem in problems:
             out(problem)
     else:
-        out(f"{options.dir} is good: {len(workspace.flows)} flows, {len(workspace.messages)} messages")
+        for remark_ in remarks:
+            out(remark_)
+        out(
+            f"{options.dir} is good: {len(workspace.flows)} flows, {len(workspace.messages)} messages{_in_all(remarks)}"
+        )
     return _NOT_SO if problems else _DONE
 
 
@@ -148,8 +154,23 @@ def _checked(folder: Path) -> tuple[Mapping[str, str], Workspace, list[Problem]]
     return files, workspace, sorted(problems)
 
 
-def _as_data(problem: Problem) -> dict[str, object]:
-    return {**asdict(problem), "said": str(problem)}
+def _read_over(workspace: Workspace) -> list[Remark]:
+    """What is sound, and could be better."""
+    from tamshy.proofread import read_over  # noqa: PLC0415 - only what is right so far is read over
+    from tamshy.render.compile import compile_message  # noqa: PLC0415
+
+    remarks = []
+    for message in workspace.messages.values():
+        remarks += read_over(message, compile_message(message, workspace.settings)[0])
+    return sorted(remarks)
+
+
+def _in_all(remarks: list[Remark]) -> str:
+    return f"; {len(remarks)} warning{'s' if len(remarks) != 1 else ''}" if remarks else ""
+
+
+def _as_data(said: Problem | Remark) -> dict[str, object]:
+    return {**asdict(said), "said": str(said)}
 
 
 def _tell(published: Published, *, as_json: bool) -> None:
