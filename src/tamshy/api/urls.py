@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import path, re_path
 
-from tamshy.api import browser, calls, consent, flows, health, scripts, uncertain
+from tamshy.api import browser, calls, consent, flows, forms, health, scripts, uncertain
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -47,6 +47,8 @@ def _calls() -> list[URLPattern]:
 urlpatterns = [
     *_calls(),
     re_path(rf"^{_BEACONS}/?$", calls.take_calls, {"kind": "batch"}),
+    path("tamshy.js", scripts.page_script),
+    path("forms/sign-up", forms.take_sign_up),
     path("v1/projects/<str:key>/settings", browser.segment_settings),
     path("analytics.js/v1/<str:key>/analytics.min.js", scripts.segment_library),
     path("analytics-next/bundles/<str:name>", scripts.segment_bundle),
