@@ -52,13 +52,14 @@ def read_calls(
     refusals: list[Refusal] = []
     for index, item in enumerate(body.items):
         try:
-            call = call_from(item, arrival, kind=kind, ord_=index)
-            calls.append(_without_link(call) if call.name == SUBSCRIPTION_REQUESTED else call)
+            calls.append(without_link(call_from(item, arrival, kind=kind, ord_=index)))
         except Refused as exc:
             refusals.append(Refusal(index, exc.reason, str(exc)))
     return Reading(calls, refusals)
 
 
-def _without_link(call: Call) -> Call:
+def without_link(call: Call) -> Call:
     """Take out of a request what only we may say: the shop's own mail would lead wherever a caller likes."""
+    if call.name != SUBSCRIPTION_REQUESTED:
+        return call
     return replace(call, properties={key: value for key, value in call.properties.items() if key != CONFIRM_URL})

@@ -180,11 +180,11 @@
       ? JSON.stringify({ batch: items.map((item) => item.body), writeKey: key, sentAt: new Date().toISOString() })
       : JSON.stringify({ ...items[0].body, writeKey: key, sentAt: new Date().toISOString() });
 
-  function next(small) {
+  function next(closing) {
     const items = [];
     let size = 200;
     for (const item of waiting.values()) {
-      if (underWay?.includes(item)) continue;
+      if (underWay?.includes(item) || (closing && item.beaconed)) continue;
       if (item.adopted && storage && storage.getItem(place() + item.id) === null) {
         waiting.delete(item.id); // another tab has brought it home
         continue;
@@ -192,7 +192,7 @@
       if (items.length && item.to !== items[0].to) continue;
       const more = bytes(JSON.stringify(item.body)) + 1;
       if (items.length && (size + more > KEEPALIVE || items.length >= most)) break;
-      if (small && size + more > KEEPALIVE) continue;
+      if (closing && size + more > KEEPALIVE) continue;
       size += more;
       items.push(item);
       if (item.to !== "v1/batch") break;
@@ -261,21 +261,30 @@
   }
 
   // What has no request of its own yet goes as a beacon. It stays kept: nobody hears the answer, and the server knows what it has.
+  let leaving = false;
   function leave() {
-    const items = new Set();
+    leaving = true;
     for (;;) {
-      const some = next(true).filter((item) => !items.has(item));
-      if (!some.length || !key || !navigator.sendBeacon?.(base + some[0].to, written(some))) break;
-      for (const item of some) items.add(item), waiting.delete(item.id);
+      const items = next(true);
+      if (!items.length || !key || !navigator.sendBeacon?.(base + items[0].to, written(items))) return;
+      for (const item of items) item.beaconed = true;
     }
-    for (const item of items) waiting.set(item.id, item);
+  }
+
+  function stay({ persisted }) {
+    leaving = false;
+    for (const item of waiting.values()) item.beaconed = false;
+    if (persisted) adopt(0);
   }
 
   addEventListener("pagehide", leave);
-  addEventListener("online", () => ((notBefore = failures = 0), send()));
-  addEventListener("pageshow", ({ persisted }) => persisted && adopt(0));
+  addEventListener("pageshow", stay);
+  addEventListener("online", () => {
+    notBefore = failures = 0;
+    send();
+  });
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") send();
+    if (document.visibilityState === "hidden" && !leaving) send();
   });
 
   // What a call says --------------------------------------------------------------------------------------------------
@@ -369,7 +378,7 @@
       };
       keep({ id: message.messageId, at: Date.now(), to: "v1/batch", body: message, tell });
       setTimeout(() => tell({ kept: true }), ANSWER_WITHIN);
-      queueMicrotask(send); // those of one breath go together
+      queueMicrotask(leaving ? leave : send); // those of one breath go together
     });
   }
 
@@ -557,7 +566,7 @@
     const body = { messageId: id, timestamp: new Date().toISOString(), anonymousId: anonymousId(), email, topics, wording, form, traits, context };
     return new Promise((resolve) => {
       keep({ id, at: Date.now(), to: "forms/sign-up", body, tell: resolve });
-      send();
+      leaving ? leave() : send();
     });
   }
 
