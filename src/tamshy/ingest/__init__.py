@@ -8,6 +8,7 @@ about flows.
 from __future__ import annotations
 
 from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body, why_unreadable
+from tamshy.ingest.customerio import entity, read_customerio
 from tamshy.ingest.dialect import KINDS, meant
 from tamshy.ingest.lines import Engage, History, LineProblem, Product, calls_from_lines, without_collecting
 from tamshy.ingest.moments import moment
@@ -37,11 +38,13 @@ __all__ = [
     "WorkspaceRef",
     "calls_from_lines",
     "cleaned",
+    "entity",
     "meant",
     "moment",
     "parse_body",
     "prune",
     "read_calls",
+    "read_customerio",
     "store",
     "store_history",
     "why_unreadable",

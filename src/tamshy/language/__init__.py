@@ -14,6 +14,7 @@ from tamshy.language.locales import choose_locale
 from tamshy.language.matching import kept_steps, step_mapping
 from tamshy.language.moments import parse_moment
 from tamshy.language.program import Node, Program, all_steps, program
+from tamshy.language.supplied import answers_requests
 from tamshy.language.workspace import read_workspace
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Program",
     "UnreadableFolder",
     "all_steps",
+    "answers_requests",
     "check_liquid",
     "choose_locale",
     "describe_step",

@@ -292,7 +292,11 @@ TOPIC = Form(
     (
         Key("name", "text (default: the topic's key)"),
         Key("default", "`opt_in` (default): needs consent, or `opt_out`: allowed until withdrawn"),
-        Key("double_opt_in", "`true`: consent counts once confirmed by mail (default `false`)"),
+        Key(
+            "double_opt_in",
+            "`true`: consent by form counts once confirmed by mail (default `false`); a flow on "
+            "`Subscription Requested` sends it, else ours does",
+        ),
     ),
 )
 QUIET_HOURS = Form(
