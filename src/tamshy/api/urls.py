@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import path, re_path
 
-from tamshy.api import browser, calls, consent, enlisting, flows, health, reporting, scripts, uncertain
+from tamshy.api import browser, calls, consent, enlisting, flows, health, products, reporting, scripts, uncertain
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -52,6 +52,7 @@ urlpatterns = [
     path("analytics-next/bundles/<str:name>", scripts.segment_bundle),
     re_path(r"^sourceConfig/?$", browser.rudder_settings),
     path("api/profiles/<path:profile>/consent", consent.record_consent),
+    path("api/products", products.put_products),
     path("api/flows", flows.flows),
     path("api/flows/<str:name>", flows.flow),
     path("api/flows/<str:name>/enrollments", enlisting.enroll),

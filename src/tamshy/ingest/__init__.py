@@ -7,9 +7,9 @@ about flows.
 
 from __future__ import annotations
 
-from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body, why_unreadable
+from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body, unpacked, why_unreadable
 from tamshy.ingest.dialect import KINDS, meant
-from tamshy.ingest.lines import Engage, History, LineProblem, Product, calls_from_lines, without_collecting
+from tamshy.ingest.lines import Engage, History, LineProblem, ProductLine, calls_from_lines, without_collecting
 from tamshy.ingest.moments import moment
 from tamshy.ingest.poison import cleaned
 from tamshy.ingest.reading import Reading, read_calls
@@ -28,7 +28,7 @@ __all__ = [
     "Engage",
     "History",
     "LineProblem",
-    "Product",
+    "ProductLine",
     "Reading",
     "Refusal",
     "RefusalReason",
@@ -44,6 +44,7 @@ __all__ = [
     "read_calls",
     "store",
     "store_history",
+    "unpacked",
     "why_unreadable",
     "without_collecting",
 ]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tamshy.advance import arrive
+from tamshy.commerce import Word, tell
 from tamshy.language import kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight, Repeat
+from tamshy.language.workspace import CATALOGUE
 from tamshy.publish.holding import buckets_inside, call_in, hold_buckets, prepare_moves, span_of, take_turns
 from tamshy.publish.loading import load_rulebook, published_files
 from tamshy.sqlkit import queries, rows_json
@@ -85,12 +87,21 @@ def publish(
     span = span_of(conn, name)
     passes = hold_buckets(conn, span)
     before = load_rulebook(conn, name)
+    _tell_catalogue(conn, before.workspace, workspace, at)
     number = _write_texts(conn, before.workspace, workspace, at)
     messages = _write_messages(conn, before.workspace, compiled, at)
     flows, archived = _write_flows(conn, before.workspace, workspace, number, at)
     moved = _move_people(conn, before, name, flows, archived, at, passes)
     call_in(conn, span)
     return Published(tuple(flows), tuple(messages), tuple(archived), moved)
+
+
+def _tell_catalogue(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> None:
+    """Take in the products of the folder, where its files of them say something else than before."""
+    before = published_files(conn, id_)
+    files = {path: text for path, text in workspace.sources.items() if path.startswith(f"{CATALOGUE}/")}
+    if workspace.products and any(before.get(path) != text for path, text in files.items()):
+        tell(conn, id_, [Word(product, at) for product in workspace.products], at)
 
 
 def _write_texts(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> int:
