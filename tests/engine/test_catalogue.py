@@ -13,6 +13,7 @@ from tests.engine.living import HandClock, Shop, found_shop, small
 from tests.oracle.table import PLAIN_SETTINGS
 
 from tamshy.commerce import Word, forget_changes, tell
+from tamshy.explain import explain, lines
 from tamshy.ingest import calls_from_lines
 from tamshy.language.products import read_product
 from tamshy.publish import create_workspace
@@ -307,17 +308,28 @@ def test_in_life_each_bucket_takes_its_turn_once(dsn: str) -> None:
     }
     with connect(dsn) as conn:
         shop = Shop(dsn, conn, found_shop(conn, small(flows), buckets=4, zones=["UTC"]), HandClock(T0))
+
+        def say(after: int, price: int) -> None:
+            beans = read_product({"sku": "a1", "price": price, "interval": "1d"})
+            tell(conn, shop.book.workspace, [Word(beans, T0 + after * HOUR)], T0 + after * HOUR)
+            conn.commit()
+
+        def why(user: str) -> list[str]:
+            return lines(explain(conn, "simulation", user, now=shop.clock.at)[0])
+
+        say(0, 100)
         for number in range(12):
             shop.track(f"u{number}", "Product Viewed", T0, sku="a1" if number < 9 else "b")
         shop.track("u11", "Order Completed", T0, order_id="o", products=[{"sku": "a1"}])
         shop.work(T0)
-        for after, price in ((0, 100), (1, 96), (2, 90)):
-            beans = read_product({"sku": "a1", "price": price, "interval": "1d"})
-            tell(conn, shop.book.workspace, [Word(beans, T0 + after * HOUR)], T0 + after * HOUR)
-            conn.commit()
+        say(1, 96)
+        say(2, 90)
         assert shop.query("select count(*) from catalogue_turn") == [(8,)]
         shop.work(T0 + 2 * HOUR)
-        assert shop.query("select count(distinct profile), count(*) from journal where flow = 'drop'") == [(9, 9)]
+        entries = "select count(distinct profile), count(*) from journal where flow = 'drop' and outcome = 'entered'"
+        assert shop.query(entries) == [(9, 9)]
+        assert "Entered drop (a1@2026-03-02T11:00:00Z): the price drop of a1." in "\n".join(why("u0"))
+        assert "drop: a price drop of something that concerns them has never come." in "\n".join(why("u11"))
         assert shop.query("select count(*) from catalogue_turn") == [(0,)]
         shop.work(T0 + 30 * HOUR)
         assert shop.query("select key, entered_at from enrollment where flow = 'due'") == [
