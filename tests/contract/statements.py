@@ -34,7 +34,7 @@ EDGE: Final = frozenset({"site", "api", "panel", "public", "accounts", "senders"
 """The packages that may read a clock; all others are the engine."""
 
 _COMPILES: Final = "Statement | None"
-STAGES: Final = ("trigger", "enroll", "advance", "coupon", "errand", "decide")
+STAGES: Final = ("commerce", "trigger", "enroll", "advance", "coupon", "errand", "decide")
 """The packages that compile statements of a rulebook."""
 
 
@@ -95,9 +95,14 @@ def named() -> tuple[Said, ...]:
 
 @cache
 def compiled() -> tuple[Said, ...]:
-    """What the stages weave of the example's rulebook and of the oracle's, which holds every form."""
+    """What the stages weave of the example's rulebook, of the oracle's, and of one that the catalogue starts."""
     found = []
-    for origin, book in (("shop", rulebook(ROOT / "examples/shop")), ("oracle", rulebook(oracle_folder()))):
+    books = (
+        ("shop", rulebook(ROOT / "examples/shop")),
+        ("oracle", rulebook(oracle_folder())),
+        ("offers", rulebook(offers_folder())),
+    )
+    for origin, book in books:
         for build in builders():
             statement = build(book)
             if statement is not None:
@@ -136,6 +141,23 @@ def oracle_folder() -> Path:
     (folder / "coupons").mkdir()
     (folder / "coupons/pool.yaml").write_text("pattern: P-????-????\n")
     (folder / "flows/outward.yaml").write_text(_OUTWARD)
+    return folder
+
+
+@cache
+def offers_folder() -> Path:
+    """Write a workspace that the catalogue starts, and that asks for carts and orders."""
+    folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "flows").mkdir()
+    (folder / "tamshy.yaml").write_text("timezone: Asia/Almaty\n", encoding="utf-8")
+    for name, trigger in (
+        ("drop", "price_drop: {by: 10%}"),
+        ("back", "back_in_stock: {within: 60d}"),
+        ("due", "reorder_due: {offset: -3d, where: {event.product.price: {gte: 5}}}"),
+    ):
+        text = f"trigger: {{{trigger}}}\naudience: {{cart.value: 0, order.last_at: {{within_last: 9d}}}}\nsteps: [{{exit: over}}]\n"
+        (folder / f"flows/{name}.yaml").write_text(text, encoding="utf-8")
     return folder
 
 

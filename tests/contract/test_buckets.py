@@ -68,6 +68,7 @@ ACROSS = {
     "deliver: queries.hasten": "what waited for a paused domain, once, when a person has mended it",
     "simulate: queries.coming": "when anything happens next in a simulation",
     "advance: splitting.build_merged_arms of oracle": "merging: two profiles, each in its bucket",
+    "commerce: learning.learn": "how long products last, by everybody's repeat orders, once a day",
     "enroll: opening.build_holdouts of oracle": "merging: two profiles, each in its bucket",
 }
 """The engine's statements that look at more than one bucket, each with the reason; beside them ingest and merging."""

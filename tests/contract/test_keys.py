@@ -14,6 +14,9 @@ PER_PROFILE = {
     "consent",
     "inbox",
     "event",
+    "cart",
+    "orders",
+    "reorder",
     "enrollment",
     "entry",
     "conversion",
@@ -35,6 +38,12 @@ OTHERS = {
     "paused_domain": "a sending domain of a workspace",
     "import": "a file that was taken in, before anybody knows whose its lines are",
     "erasure_key": "one row for each workspace that has erased somebody",
+    "product": "the catalogue, the same for everybody",
+    "product_name": "the catalogue, the same for everybody",
+    "product_category": "the catalogue, the same for everybody",
+    "product_change": "the catalogue, the same for everybody",
+    "learnt_interval": "the catalogue, the same for everybody",
+    "catalogue_turn": "a few rows for each bucket: what its people have not heard of yet",
     "seen_message": "message ids of a source, before anybody knows whose they are",
     "naming": "which user a device named, keyed by the device",
     "lease": "one row for each bucket: who works it",
@@ -116,7 +125,14 @@ def test_a_bucket_is_a_smallint_and_never_missing(db: Connection) -> None:
         where t.relkind = 'r' and t.relnamespace = 'public'::regnamespace
         """
     ).fetchall()
-    assert {row[0] for row in rows} == PER_PROFILE | {"identifier", "lease", "tally", "tallied", "retention"}
+    assert {row[0] for row in rows} == PER_PROFILE | {
+        "identifier",
+        "lease",
+        "tally",
+        "tallied",
+        "retention",
+        "catalogue_turn",
+    }
     assert {row[1:] for row in rows} == {("smallint", True)}
 
 

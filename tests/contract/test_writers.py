@@ -42,9 +42,20 @@ WRITERS: dict[str, dict[str, str]] = {
         "decide": "insert",
         "coupon": "insert",
         "passes": "insert update delete",
+        "trigger": "insert",
         "privacy": "delete",
     },
     "event": {"passes": "insert", "retain": "delete", "privacy": "delete"},
+    "cart": {"commerce": "insert update delete", "retain": "delete", "privacy": "delete"},
+    "orders": {"commerce": "insert update", "privacy": "delete"},
+    "reorder": {"trigger": "insert update delete", "privacy": "delete"},
+    # the catalogue
+    "product": {"commerce": "insert update"},
+    "product_name": {"commerce": "insert"},
+    "product_category": {"commerce": "insert update"},
+    "product_change": {"commerce": "insert delete"},
+    "catalogue_turn": {"commerce": "insert", "trigger": "delete"},
+    "learnt_interval": {"commerce": "insert delete"},
     # passage
     "enrollment": {
         "enroll": "insert update",

@@ -64,6 +64,7 @@ def lived(shop: Shop) -> None:
         shop.store(Call(CallKind.CONSENT, T0, T0, user_id=user, properties=given))
         shop.track(user, "Checkout Started", T0, value=7, note=f"Checkout of {user}")
         shop.track(user, "Order Completed", T0 + timedelta(minutes=1), value=9)
+        shop.track(user, "Product Added", T0 + timedelta(minutes=2), sku=f"Cart of {user}")
     shop.work(T0 + HOUR)
     for user in ("u1", "u2"):
         bucket, profile = where(shop, user)
@@ -85,6 +86,10 @@ def lived(shop: Shop) -> None:
         conn.execute(
             "insert into errand values (%(bucket)s, %(profile)s, %(message)s, 1, 'notify', %(message)s, 'flow', 1, 'notify-1',"
             " jsonb_build_object('text', %(address)s::text), 'done', false, null, null, 1, %(at)s, 1, null, %(at)s, %(at)s)",
+            key,
+        )
+        conn.execute(
+            "insert into reorder values (%(bucket)s, %(profile)s, %(address)s, 'f', %(at)s + interval '9 year', %(at)s, %(at)s)",
             key,
         )
         conn.execute("insert into soft_bounce values (1, %(address)s, %(message)s, %(at)s)", key)

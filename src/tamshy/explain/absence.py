@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tamshy.explain.facts import Absence, Absent
-from tamshy.language.model import EventTrigger
+from tamshy.language.model import BackInStock, EventTrigger, PriceDrop, ReorderDue
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.explain")
+_OFFERS: Final = {
+    PriceDrop: "a price drop of something that concerns them",
+    BackInStock: "the return of something that concerns them",
+    ReorderDue: "the reorder day of something that they have bought",
+}
 
 
 def absences(
@@ -41,8 +46,9 @@ def absences(
 
 
 def _events(running: RunningFlow) -> tuple[str, ...]:
-    """The names of the events that start a flow; none: it is entered by hand alone."""
-    return tuple(dict.fromkeys(trigger.event for trigger in running.flow.triggers if isinstance(trigger, EventTrigger)))
+    """The names of the events that start a flow, and what of the catalogue does; none: it is entered by hand alone."""
+    names = (trigger.event for trigger in running.flow.triggers if isinstance(trigger, EventTrigger))
+    return tuple(dict.fromkeys((*names, *(_OFFERS[type(offer)] for offer in running.flow.offers))))
 
 
 def _absence(

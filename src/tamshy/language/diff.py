@@ -147,7 +147,13 @@ def _bare_story(story: Story) -> Story:
     )
 
 
-_WRITTEN = {"from_": "from", "title": "name", "triggers": "trigger", "clicked_attribution": "attribution"}
+_WRITTEN = {
+    "from_": "from",
+    "title": "name",
+    "triggers": "trigger",
+    "offers": "trigger",
+    "clicked_attribution": "attribution",
+}
 _WRITTEN |= {"opened_attribution": "attribution", "merge_on": "identities"}
 
 

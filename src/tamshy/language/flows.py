@@ -13,6 +13,7 @@ from tamshy.language.model import (
     Flow,
     InFlight,
     ManualTrigger,
+    Offer,
     Position,
     Reentry,
     ReentryKind,
@@ -20,6 +21,8 @@ from tamshy.language.model import (
     Root,
     Trigger,
 )
+from tamshy.language.offers import KINDS as OFFER_KINDS
+from tamshy.language.offers import read_offer
 from tamshy.language.reading import Reading, unknown
 from tamshy.language.steps import StepReader
 from tamshy.language.trees import Items, Leaf, Mapping, Tree
@@ -45,6 +48,7 @@ def read_flow(reading: Reading, name: str, tree: Tree) -> Flow | None:
         name=name,
         title=title or name,
         triggers=_triggers(reading, keys, outside),
+        offers=_offers(reading, keys, outside),
         steps=reader.steps(keys["steps"], "steps") if "steps" in keys else (),
         per=read_ref(reading, per, keys["per"], (Root.EVENT,)) if per is not None else None,
         audience=read_condition(reading, keys["audience"], outside) if "audience" in keys else None,
@@ -75,8 +79,23 @@ def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[Trigger, ...]
     tree = keys["trigger"]
     if isinstance(tree, Items) and not tree.items:
         reading.refuse(tree.at, "'trigger' needs at least one trigger")
-    found = [_trigger(reading, member, scope) for member in fields.one_or_list(tree)]
+    found = [_trigger(reading, member, scope) for member in fields.one_or_list(tree) if _offer_kind(member) is None]
     return tuple(trigger for trigger in found if trigger is not None)
+
+
+def _offers(reading: Reading, keys: Keys, scope: Scope) -> tuple[Offer, ...]:
+    """The triggers that the catalogue pulls."""
+    found = []
+    for member in fields.one_or_list(keys["trigger"]) if "trigger" in keys else ():
+        kind = _offer_kind(member)
+        if kind is not None and isinstance(member, Mapping):
+            found.append(read_offer(reading, member, kind, scope))
+    return tuple(offer for offer in found if offer is not None)
+
+
+def _offer_kind(tree: Tree) -> str | None:
+    names = tree.entries if isinstance(tree, Mapping) and "event" not in tree.entries else {}
+    return next((name for name in names if name in OFFER_KINDS), None)
 
 
 def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
@@ -88,7 +107,8 @@ def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
             _later_trigger(reading, tree, kinds[0])
         elif tree.entries:
             first, entry = next(iter(tree.entries.items()))
-            reading.refuse(entry.at, f"{unknown('trigger', first, ['event', 'manual', *_LATER_TRIGGERS])}")
+            known = ["event", "manual", *OFFER_KINDS, *_LATER_TRIGGERS]
+            reading.refuse(entry.at, f"{unknown('trigger', first, known)}")
         else:
             reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
         return None

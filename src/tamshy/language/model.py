@@ -7,6 +7,7 @@ text, so that a later refusal (a reference that does not exist, say) can still n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from tamshy.domain.duration import Duration
 
 if TYPE_CHECKING:
-    from datetime import datetime, time
+    from tamshy.language.products import CategoryInterval, Product
 
 Scalar = str | int | Decimal | bool | None
 
@@ -41,6 +42,8 @@ class Root(StrEnum):
 
     PROFILE = "profile"
     EVENT = "event"
+    CART = "cart"
+    ORDER = "order"
     VARS = "vars"
     COUPON = "coupon"
 
@@ -288,6 +291,44 @@ class ManualTrigger:
 
 
 Trigger = EventTrigger | ManualTrigger
+
+
+class Interest(StrEnum):
+    """What somebody did with a product, so that it concerns them."""
+
+    VIEWED = "viewed"
+    CARTED = "carted"
+    REQUESTED = "requested"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceDrop:
+    """``price_drop: {by, for, within}``; ``by`` is a share of the price before, 0: any."""
+
+    by: Decimal = Decimal(0)
+    whose: frozenset[Interest] = frozenset({Interest.VIEWED, Interest.CARTED})
+    within: Duration = Duration(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class BackInStock:
+    """``back_in_stock: {for, within}``."""
+
+    whose: frozenset[Interest] = frozenset(Interest)
+    within: Duration = Duration(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class ReorderDue:
+    """``reorder_due: {offset, at, where}``: on the day, ``at`` local to the profile."""
+
+    offset: Duration = Duration()
+    at: time = time(9)
+    where: Condition | None = None
+
+
+Offer = PriceDrop | BackInStock | ReorderDue
+"""A trigger that the catalogue pulls."""
 
 
 class ReentryKind(StrEnum):
@@ -586,7 +627,10 @@ class InFlight(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A flow; ``name`` is the file's, ``title`` the marketer's. ``holdout`` is a share from 0 to 1, None: not given."""
+    """A flow; ``name`` is the file's, ``title`` the marketer's. ``holdout`` is a share from 0 to 1, None: not given.
+
+    ``offers``: the triggers that the catalogue pulls, beside ``triggers``.
+    """
 
     name: str
     title: str
@@ -600,6 +644,7 @@ class Flow:
     holdout: Decimal | None = None
     priority: int = 0
     in_flight: InFlight = InFlight.FOLLOW
+    offers: tuple[Offer, ...] = ()
     position: Position = NOWHERE
 
 
@@ -782,7 +827,10 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A whole workspace folder. ``sources`` holds every file's text by its path below the folder, as written."""
+    """A whole workspace folder. ``sources`` holds every file's text by its path below the folder, as written.
+
+    ``products``: what stands in its catalogue.
+    """
 
     settings: Settings
     flows: dict[str, Flow] = field(default_factory=dict)
@@ -790,6 +838,7 @@ class Workspace:
     stories: dict[str, Story] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     pools: dict[str, CouponPool] = field(default_factory=dict)
+    products: tuple[Product | CategoryInterval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,4 +1,4 @@
-"""Folders of the language that this version does not run yet: segments, broadcasts, the catalogue.
+"""Folders of the language that this version does not run yet: segments, broadcasts.
 
 They are read as far as sensible, so that their faults show, and refused with their place.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from tamshy.language import fields, vocabulary
 from tamshy.language.conditions import Scope, read_condition
-from tamshy.language.model import Position
 from tamshy.language.reading import Reading, Thing
 from tamshy.language.trees import Broken, Leaf, Tree
 
@@ -32,8 +31,3 @@ def read_other(reading: Reading, folder: str, tree: Tree) -> None:
             reading.refuse(tree.at, "a broadcast needs 'message' or 'split'")
     if not isinstance(tree, Broken):
         reading.later(tree.at, what)
-
-
-def refuse_catalogue(reading: Reading, path: str) -> None:
-    """Refuse a file of products."""
-    reading.later(Position(path, 1, 1), "a catalogue in the workspace folder")

@@ -7,7 +7,6 @@ from tamshy.language.comparisons import NEAR, SEASON
 from tamshy.language.fields import WEEKDAYS
 from tamshy.language.liquid import (
     LATER_FILTERS,
-    LATER_ROOTS,
     LOCALE_FILTERS,
     MESSAGE_ROOTS,
     VALUE_ROOTS,
@@ -16,6 +15,7 @@ from tamshy.language.liquid import (
 )
 from tamshy.language.model import Operator
 from tamshy.language.others import FOLDERS
+from tamshy.language.products import TEXTS as PRODUCT_TEXTS
 from tamshy.language.stories import DECISION_REASONS, EXIT_REASONS, REFUSAL_REASONS
 
 _OPERANDS = {
@@ -98,6 +98,7 @@ def reference() -> str:
         ),
         "## Flows: `flows/NAME.yaml`\n",
         *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.MANUAL_TRIGGER)),
+        *map(_form, (*words.OFFERS, *words.OFFER_TERMS)),
         *(_form(form, later=True) for form in words.OTHER_TRIGGERS),
         *map(_form, (words.REENTRY, words.EVENT_MATCH)),
         _form(words.SEGMENT_MATCH, later=True),
@@ -112,11 +113,34 @@ def reference() -> str:
         "## Stories: `stories/NAME.yaml`\n",
         *map(_form, (words.STORY, words.STORY_EVENT, words.STORY_ENGAGEMENT, words.EXPECTATION)),
         _reasons(),
+        _products(),
         "## Not yet\n",
         *(_form(form, later=True) for form, _ in FOLDERS.values()),
-        "Files of products in `catalog/` are *not yet* supported either.\n",
     ]
     return "\n".join(parts)
+
+
+_PRODUCTS = """\
+## Products: `catalog/NAME.jsonl` and `catalog/NAME.csv`
+
+One product a line, a JSON object or a row under a header; the same fields in `tamshy import products`, in `PUT /api/products` and
+in the lines of a simulation. What is left out stays as it was told before.
+
+| field | holds |
+|---|---|
+| **`sku`** | text: what the product is known by |
+| {texts} | text |
+| `price`, `cost`, `stock` | number; by the variants, where the product leaves it to them |
+| `interval` | duration: how long it lasts. In a line with `category` and without `sku` that of the whole category |
+| `images` | list (in a CSV addresses with a blank between) |
+| `variants` | list of mappings with `sku`, `price`, `stock` |
+
+Every other field is kept too. Events mean a product by its `sku`, its `product_id` or the `sku` of a variant.
+"""
+
+
+def _products() -> str:
+    return _PRODUCTS.format(texts=_listed(tuple(name for name in PRODUCT_TEXTS if name != "sku"), ", "))
 
 
 def _form(form: words.Form, *, later: bool = False) -> str:
@@ -164,6 +188,7 @@ def _conditions() -> str:
         "| `all`, `any` | list of conditions |",
         "| `not` | condition |",
         *(f"| `{root}.PATH` | test |" for root in words.REFERENCE_ROOTS),
+        *(f"| {', '.join(f'`{root}.{name}`' for name in names)} | test |" for root, names in words.FIGURES.items()),
         *(
             f"| {', '.join(f'`{root}.{name}`' for name in names)} | test; *not yet* |"
             for root, names in words.LATER_REFERENCES.items()
@@ -206,7 +231,6 @@ def _liquid() -> str:
             "|---|---|",
             f"| variables | {_listed(MESSAGE_ROOTS)} |",
             f"| in `set`, `track`, `webhook` and `notify` | {_listed(VALUE_ROOTS)} |",
-            f"| variables, not yet | {_listed(LATER_ROOTS)} |",
             f"| tags | {_listed(known_tags())} |",
             f"| filters | {_listed(known_filters())} |",
             f"| filters that follow the locale | {_listed(LOCALE_FILTERS)} |",

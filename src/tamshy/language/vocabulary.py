@@ -76,14 +76,42 @@ OTHER_TRIGGERS = (
             Key("at", "time of day"),
         ),
     ),
-    Form("a price drop trigger", (Key("price_drop", "`{by, for, within}`", required=True),)),
-    Form("a back-in-stock trigger", (Key("back_in_stock", "`{for, within}`", required=True),)),
     Form(
         "a new arrivals trigger",
         (Key("new_arrivals", "`{where, at_least, every, on, at, segment}`", required=True),),
     ),
-    Form("a reorder trigger", (Key("reorder_due", "`{offset, at, where}`", required=True),)),
     Form("a schedule trigger", (Key("schedule", "`{cron | dates, offset, at, segment}`", required=True),)),
+)
+
+OFFERS = (
+    Form("a price drop trigger", (Key("price_drop", "mapping, below; `{}`: any price drop", required=True),)),
+    Form("a back-in-stock trigger", (Key("back_in_stock", "mapping, below; `{}`: as it stands there", required=True),)),
+    Form("a reorder trigger", (Key("reorder_due", "mapping, below; `{}`: on the day", required=True),)),
+)
+OFFER_TERMS = (
+    Form(
+        "'price_drop'",
+        (
+            Key("by", "percentage of the price before (default: any)"),
+            Key("for", "`viewed`, `carted` or a list of them (default: both): what somebody did with the product"),
+            Key("within", "duration before it (default `30d`)"),
+        ),
+    ),
+    Form(
+        "'back_in_stock'",
+        (
+            Key("for", "`viewed`, `carted`, `requested` (`Back In Stock Requested`) or a list of them (default: all)"),
+            Key("within", "duration before it (default `30d`)"),
+        ),
+    ),
+    Form(
+        "'reorder_due'",
+        (
+            Key("offset", "duration, may be negative"),
+            Key("at", 'time of day (default `"09:00"`)'),
+            Key("where", "condition on `event.product` and the like"),
+        ),
+    ),
 )
 
 REENTRY = Form("'reentry'", (Key("after", "duration, counted from the last entry", required=True),))
@@ -167,7 +195,11 @@ WAIT_TIME = Form(
 WAIT_MOMENT = Form(
     "a wait until a moment",
     (
-        Key("until", "reference: `event.PATH`, `profile.PATH`, `coupon.VAR.expires_at` or `vars.PATH`", required=True),
+        Key(
+            "until",
+            "reference: `event.PATH`, `profile.PATH`, `cart.updated_at`, `order.last_at`, `coupon.VAR.expires_at` or `vars.PATH`",
+            required=True,
+        ),
         Key("offset", "duration, may be negative"),
     ),
 )
@@ -425,9 +457,12 @@ BEHAVIOUR_KEYS = {
 OTHER_CONDITIONS = ("all", "any", "not", "in", "subscribed")
 LATER_CONDITIONS = ("in", "top")
 REFERENCE_ROOTS = ("profile", "event", "coupon", "vars")
-LATER_REFERENCES = {
+FIGURES = {
     "cart": ("value", "count", "updated_at"),
     "order": ("count", "total", "last_at"),
+}
+"""What the profile's open cart and its orders add up to: roots below which there is nothing else."""
+LATER_REFERENCES = {
     "rfm": ("segment", "score"),
     "predicted": ("clv", "churn", "next_order_at"),
 }

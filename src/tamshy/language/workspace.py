@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
+from tamshy.language.catalogue import read_catalogue
 from tamshy.language.checks import check_coupons, check_names, check_reach
 from tamshy.language.circles import check_loops
 from tamshy.language.experiments import check_experiments
@@ -15,7 +16,7 @@ from tamshy.language.expiring import check_expiry
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
 from tamshy.language.model import Flow, Message, Position, Problem, Settings, Story, Workspace
-from tamshy.language.others import FOLDERS, read_other, refuse_catalogue
+from tamshy.language.others import FOLDERS, read_other
 from tamshy.language.pools import read_pools
 from tamshy.language.reading import Reading, Thing
 from tamshy.language.settings import FILE as SETTINGS_FILE
@@ -70,10 +71,12 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     for other in FOLDERS:
         for path in folder.things[other].values():
             read_other(reading, other, _tree(reading, files, path))
+    products = [one for path in folder.catalogue for one in read_catalogue(reading, path, files[path])]
     check_names(reading, flows)
     check_loops(reading, flows)
     check_experiments(reading, flows)
-    return Workspace(settings, flows, messages, stories, dict(files), pools), sorted(set(reading.problems))
+    found = Workspace(settings, flows, messages, stories, dict(files), pools, tuple(products))
+    return found, sorted(set(reading.problems))
 
 
 def _settings(reading: Reading, files: Mapping[str, str], folder: _Folder) -> Settings:
@@ -112,6 +115,7 @@ class _Folder:
     has_settings: bool = False
     things: dict[str, dict[str, str]] = field(default_factory=lambda: {folder: {} for folder in THING_FOLDERS})
     messages: dict[str, list[str]] = field(default_factory=dict)
+    catalogue: list[str] = field(default_factory=list)
 
 
 def _sorted_out(reading: Reading, files: Mapping[str, str]) -> _Folder:
@@ -130,7 +134,7 @@ def _sorted_out(reading: Reading, files: Mapping[str, str]) -> _Folder:
         elif top == MESSAGES and rest.count("/") == 1:
             _message_file(reading, found, path)
         elif top == CATALOGUE and _PRODUCTS.fullmatch(rest):
-            refuse_catalogue(reading, path)
+            found.catalogue.append(path)
         elif not (top == "coupons" and _CODES.fullmatch(rest)):
             reading.refuse(place, f"no file of a workspace{_file_hint(path)}")
     return found

@@ -10,6 +10,7 @@ from tamshy.language import format_duration
 from tamshy.language.model import (
     All,
     AnyOf,
+    BackInStock,
     Behaviour,
     Branch,
     CallWebhook,
@@ -24,8 +25,10 @@ from tamshy.language.model import (
     Not,
     Notify,
     Operator,
+    PriceDrop,
     PropertyTest,
     Recency,
+    ReorderDue,
     Repeat,
     Send,
     SetProperties,
@@ -72,9 +75,13 @@ class Label:
     reason: str = ""
 
 
+_OFFERS: Final = {PriceDrop: "a price drop", BackInStock: "a return to stock", ReorderDue: "a reorder day"}
+
+
 def entry_label(flow: Flow) -> Label:
     """Say what starts a flow."""
     events = [trigger.event if isinstance(trigger, EventTrigger) else "by hand" for trigger in flow.triggers]
+    events += [_OFFERS[type(offer)] for offer in flow.offers]
     name = events[0] if len(events) == 1 else f"{events[0]} or {len(events) - 1} more"
     return Label("entry", "when", broken(name), "starts with " + " or ".join(events))
 

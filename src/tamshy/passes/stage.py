@@ -8,12 +8,13 @@ from uuid import UUID
 
 from tamshy import coupon
 from tamshy.advance import arrive, change, leave
+from tamshy.commerce import ORDER_EVENTS, fold
 from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
 from tamshy.rulebook import PLACES_PER_VERSION
 from tamshy.sqlkit import queries
-from tamshy.trigger import by_hand, starting_names
+from tamshy.trigger import by_hand, call_offers, call_reorders, come_with_offers, plan_reorders, starting_names
 from tamshy.trigger import run as find_candidates
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def clear(conn: Connection, rows: int) -> None:
 
 def at_hand(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> set[UUID]:
     """Give the profiles whose items the next pass would work or whose messages it would render; the caller rolls back."""
+    call_reorders(conn, book, bucket, horizon.until)
     conn.execute(_SQL["pick"], _params(book, bucket, horizon))
     picked = {row[0] for row in conn.execute(_SQL["in_hand"])}
     return picked.union(UUID(str(row[0])) for row in accepted(conn, bucket, horizon.limit, horizon.until))
@@ -135,9 +137,11 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
     if pass_ is None:
         return Worked(lost=True)
     params = _params(book, bucket, horizon)
+    call_reorders(conn, book, bucket, horizon.until)
     survey = conn.execute(_SQL["pick"], params).fetchall()
     if not survey:
-        return Worked()
+        # What has changed in the catalogue comes behind everything else of its moment: who has looked at it is known by then.
+        return Worked(due=call_offers(conn, book, bucket, horizon.until))
     forwarded = 0
     arrived = any(row[0] != "due" for row in survey)
     if arrived and horizon.late_before is not None:  # in life: a simulation has stored everything before it begins
@@ -181,7 +185,10 @@ def _params(book: Rulebook, bucket: int, horizon: Horizon) -> dict[str, object]:
 
 
 def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: Sequence[tuple[object, ...]]) -> int:
-    """Events, as taken in: properties, exits, conversions, waits for it, then triggers (rule 1); gives how many may begin."""
+    """Events, as taken in: properties, carts and orders, exits, conversions, waits for it, then triggers (rule 1).
+
+    Gives how many may begin.
+    """
     taken = [row for row in survey if row[0] != "due"]
     names = {str(row[1]) for row in taken}
     params = {"bucket": bucket}
@@ -192,12 +199,17 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     conn.execute(_SQL["take_in"], params)
     if coupon.ORDER in names and book.pools:
         coupon.redeem(conn, book, bucket, pass_)
+    fold(conn, book, bucket, names)
+    if not ORDER_EVENTS.isdisjoint(names):
+        plan_reorders(conn, book, bucket)
     heard = names & listened_names(book)
     if heard:
         hear(conn, book, bucket, pass_, heard)
     found = find_candidates(conn, book, bucket) if names & starting_names(book) else 0
     if any(row[0] == "by_hand" for row in taken):
         found += by_hand(conn, book, bucket)
+    if any(row[0] == "offer" for row in taken):
+        found += come_with_offers(conn, book, bucket)
     if found:
         open_enrollments(conn, book, bucket, pass_)
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tamshy.language import read_workspace
 from tamshy.language.model import MessageKind
 from tamshy.language.program import program
+from tamshy.language.workspace import CATALOGUE
 from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow
 from tamshy.sqlkit import queries
 
@@ -39,7 +40,8 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
         msg = f"there is no workspace {name!r}"
         raise LookupError(msg)
     id_, first, buckets = row
-    files = published_files(conn, id_)
+    # What is sold lies in tables of its own; a large catalogue would be read at every publishing and by every worker.
+    files = {path: text for path, text in published_files(conn, id_).items() if not path.startswith(f"{CATALOGUE}/")}
     workspace, _ = read_workspace(files)
     span = {"workspace": id_, "first": first, "beyond": first + buckets}
     running: list[RunningFlow] = []

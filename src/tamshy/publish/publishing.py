@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tamshy.advance import arrive
+from tamshy.commerce import Word, tell
 from tamshy.coupon import stock
 from tamshy.language import kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight, Repeat
+from tamshy.language.workspace import CATALOGUE
 from tamshy.publish.holding import buckets_inside, call_in, hold_buckets, prepare_moves, span_of, take_turns
 from tamshy.publish.loading import load_rulebook, published_files
 from tamshy.sqlkit import queries, rows_json
@@ -95,6 +97,7 @@ def publish(
     passes = hold_buckets(conn, span)
     before = load_rulebook(conn, name)
     laid_in = _coupons(published_files(conn, before.workspace))
+    _tell_catalogue(conn, before.workspace, workspace, at)
     number = _write_texts(conn, before.workspace, workspace, at)
     if laid_in != _coupons(workspace.sources):
         stock(conn, before.workspace, workspace.pools, secret)
@@ -107,6 +110,14 @@ def publish(
 
 def _coupons(files: Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in files.items() if path.startswith("coupons/")}
+
+
+def _tell_catalogue(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> None:
+    """Take in the products of the folder, where its files of them say something else than before."""
+    before = published_files(conn, id_)
+    files = {path: text for path, text in workspace.sources.items() if path.startswith(f"{CATALOGUE}/")}
+    if workspace.products and any(before.get(path) != text for path, text in files.items()):
+        tell(conn, id_, [Word(product, at) for product in workspace.products], at)
 
 
 def _write_texts(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> int:

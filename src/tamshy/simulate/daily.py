@@ -27,6 +27,7 @@ def work_daily(
     until: datetime,
     hands: Sequence[tuple[Connection, Press]],
     progress: Callable[[datetime, int], None],
+    before: int = 0,
 ) -> Play:
     """Work as `work` does, with a look at the experiments at each 03:00 of the workspace.
 
@@ -44,11 +45,13 @@ def work_daily(
         at = next_look(coming if looked is None else max(coming, looked), book.settings.timezone)
         if at > until:
             break
-        played = _both(played, work(book, at - _JUST_BEFORE, hands, progress, played.passes // len(hands)), until)
+        played = both(
+            played, work(book, at - _JUST_BEFORE, hands, progress, before + played.passes // len(hands)), until
+        )
         look(conn, book, at)
         conn.commit()
         looked = at
-    return _both(played, work(book, until, hands, progress, played.passes // len(hands)), until)
+    return both(played, work(book, until, hands, progress, before + played.passes // len(hands)), until)
 
 
 def _coming(conn: Connection) -> datetime | None:
@@ -57,5 +60,6 @@ def _coming(conn: Connection) -> datetime | None:
     return row[0] if row is not None else None
 
 
-def _both(one: Play, other: Play, until: datetime) -> Play:
+def both(one: Play, other: Play, until: datetime) -> Play:
+    """Two parts of a play as one."""
     return Play(until, one.passes + other.passes, one.items + other.items, one.missed + other.missed)

@@ -6,9 +6,11 @@ import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from tamshy.commerce import Word, tell
 from tamshy.coupon import rewind
 from tamshy.domain.calendar import known_zone
 from tamshy.domain.call import Call, CallKind
@@ -17,8 +19,8 @@ from tamshy.language.model import SetProperties, WaitUntilTime
 from tamshy.passes import prepare
 from tamshy.passes.rendering import Links, Press
 from tamshy.publish import create_workspace, load_rulebook, publish
-from tamshy.simulate.daily import work_daily
 from tamshy.simulate.lines import journal_lines
+from tamshy.simulate.stops import stops_of, work_by_stops
 from tamshy.sqlkit import connect, migrate, quoted
 from tamshy.sqlkit.calendar import fill_zones
 
@@ -44,6 +46,10 @@ PEOPLE: Final = (
     "seen_message",
     "inbox",
     "event",
+    "cart",
+    "orders",
+    "reorder",
+    "catalogue_turn",
     "enrollment",
     "entry",
     "arm",
@@ -144,7 +150,7 @@ def play(  # noqa: PLR0913 - the command's own options
     # The history stays; the collector need not go through it again and again.
     gc.freeze()
     try:
-        return work_daily(scene.book, horizon, presses, progress)
+        return work_by_stops(scene.book, horizon, presses, progress, stops_of(scene.book, history, last))
     finally:
         gc.unfreeze()
 
@@ -172,7 +178,8 @@ class Scene:
         fill_zones(self.conn, zones_of(self.book, history))
         last = load([self.conn], self.book, history)
         horizon = last + _LONGEST if last is not None else _FOREVER
-        played = work_daily(self.book, horizon, [(self.conn, self.press)], lambda _moment, _items: None)
+        stops = stops_of(self.book, history, last)
+        played = work_by_stops(self.book, horizon, [(self.conn, self.press)], lambda _moment, _items: None, stops)
         return list(journal_lines(self.conn, played.until))
 
 
@@ -231,10 +238,12 @@ def load(conns: Sequence[Connection], book: Rulebook, history: History) -> datet
     calls.sort(key=attrgetter("ord"))
     with without_collecting():
         store_history(conns, ref, calls)
+    for arrival, lines in groupby(sorted(history.products, key=attrgetter("ord")), key=attrgetter("received_at")):
+        tell(conns[0], book.workspace, [Word(line.product, line.occurred_at) for line in lines], arrival)
     conns[0].execute("analyze inbox")
     conns[0].execute("analyze profile")
     conns[0].commit()
-    return max((call.received_at for call in calls), default=None)
+    return max((one.received_at for one in (*calls, *history.products)), default=None)
 
 
 def _engagement(engage: Engage) -> Call:

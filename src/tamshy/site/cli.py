@@ -247,7 +247,7 @@ def _holding(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     import_ = commands.add_parser(
         "import", parents=[shared, place], help="take in a file of people, events or addresses"
     )
-    import_.add_argument("kind", metavar="KIND", help="profiles, events or suppressions")
+    import_.add_argument("kind", metavar="KIND", help="profiles, events, products or suppressions")
     import_.add_argument("file", metavar="FILE", help="CSV or JSON lines")
     import_.add_argument(
         "--topic", metavar="TOPIC", default="", help="what consent of the file is about (default: the first)"

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tamshy.commerce import forget_changes, learn_intervals
 from tamshy.coupon import count_pools
+from tamshy.domain import calendar
 from tamshy.ingest import prune
 from tamshy.language.model import Keep
 from tamshy.look import catch_up, next_look
@@ -27,6 +29,7 @@ from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
 from tamshy.retain import Gone, let_go, limits
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
+from tamshy.trigger import plan_all_reorders, speaks_of_reorders
 from tamshy.worker.leasing import Leases
 from tamshy.worker.sifting import is_the_machines, set_aside, sift
 from tamshy.worker.tallying import count_journal
@@ -53,6 +56,8 @@ BITES: Final = 8
 """Buckets in which old history is let go of at one pruning."""
 PEOPLE: Final = 100
 """People of each of them that are looked at then: a million a day, with 64 buckets."""
+LEARNT_AFTER: Final = timedelta(hours=3)
+"""How long after midnight of the workspace what orders show is worked out anew (rule 29)."""
 REST: Final = 0.1
 """Seconds of rest when nothing was to do; longer and longer, up to the longest, while there still is nothing."""
 LONGEST_REST: Final = 0.5
@@ -139,6 +144,7 @@ class Worker:
         self._pools_at: dict[tuple[int, str], float] = {}
         self._share_at = 0.0
         self._retained = -1
+        self._learnt: dict[str, tuple[object, ...]] = {}
         self._rest = REST
         self._rests = 0
         self.passes = 0
@@ -178,12 +184,14 @@ class Worker:
             now = self._clock.monotonic()
             if now - pruned >= PRUNING:
                 prune(conn, self._clock.now())
+                forget_changes(conn, self._clock.now())
                 conn.commit()
                 pruned = now
                 if self._leases.held:
                     count_journal(conn, list(self._leases.held), self._clock.now(), self._clock.speed)
                     conn.commit()
                     self._retain(conn)
+                    self._learn(conn)
             self._keep_up(conn)
             self._look(conn)
             worked = self.once(conn)
@@ -218,6 +226,23 @@ class Worker:
             _LOG.info(
                 "%d rows were old enough to go", total.rows, extra={"event": "history_let_go", "count": total.rows}
             )
+
+    def _learn(self, conn: Connection) -> None:
+        """Once a day, from three o'clock of each workspace on: how long products last, and when they are due in our buckets."""
+        now = self._clock.now()
+        for name, rules in self._rules.items():
+            book = rules.book
+            day = (calendar.local(now, book.settings.timezone) - LEARNT_AFTER).date()
+            ours = [b for b in self._leases.held if book.first_bucket <= b < book.first_bucket + book.buckets]
+            if self._learnt.get(name) == (day, rules.mark) or not ours or not speaks_of_reorders(book):
+                continue
+            self._learnt[name] = (day, rules.mark)
+            if book.first_bucket in ours:
+                learn_intervals(conn, book, now)
+                conn.commit()
+            for bucket in sorted(ours):
+                plan_all_reorders(conn, book, bucket, now)
+                conn.commit()
 
     def _pause(self, worked: int) -> float:
         """How long to rest now: longer and longer while nothing is to do."""

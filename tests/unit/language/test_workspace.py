@@ -67,9 +67,6 @@ def test_a_file_that_has_no_place_is_refused(changes: dict[str, str | None], pro
             "broadcasts/b.yaml:1:1: a broadcast is not yet supported",
             "broadcasts/b.yaml:2:10: unknown message 'hullo' (did you mean 'hello'?)",
         ]),
-        ("catalog/products.jsonl", "{}\n", [
-            "catalog/products.jsonl:1:1: a catalogue in the workspace folder is not yet supported",
-        ]),
     ],
 )  # fmt: skip
 def test_what_is_not_yet_supported_says_so(path: str, text: str, problems: list[str]) -> None:
