@@ -12,9 +12,10 @@ from tamshy.language.checks import check_names, check_reach
 from tamshy.language.circles import check_loops
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
-from tamshy.language.model import Flow, Message, Position, Problem, Settings, Story, Workspace
+from tamshy.language.model import Flow, Message, Position, Problem, Segment, Settings, Story, Workspace
 from tamshy.language.others import FOLDERS, read_other, refuse_catalogue
 from tamshy.language.reading import Reading, Thing
+from tamshy.language.segments import check_nesting, read_segment
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.settings import read_settings
 from tamshy.language.stories import read_story
@@ -46,6 +47,7 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     reading.zone, reading.locale = settings.timezone, settings.locale
     reading.names[Thing.FLOW] = {name: Position(path, 1, 1) for name, path in folder.things["flows"].items()}
     reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
+    reading.names[Thing.SEGMENT] = {name: Position(path, 1, 1) for name, path in folder.things["segments"].items()}
     messages: dict[str, Message] = {}
     for name, paths in sorted(folder.messages.items()):
         message = read_message(reading, name, {path: files[path] for path in paths})
@@ -57,13 +59,19 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
         if flow is not None:
             flows[name] = flow
             check_reach(reading, flow)
+    segments: dict[str, Segment] = {}
+    for name, path in folder.things["segments"].items():
+        segment = read_segment(reading, name, _tree(reading, files, path))
+        if segment is not None:
+            segments[name] = segment
+    check_nesting(reading)
     stories = _stories(reading, files, folder)
     for other in FOLDERS:
         for path in folder.things[other].values():
             read_other(reading, other, _tree(reading, files, path))
     check_names(reading, flows)
     check_loops(reading, flows)
-    return Workspace(settings, flows, messages, stories, dict(files)), sorted(set(reading.problems))
+    return Workspace(settings, flows, messages, stories, segments, dict(files)), sorted(set(reading.problems))
 
 
 def _settings(reading: Reading, files: Mapping[str, str], folder: _Folder) -> Settings:
