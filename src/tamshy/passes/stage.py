@@ -11,6 +11,8 @@ from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
 from tamshy.rulebook import PLACES_PER_VERSION
+from tamshy.segment import look_again
+from tamshy.segment import run as cross_borders
 from tamshy.sqlkit import queries
 from tamshy.trigger import run as find_candidates
 from tamshy.trigger import starting_names
@@ -163,6 +165,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         moved += decide(conn, book, bucket, pass_, places)
     if moved:
         arrive(conn, book, bucket, pass_)
+    look_again(conn, book, bucket, pass_)
     clear(conn, events + due)
     return Worked(events + forwarded, due, missed=missed)
 
@@ -188,6 +191,7 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
         conn.execute(_SQL["promote"], params)
     apply(conn, book, bucket, pass_, {str(row[0]) for row in taken}, ambient=any(row[4] for row in taken))
     conn.execute(_SQL["take_in"], params)
+    cross_borders(conn, book, bucket)
     heard = names & listened_names(book)
     if heard:
         hear(conn, book, bucket, pass_, heard)
@@ -218,5 +222,6 @@ def settle_rendered(
     if not settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content):
         raise NeverSettled(len(rows))
     arrive(conn, book, bucket, pass_)
+    look_again(conn, book, bucket, pass_)
     clear(conn, len(rows))
     return len(rows)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tamshy.domain.duration import Duration
-    from tamshy.language.model import Flow, Settings
+    from tamshy.language.model import Condition, Flow, Settings
     from tamshy.language.program import Node, Program
 
 PLACES_PER_VERSION: Final = 1000
@@ -66,6 +66,7 @@ class Rulebook:
     """All that the stages know of a workspace's rules. Equal only to itself: a change makes a new one.
 
     ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody.
+    ``segments``: the conditions of segments by name.
     """
 
     workspace: int
@@ -77,6 +78,7 @@ class Rulebook:
     messages: dict[str, PublishedMessage]
     seed: int = 0
     paused: frozenset[str] = frozenset()
+    segments: dict[str, Condition] = field(default_factory=dict)
     _statements: dict[str, Statement | None] = field(default_factory=dict, init=False, repr=False)
 
     def places(self) -> Iterator[Place]:
@@ -89,6 +91,18 @@ class Rulebook:
     def numbers(self) -> frozenset[int]:
         """The numbers of all places."""
         return frozenset(place.number for place in self.places())
+
+    @cached_property
+    def tracked(self) -> frozenset[str]:
+        """The segments that a trigger, an exit or a conversion listens to: who is in them is kept."""
+        found: set[str | None] = set()
+        for running in self.flows:
+            flow = running.flow
+            matches = [*flow.exit_on, *(() if flow.conversion is None else flow.conversion.matches)]
+            found.update(match.segment for match in matches)
+            if running.live:
+                found.update(trigger.segment for trigger in flow.triggers)
+        return frozenset(name for name in found if name is not None)
 
     def statement(self, name: str, build: Callable[[Rulebook], Statement | None]) -> Statement | None:
         """The statement of that name, compiled once; None where these rules need none."""
