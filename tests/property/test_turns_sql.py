@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 MICRO: Final = timedelta(microseconds=1)
 SCENES: Final = 60
 PROBES: Final = 60
-ROW: Final = "bucket, b.profile, p.moment, b.zone, b.props, b.consents, b.enrollment, b.entered_at, b.reached, b.ev_props, b.ev_ctx, b.ev_at"
+ROW: Final = (
+    "bucket, b.profile, p.moment, b.zone, b.props, b.consents, b.enrollment, b.entered_at, b.reached, b.ev_props,"
+    " b.ev_ctx, b.ev_at"
+)
 
 
 def a_life(chance: random.Random) -> Scene:
