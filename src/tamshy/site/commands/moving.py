@@ -9,7 +9,7 @@ from tamshy.conditions import nested
 from tamshy.language import program, step_mapping
 from tamshy.language.model import InFlight
 from tamshy.publish import load_rulebook
-from tamshy.segment import count
+from tamshy.segment import count, measured, rank
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -76,21 +76,22 @@ class Inside:
 
 
 def newly_inside(work: Opened, before: Workspace, after: Workspace, now: datetime) -> list[Inside]:
-    """Count who is in the segments that are new or have changed, as if they were published now.
-
-    What segments take the best by is computed when it is published; until then nobody is among them.
-    """
+    """Count who is in the segments that are new or have changed, as if they were published now. What was computed is taken back."""
     book = load_rulebook(work.conn, work.workspace)
     old = {name: segment.where for name, segment in before.segments.items()}
     new = {name: segment.where for name, segment in after.segments.items()}
     # As if nobody listened: what is kept is the old one's.
     then = replace(book, segments=new, settings=after.settings, flows=())
     was = replace(book, segments=old, flows=())
-    return [
+    fresh = {name: top for name, top in measured(then).items() if name not in measured(was)}
+    rank(work.conn, then, now, fresh)
+    found = [
         Inside(name, count(work.conn, then, name, now), count(work.conn, was, name, now) if name in old else None)
         for name in sorted(new)
         if name not in old or _meant(old, name) != _meant(new, name)
     ]
+    work.conn.rollback()
+    return found
 
 
 def _meant(segments: dict[str, Condition], name: str) -> list[object]:
