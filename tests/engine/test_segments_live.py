@@ -93,8 +93,8 @@ def test_explain_says_which_part_keeps_somebody_in_or_out_and_when_time_may_chan
     told = lines(found)
     assert [line.strip() for line in told[told.index("Segments") + 1 :]] == [
         "best: not in: top 50% by sum event.value of Order Completed does not hold.",
-        "lapsed: not in: did_not Order Completed within 30d does not hold. Time may change that 1 Apr 2026, 09:00.",
-        "unused: in: did Order Completed within 2d holds. Time may change that 4 Mar 2026, 09:00.",
+        "lapsed: not in: did_not Order Completed within 30d does not hold. Time may change that at 1 Apr 2026, 09:00 their time.",
+        "unused: in: did Order Completed within 2d holds. Time may change that at 4 Mar 2026, 09:00 their time.",
     ]
     data = [line for line in as_data(found) if line["kind"] == "segment"]
     assert json.loads(json.dumps(data))[1] == {

@@ -323,6 +323,7 @@ LOOKING = (
     ("aside",),
     ("key", "list"),
     ("resume", "abandoned-cart", "--dry-run"),
+    ("segment",),
     ("confirm", "--dry-run"),
     ("doctor",),
 )

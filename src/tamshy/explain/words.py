@@ -117,7 +117,9 @@ def _belonging(one: Belonging, times: Times, explanation: Explanation) -> str:
     since = "" if one.since is None or not one.inside else f" since {times.full(one.since)}"
     parts = [part.condition for part in one.parts if part.holds is one.inside]
     why = f"{'; '.join(parts)}{' holds' if one.inside else ' does not hold'}"
-    turn = "" if one.may_turn_at is None else f" Time may change that {times.until(one.may_turn_at, explanation.now)}."
+    turn = (
+        "" if one.may_turn_at is None else f" Time may change that at {times.until(one.may_turn_at, explanation.now)}."
+    )
     return f"{one.segment}: {'in' if one.inside else 'not in'}{since}: {why}.{turn}"
 
 

@@ -69,7 +69,7 @@ def _state(condition: Enrolled | Engagement | Subscribed | In | Top) -> str:
             return f"in {condition.segment}"
         case Top():
             by = f"count {condition.event}" if condition.ref is None else f"sum {condition.ref} of {condition.event}"
-            return f"top {condition.share * 100:f}% by {by}{_within(condition.within)}"
+            return f"top {(condition.share * 100).normalize():f}% by {by}{_within(condition.within)}"
         case _:
             assert_never(condition)
 

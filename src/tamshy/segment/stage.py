@@ -43,7 +43,8 @@ def rows(hand: str, more: str = "") -> str:
         null::timestamptz as ev_at{more}
     from {hand} h
     cross join lateral (
-        select * from profile p where p.bucket = %(bucket)s and p.id = h.profile and p.merged_into is null offset 0) p"""
+        select *, ctid as spot from profile p
+        where p.bucket = %(bucket)s and p.id = h.profile and p.merged_into is null offset 0) p"""
 
 
 def build_flips(book: Rulebook) -> Statement | None:
@@ -60,14 +61,12 @@ def build_flips(book: Rulebook) -> Statement | None:
     holds = by_number("x.number", [(one.number, weave.segment(one.name)) for one in found], "false")
     turns = [(one.number, weave.turn(one.name)) for one in found if one.timed]
     turn = by_number("x.number", turns, "null::timestamptz")
-    more = ", p.placed, w.number, w.segment, h.origin, h.id"
+    more = ", p.placed, p.spot as person, w.number, w.segment, h.origin, h.id"
     people = rows("agenda", more)
     sql = f"""
 with judged as materialized (
-    select x.profile, x.moment, x.placed, x.segment, x.number, x.origin, x.id, {holds} as holds, {turn} as turn,
-        coalesce((
-            select true from membership m
-            where m.bucket = %(bucket)s and m.profile = x.profile and m.segment = x.segment), false) as was
+    select x.profile, x.moment, x.placed, x.person, x.segment, x.number, x.origin, x.id, {holds} as holds, {turn} as turn,
+        m.spot as inside, m.spot is not null as was, f.spot as told, f.at
     from ({people}
     cross join (values {kept}) as w (number, segment, names, said, looked)
     where not h.due and (
@@ -80,24 +79,28 @@ with judged as materialized (
             else h.name = any(w.names) or (w.said and (h.kind = 'identify' or h.facts ? 'ambient' or h.facts ? 'source'))
         end)
     offset 0) x
+    left join lateral (
+        select m.ctid as spot from membership m
+        where m.bucket = %(bucket)s and m.profile = x.profile and m.segment = x.segment offset 0) m on true
+    left join lateral (
+        select f.ctid as spot, f.at from flip f
+        where f.bucket = %(bucket)s and f.profile = x.profile and f.segment = x.segment offset 0) f on true
 ), armed as (
     insert into flip (bucket, profile, segment, at)
-    select %(bucket)s, profile, segment, turn from judged where turn is not null
-    on conflict (bucket, profile, segment) do update set at = excluded.at where flip.at <> excluded.at
+    select %(bucket)s, profile, segment, turn from judged where turn is distinct from at and turn is not null
+    on conflict (bucket, profile, segment) do update set at = excluded.at
 ), disarmed as (
-    delete from flip f using judged j
-    where f.bucket = %(bucket)s and f.profile = j.profile and f.segment = j.segment and j.turn is null
+    delete from flip f using judged j where f.bucket = %(bucket)s and f.ctid = j.told and j.turn is null
 ), joined as (
     insert into membership (bucket, profile, segment, since)
     select %(bucket)s, profile, segment, moment from judged where holds and not was
     on conflict do nothing
 ), parted as (
-    delete from membership m using judged j
-    where m.bucket = %(bucket)s and m.profile = j.profile and m.segment = j.segment and j.was and not j.holds
+    delete from membership m using judged j where m.bucket = %(bucket)s and m.ctid = j.inside and not j.holds
 ), known as (
     update profile p set placed = true
-    from (select distinct profile from judged where not placed) n
-    where p.bucket = %(bucket)s and p.id = n.profile
+    from (select distinct person from judged where not placed) n
+    where p.bucket = %(bucket)s and p.ctid = n.person
 )
 insert into inbox (bucket, profile, moment, ord, id, workspace, kind, origin, name, occurred_at, properties)
 select %(bucket)s, profile, moment, {BEHIND} + number, md5(concat_ws('|', 'flip', profile, segment, moment, holds, id))::uuid,
@@ -122,8 +125,11 @@ def build_looks(book: Rulebook) -> Statement | None:
     if flows:
         changed.append(f"""
         select h.profile, h.moment from (select profile, moment from agenda union select profile, moment from move) h
-        join journal j on j.bucket = %(bucket)s and j.profile = h.profile and j.pass = %(pass)s
-        where j.kind = 'enrollment' and j.outcome in ('entered', 'exited') and j.flow = any({weave.literal(flows, "text[]")})""")
+        cross join lateral (
+            select from journal j
+            where j.bucket = %(bucket)s and j.profile = h.profile and j.pass = %(pass)s and j.kind = 'enrollment'
+                and j.outcome in ('entered', 'exited') and j.flow = any({weave.literal(flows, "text[]")})
+            offset 0) j""")
     sql = f"""
 insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, occurred_at)
 select distinct %(bucket)s, c.profile, c.moment, true, %(pass)s, md5(concat_ws('|', 'look', c.profile, c.moment, %(pass)s))::uuid,

@@ -105,7 +105,7 @@ def test_a_list_means_all() -> None:
         ),
         (
             {"a": "where: {did: X, same: event.q}"},
-            ["a.yaml:1:17: 'same' compares with the event that started it, and nothing has started a segment"],
+            ["a.yaml:1:23: 'same' compares with the event that started it, and nothing has started a segment"],
         ),
         (
             {"a": "where: {did: X, since: entry}"},
@@ -151,8 +151,14 @@ def test_segments_start_end_and_convert() -> None:
     ("line", "problem"),
     [
         ("exit_on: {segment: vipp}", "3:20: unknown segment 'vipp' (did you mean 'vip'?)"),
-        ("exit_on: {segment: vip, on: entering}", "3:29: 'on' must be enter or leave, not 'entering'"),
-        ("conversion: {segment: vip, value: event.x}", "3:28: unknown key 'value' in a conversion by a segment"),
+        (
+            "exit_on: {segment: vip, on: entering}",
+            "3:29: 'on' must be enter or leave, not 'entering' (did you mean 'enter'?)",
+        ),
+        (
+            "conversion: {segment: vip, value: event.x}",
+            "3:28: unknown key 'value'; there are on, segment, within in a conversion by a segment",
+        ),
     ],
 )
 def test_what_is_wrong_about_a_segment_in_a_flow_has_its_place(line: str, problem: str) -> None:
