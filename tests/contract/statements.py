@@ -34,7 +34,7 @@ EDGE: Final = frozenset({"site", "api", "panel", "public", "accounts", "senders"
 """The packages that may read a clock; all others are the engine."""
 
 _COMPILES: Final = "Statement | None"
-STAGES: Final = ("commerce", "trigger", "enroll", "advance", "coupon", "errand", "decide")
+STAGES: Final = ("commerce", "segment", "trigger", "enroll", "advance", "coupon", "errand", "decide")
 """The packages that compile statements of a rulebook."""
 
 
@@ -95,14 +95,15 @@ def named() -> tuple[Said, ...]:
 
 @cache
 def compiled() -> tuple[Said, ...]:
-    """What the stages weave of the example's rulebook, of the oracle's, and of one that the catalogue starts."""
+    """What the stages weave of the example's rulebook, of the oracle's, and of such as the catalogue or segments start."""
     found = []
-    books = (
-        ("shop", rulebook(ROOT / "examples/shop")),
-        ("oracle", rulebook(oracle_folder())),
-        ("offers", rulebook(offers_folder())),
-    )
-    for origin, book in books:
+    folders = {
+        "shop": ROOT / "examples/shop",
+        "oracle": oracle_folder(),
+        "offers": offers_folder(),
+        "segments": segments_folder(),
+    }
+    for origin, book in ((origin, rulebook(folder)) for origin, folder in folders.items()):
         for build in builders():
             statement = build(book)
             if statement is not None:
@@ -161,6 +162,33 @@ def offers_folder() -> Path:
     return folder
 
 
+@cache
+def segments_folder() -> Path:
+    """Write a workspace with every kind of segment to a folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for path, text in SEGMENTS.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+SEGMENTS: Final = {
+    "tamshy.yaml": "name: S\ntimezone: Europe/Berlin\ntopics: {news: {}}\n",
+    "segments/best.yaml": "where: {top: 1%, by: {sum: event.products.price, of: Order Completed}, within: 365d}\n",
+    "segments/buyers.yaml": "where: {did: Order Completed, within: 90d, until: 1mo}\n",
+    "segments/born.yaml": "where: {profile.birthday: {anniversary: 7d}, profile.dates: {within_next: 3d}}\n",
+    "segments/quiet.yaml": "where: [{last: Order Completed, ago: {gt: 60d}}, {not: {opened: any, within: 30d}}]\n",
+    "segments/all.yaml": (
+        "where: {any: [{in: best}, {in: buyers}, {in: born}, {in: quiet}, {enrolled: f, within: 3d}, {subscribed: news}]}\n"
+    ),
+    "flows/f.yaml": (
+        "trigger: [{segment: all}, {segment: best, on: leave}]\nexit_on: {segment: quiet}\n"
+        "conversion: {segment: buyers, within: 5d}\nsteps: [{wait: 1d}]\n"
+    ),
+}
+
+
 def rulebook(folder: Path) -> Rulebook:
     """Number a folder as publishing would, without a database."""
     workspace, problems = read_workspace(read_folder(folder))
@@ -173,7 +201,8 @@ def rulebook(folder: Path) -> Rulebook:
         name: PublishedMessage(number, name, message.kind is MessageKind.MARKETING, message.topic or "news")
         for number, (name, message) in enumerate(sorted(workspace.messages.items()), start=1)
     }
-    return Rulebook(1, "default", 0, 64, workspace.settings, flows, messages)
+    segments = {name: segment.where for name, segment in workspace.segments.items()}
+    return Rulebook(1, "default", 0, 64, workspace.settings, flows, messages, segments=segments)
 
 
 @cache

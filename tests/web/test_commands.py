@@ -325,6 +325,7 @@ LOOKING = (
     ("aside",),
     ("key", "list"),
     ("resume", "abandoned-cart", "--dry-run"),
+    ("segment",),
     ("confirm", "--dry-run"),
     ("doctor",),
 )

@@ -49,6 +49,11 @@ def source(writer: Writer, ref: Ref, tested: Tested) -> Source:
         found = figures.figure(ref.root.value, name, writer.env.bucket, writer.alias())
         moment = (ref.root.value, name) in figures.MOMENTS
         return Source("null::jsonb", (), found) if moment else Source(f"to_jsonb({found})", ())
+    return kept(ref, tested)
+
+
+def kept(ref: Ref, tested: Tested) -> Source:
+    """Say the same of what lies in a document: everything but what carts and orders add up to."""
     if not all(storable(part) for part in ref.path):
         return Source("null::jsonb", ())
     if ref.root is Root.VARS:

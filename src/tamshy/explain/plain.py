@@ -15,7 +15,7 @@ def as_data(explanation: Explanation) -> list[dict[str, object]]:
     """The explanation as JSON-ready mappings.
 
     ``kind`` tells them apart: ``profile`` (one, the first), then ``enrollment``, ``message`` and ``problem`` as they happened,
-    ``ahead`` for each flow the person is in, ``absent`` for each they have never been in.
+    ``ahead`` for each flow the person is in, ``absent`` for each they have never been in, ``segment`` for each segment.
     """
     person = explanation.person
     told: list[dict[str, object]] = [
@@ -35,6 +35,7 @@ def as_data(explanation: Explanation) -> list[dict[str, object]]:
     for standing in explanation.standing:
         told.append({"kind": "ahead", "at": standing.goes_on, **asdict(standing)})
     told += [{"kind": "absent", **asdict(absence)} for absence in explanation.absences]
+    told += [{"kind": "segment", **asdict(belonging)} for belonging in explanation.belongings]
     return [{key: _plain(value) for key, value in line.items() if value is not None} for line in told]
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from tamshy.domain.address import lowered
 from tamshy.domain.call import IMPORTED
 from tamshy.explain.absence import absences
+from tamshy.explain.belonging import belongings
 from tamshy.explain.facts import Cause, Consent, Delivery, Explanation, Happening, Person, Suppressed
 from tamshy.explain.rules import rule_behind
 from tamshy.explain.standing import standing
@@ -113,6 +114,7 @@ def _explained(
         told,
         standing(conn, book, params, wanted),
         absences(conn, book, params, published, story, wanted),
+        belongings(conn, book, params, now),
     )
 
 

@@ -22,6 +22,7 @@ from tamshy.language.model import (
     Message,
     Notify,
     Repeat,
+    Segment,
     Send,
     SetProperties,
     Settings,
@@ -85,6 +86,8 @@ def diff(old: Workspace | None, new: Workspace) -> list[Change]:
         changes += _thing(f"{MESSAGES}/{name}/message.yaml", before.messages.get(name), new.messages.get(name))
     for name in sorted({*before.pools, *new.pools}):
         changes += _thing(f"coupons/{name}.yaml", before.pools.get(name), new.pools.get(name))
+    for name in sorted({*before.segments, *new.segments}):
+        changes += _thing(f"segments/{name}.yaml", before.segments.get(name), new.segments.get(name))
     for name in sorted({*before.stories, *new.stories}):
         changes += _thing(f"stories/{name}.yaml", before.stories.get(name), new.stories.get(name))
     told = {change.file for change in changes}
@@ -113,7 +116,7 @@ def _settings(old: Workspace | None, new: Workspace) -> list[Change]:
     return _keys(SETTINGS_FILE, old.settings, new.settings)
 
 
-Thing = Flow | Message | Story | CouponPool
+Thing = Flow | Message | Segment | Story | CouponPool
 
 
 def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
@@ -125,6 +128,8 @@ def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
         bodies = [*_bodies("body", old.bodies, new.bodies), *_bodies("plain text", old.texts, new.texts)]
         head = [replace(message, bodies={}, texts={}, position=NOWHERE) for message in (old, new)]
         return [*_keys(file, head[0], head[1]), *bodies]
+    if isinstance(old, Segment) and isinstance(new, Segment):
+        return _keys(file, replace(old, position=NOWHERE), replace(new, position=NOWHERE))
     if isinstance(old, Story) and isinstance(new, Story):
         same = _bare_story(old) == _bare_story(new)
         return [] if same else [Change(ChangeKind.CHANGED, file)]
@@ -158,7 +163,9 @@ _WRITTEN |= {"opened_attribution": "attribution", "merge_on": "identities"}
 
 
 def _keys(
-    file: str, old: Settings | Flow | Message | CouponPool, new: Settings | Flow | Message | CouponPool
+    file: str,
+    old: Settings | Flow | Message | Segment | CouponPool,
+    new: Settings | Flow | Message | Segment | CouponPool,
 ) -> list[Change]:
     """One change for each key whose value differs, under the name it is written with."""
     changed = [field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name)]

@@ -15,10 +15,11 @@ from tamshy.language.experiments import check_experiments
 from tamshy.language.expiring import check_expiry
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
-from tamshy.language.model import Flow, Message, Position, Problem, Settings, Story, Workspace
+from tamshy.language.model import Flow, Message, Position, Problem, Segment, Settings, Story, Workspace
 from tamshy.language.others import FOLDERS, read_other
 from tamshy.language.pools import read_pools
 from tamshy.language.reading import Reading, Thing
+from tamshy.language.segments import check_nesting, read_segment
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.settings import read_settings
 from tamshy.language.stories import read_story
@@ -54,6 +55,7 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     pools = read_pools(
         reading, {name: _tree(reading, files, path) for name, path in folder.things["coupons"].items()}, files
     )
+    reading.names[Thing.SEGMENT] = {name: Position(path, 1, 1) for name, path in folder.things["segments"].items()}
     messages: dict[str, Message] = {}
     for name, paths in sorted(folder.messages.items()):
         message = read_message(reading, name, {path: files[path] for path in paths})
@@ -67,6 +69,12 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
             check_reach(reading, flow)
             check_coupons(reading, flow)
             check_expiry(reading, flow, messages)
+    segments: dict[str, Segment] = {}
+    for name, path in folder.things["segments"].items():
+        segment = read_segment(reading, name, _tree(reading, files, path))
+        if segment is not None:
+            segments[name] = segment
+    check_nesting(reading)
     stories = _stories(reading, files, folder)
     for other in FOLDERS:
         for path in folder.things[other].values():
@@ -75,7 +83,7 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     check_names(reading, flows)
     check_loops(reading, flows)
     check_experiments(reading, flows)
-    found = Workspace(settings, flows, messages, stories, dict(files), pools, tuple(products))
+    found = Workspace(settings, flows, messages, stories, segments, dict(files), pools, tuple(products))
     return found, sorted(set(reading.problems))
 
 

@@ -22,6 +22,7 @@ from tamshy.language.model import (
     EventTrigger,
     Exit,
     Flow,
+    In,
     Not,
     Notify,
     Operator,
@@ -38,6 +39,7 @@ from tamshy.language.model import (
     TakeCoupon,
     Template,
     Test,
+    Top,
     Track,
     Wait,
     WaitFor,
@@ -169,7 +171,9 @@ def said(condition: Condition) -> str:
     return _said_simple(condition)
 
 
-def _said_simple(condition: PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed) -> str:
+def _said_simple(
+    condition: PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed | In | Top,
+) -> str:
     if isinstance(condition, Engagement):
         what = condition.step or condition.message or condition.flow or "any mail"
         return f"{condition.kind.value} {what}"
@@ -182,6 +186,10 @@ def _said_simple(condition: PropertyTest | Behaviour | Recency | Enrolled | Enga
         return f"subscribed to {condition.topic}"
     if isinstance(condition, Enrolled):
         return f"inside {condition.flow}"
+    if isinstance(condition, In):
+        return f"in {condition.segment}"
+    if isinstance(condition, Top):
+        return f"among the best by {condition.event}"
     return f"{condition.ref.path[-1]} {_tested(condition.test)}"
 
 

@@ -40,6 +40,8 @@ MOVED: Final = (
     "consent",
     "journal",
     "inbox",
+    "membership",
+    "best",
 )
 """The tables whose rows follow the profile that stays."""
 
@@ -112,6 +114,8 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
         conn.execute(_SQL["drop_empty_merges"])
     conn.execute(_SQL["bury"], params)
     conn.execute(_SQL["freshen"], params)
+    if book.tracked:
+        conn.execute(_SQL["look_again"], params)
     hear_known(conn, book, bucket, int(str(params["pass"])))
     conn.execute(_SQL["withdraw"], params)
     conn.execute(_PASSES["clear_few"])

@@ -13,6 +13,8 @@ from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
 from tamshy.rulebook import PLACES_PER_VERSION
+from tamshy.segment import look_again
+from tamshy.segment import run as cross_borders
 from tamshy.sqlkit import queries
 from tamshy.trigger import by_hand, call_offers, call_reorders, come_with_offers, plan_reorders, starting_names
 from tamshy.trigger import run as find_candidates
@@ -169,6 +171,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         moved += coupon.ask(conn, book, bucket, pass_, places)
     if moved:
         arrive(conn, book, bucket, pass_)
+    look_again(conn, book, bucket, pass_)
     clear(conn, events + due)
     return Worked(events + forwarded, due, missed=missed)
 
@@ -202,6 +205,7 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     fold(conn, book, bucket, names)
     if not ORDER_EVENTS.isdisjoint(names):
         plan_reorders(conn, book, bucket)
+    cross_borders(conn, book, bucket)
     heard = names & listened_names(book)
     if heard:
         hear(conn, book, bucket, pass_, heard)
@@ -236,5 +240,6 @@ def settle_rendered(
     if not settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content):
         raise NeverSettled(len(rows))
     arrive(conn, book, bucket, pass_)
+    look_again(conn, book, bucket, pass_)
     clear(conn, len(rows))
     return len(rows)

@@ -47,6 +47,7 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
     running: list[RunningFlow] = []
     sendable = dict(workspace.messages)
     pools = dict(workspace.pools)
+    segments = {segment.name: segment.where for segment in workspace.segments.values()}
     older: dict[int, Workspace] = {}
     for version, flow_name, source, publication, live in conn.execute(_SQL["running_versions"], span).fetchall():
         if files.get(f"flows/{flow_name}.yaml") == source:
@@ -60,6 +61,8 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
                 sendable.setdefault(message.name, message)
             for pool in older[publication].pools.values():
                 pools.setdefault(pool.name, pool)
+            for segment in older[publication].segments.values():
+                segments.setdefault(segment.name, segment.where)
         running.append(RunningFlow(version, flow, program(flow), live))
     default = workspace.settings.topics[0].name if workspace.settings.topics else ""
     numbers = {row[0]: row[1] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
@@ -71,7 +74,9 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
     }
     paused = frozenset(row[0] for row in conn.execute(_SQL["paused"], {"workspace": id_}))
     bare = {pool.name: replace(pool, codes=()) for pool in pools.values()}
-    return Rulebook(id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, bare)
+    return Rulebook(
+        id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, segments, bare
+    )
 
 
 def _published_at(conn: Connection, workspace: int, number: int) -> Workspace:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tamshy.conditions import Environment, Tested, compile_condition, compile_match, key_sql, moment_sql
+from tamshy.conditions import (
+    Environment,
+    Tested,
+    compile_condition,
+    compile_match,
+    compile_question,
+    compile_turn,
+    key_sql,
+    moment_sql,
+)
+from tamshy.language.model import In
 from tamshy.sqlkit.calendar import clock_sql
 
 if TYPE_CHECKING:
@@ -114,6 +124,24 @@ class Weaver:
         self.params.update(fragment.params)
         return f"({fragment.sql})"
 
+    def segment(self, name: str) -> str:
+        """Whether ``x`` is in a segment now; never null."""
+        return self.condition(In(name))
+
+    def turn(self, name: str) -> str:
+        """The next moment after ``x.moment`` at which time alone may bring ``x`` into a segment, or out of it; null: never."""
+        fragment = compile_turn(In(name), self._environment())
+        if fragment is None:
+            return "null::timestamptz"
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def question(self, name: str, moment: str) -> str:
+        """A query of one column, ``profile``: everybody who is in a segment at a moment, in the bucket of the statement."""
+        fragment = compile_question(In(name), self._environment(), moment)
+        self.params.update(fragment.params)
+        return fragment.sql
+
     def match(self, match: EventMatch, tested: Tested) -> str:
         """The ``where`` and ``same`` of an event match; empty where it has neither."""
         if match.where is None and not match.same:
@@ -161,4 +189,5 @@ class Weaver:
             bucket="%(bucket)s::smallint",
             clock=self.clock,
             inside=self._inside,
+            segments=self._book.segments,
         )

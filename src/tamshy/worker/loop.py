@@ -28,6 +28,7 @@ from tamshy.passes import (
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
 from tamshy.retain import Gone, let_go, limits
+from tamshy.segment import rank_when_due
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
 from tamshy.trigger import plan_all_reorders, speaks_of_reorders
 from tamshy.worker.leasing import Leases
@@ -192,6 +193,7 @@ class Worker:
                     conn.commit()
                     self._retain(conn)
                     self._learn(conn)
+                    self._rank(conn)
             self._keep_up(conn)
             self._look(conn)
             worked = self.once(conn)
@@ -243,6 +245,15 @@ class Worker:
             for bucket in sorted(ours):
                 plan_all_reorders(conn, book, bucket, now)
                 conn.commit()
+
+    def _rank(self, conn: Connection) -> None:
+        """Compute who is among the best, once the hour of a workspace of ours has come (rule 29); one worker does."""
+        for rules in self._rules.values():
+            first = rules.book.first_bucket
+            ours = any(first <= bucket < first + rules.book.buckets for bucket in self._leases.held)
+            if ours and self._clear(conn):
+                rank_when_due(conn, rules.book, self._clock.now())
+            conn.commit()
 
     def _pause(self, worked: int) -> float:
         """How long to rest now: longer and longer while nothing is to do."""

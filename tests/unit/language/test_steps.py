@@ -204,8 +204,10 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
         ("[{wait: {until: cart.value}}]", ["2:24: 'cart.value' is no moment; cart.updated_at is one"]),
         ('[{set: {profile.a: "{{ coupon.x }}"}}]', ["2:31: Liquid: 'coupon' is not yet supported"]),
         ('[{set: {profile.a: "{{ unsubscribe_url }}"}}]', [
-            "2:31: Liquid: unknown variable 'unsubscribe_url'; there are cart, coupon, event, locale, now, order, profile, shop, "
-            "vars",
+            (
+                "2:31: Liquid: unknown variable 'unsubscribe_url'; there are cart, coupon, event, locale, now, order, profile,"
+                " shop, vars"
+            ),
         ]),
         ("[{track: X}]", ["2:17: 'track' must be a mapping with 'event', not 'X'"]),
         ("[{track: {properties: 5}}]", [

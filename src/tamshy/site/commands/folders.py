@@ -33,10 +33,11 @@ def check(options: argparse.Namespace) -> int:
         for problem in problems:
             out(problem)
     else:
+        segments = f", {len(workspace.segments)} segments" if workspace.segments else ""
         for remark_ in remarks:
             out(remark_)
         out(
-            f"{options.dir} is good: {len(workspace.flows)} flows, {len(workspace.messages)} messages{_in_all(remarks)}"
+            f"{options.dir} is good: {len(workspace.flows)} flows, {len(workspace.messages)} messages{segments}{_in_all(remarks)}"
         )
     return _NOT_SO if problems else _DONE
 
@@ -55,8 +56,17 @@ def apply(options: argparse.Namespace) -> int:
     with opened(options) as work:
         try:
             published = publish(
-                work.conn, work.workspace, files, at=now, compile_message=compile_message, secret=secret
+                work.conn,
+                work.workspace,
+                files,
+                at=now,
+                compile_message=compile_message,
+                secret=secret,
+                backfill=options.backfill,
             )
+        except LookupError as exc:
+            remark(exc)
+            return _NOT_SO
         except Unpublishable as exc:
             for problem in exc.problems:
                 remark(problem)
@@ -101,8 +111,9 @@ def plan(options: argparse.Namespace) -> int:
     """Show what applying a folder would change, and the people it would move."""
     from tamshy.language import diff  # noqa: PLC0415 - `check` does without the rest
     from tamshy.publish import published_files  # noqa: PLC0415
-    from tamshy.site.commands.moving import moves  # noqa: PLC0415
-    from tamshy.site.commands.surroundings import opened  # noqa: PLC0415
+    from tamshy.site.clock import clock_from  # noqa: PLC0415
+    from tamshy.site.commands.moving import moves, newly_inside  # noqa: PLC0415
+    from tamshy.site.commands.surroundings import configured, opened  # noqa: PLC0415
 
     _, after, problems = _checked(Path(options.dir))
     if problems:
@@ -113,9 +124,10 @@ def plan(options: argparse.Namespace) -> int:
         before, _ = read_workspace(published_files(work.conn, work.id))
         changes = diff(before, after)
         people = moves(work, before, after)
+        inside = newly_inside(work, before, after, clock_from(configured(options).clock).now())
     if options.json:
         rows = [{**asdict(change), "kind": change.kind.value} for change in changes]
-        data({"changes": rows, "moves": [asdict(move) for move in people]})
+        data({"changes": rows, "moves": [asdict(move) for move in people], "segments": [asdict(one) for one in inside]})
         return _DONE
     if not changes:
         out("nothing would change")
@@ -123,6 +135,8 @@ def plan(options: argparse.Namespace) -> int:
         out(change)
     for move in people:
         out(move)
+    for one in inside:
+        out(one)
     return _DONE
 
 
@@ -180,4 +194,6 @@ def _tell(published: Published, *, as_json: bool) -> None:
     for what, names in (("flows", published.flows), ("messages", published.messages), ("archived", published.archived)):
         if names:
             out(f"{what}: {', '.join(names)}")
+    if published.backfilled:
+        out(f"{published.backfilled} people were inside already, and are told of")
     out(f"{published.moved} people moved" if published.flows or published.archived else "nothing has changed")
