@@ -84,7 +84,7 @@ class Workspaces:
                 return number, known[2]
             found = conn.execute(_Q["settings_file"], {"workspace": workspace}).fetchone()
             given = {"workspace": workspace, "word": SUBSCRIPTION_REQUESTED}
-            asking = dict(conn.execute(_Q["flows_with"], given).fetchall())
+            asking: dict[str, str] = dict(conn.execute(_Q["flows_with"], given).fetchall())
         # What was published was checked then; only the settings are read, whatever refers to files left out here.
         read = read_workspace({"tamshy.yaml": found[0] if found else "", **asking})[0]
         settings = read.settings

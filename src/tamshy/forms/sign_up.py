@@ -10,7 +10,7 @@ from tamshy.domain.call import Call, CallKind
 from tamshy.domain.requested import CONFIRM_URL, SUBSCRIPTION_REQUESTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -211,7 +211,7 @@ def confirming(
                 properties={**(traits if isinstance(traits, dict) else {}), "email": address},
             )
         )
-    named = {"anonymous_id": device} if tied and by_device else {"email": address}
+    named: dict[str, object] = {"anonymous_id": device} if tied and by_device else {"email": address}
     topics = said.get("topics")
     names = [str(topic) for topic in topics] if isinstance(topics, list) else []
     calls += _consents(names, evidence, now, now, key, named, {})
@@ -224,7 +224,7 @@ def _consents(
     at: datetime,
     received_at: datetime,
     key: str,
-    named: dict[str, object],
+    named: Mapping[str, object],
     context: dict[str, object],
 ) -> list[Call]:
     return [

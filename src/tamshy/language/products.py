@@ -110,7 +110,7 @@ def _text(name: str, value: object) -> str:
 def _number(name: str, value: object, *, text_is_number: bool) -> object:
     if text_is_number and isinstance(value, str):
         try:
-            value = Decimal(value.strip())
+            return _number(name, Decimal(value.strip()), text_is_number=False)
         except ArithmeticError:
             raise ProductFault(name, f"`{name}` is a number such as 1200.50, not '{value[:40]}'") from None
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):

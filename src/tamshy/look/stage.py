@@ -81,7 +81,7 @@ def run(
         return ()
     before = newest(conn, book.workspace, at)
     versions = sorted({version for _, version in watched.values()})
-    published = dict(conn.execute(_SQL["published"], {"versions": versions}).fetchall())
+    published: dict[int, datetime] = dict(conn.execute(_SQL["published"], {"versions": versions}).fetchall())
     since = {name: _since(split, published[version], before.get(name)) for name, (split, version) in watched.items()}
     wanted = [(name, measure_of(split), since[name]) for name, (split, _) in watched.items()]
     found = samples(conn, range(book.first_bucket, book.first_bucket + book.buckets), wanted, at, between)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import walk
-from tamshy.language.model import Behaviour, Engaged, Engagement, Recency, Top
+from tamshy.language.model import Behaviour, Engaged, Engagement, Recency, Ref, Root, Top
 
 if TYPE_CHECKING:
     from tamshy.domain.duration import Duration

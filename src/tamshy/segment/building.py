@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import nested
-from tamshy.language.model import SEGMENT_BACKFILLED, SEGMENT_ENTERED
+from tamshy.language.model import SEGMENT_BACKFILLED, SEGMENT_ENTERED, EventTrigger
 from tamshy.rulebook.weaver import Weaver
 from tamshy.segment.ranking import forget_unused, measured, rank
 from tamshy.segment.reasons import reasons
@@ -57,7 +57,11 @@ def backfill(conn: Connection, book: Rulebook, flow: str, at: datetime) -> int:
     names = (
         []
         if running is None
-        else [one.segment for one in running.flow.triggers if one.segment is not None and one.event == SEGMENT_ENTERED]
+        else [
+            one.segment
+            for one in running.flow.triggers
+            if isinstance(one, EventTrigger) and one.segment is not None and one.event == SEGMENT_ENTERED
+        ]
     )
     if not names:
         msg = f"no segment starts a flow {flow!r}, so nobody is inside already"

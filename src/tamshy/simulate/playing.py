@@ -246,7 +246,8 @@ def load(conns: Sequence[Connection], book: Rulebook, history: History) -> datet
     conns[0].execute("analyze inbox")
     conns[0].execute("analyze profile")
     conns[0].commit()
-    return max((one.received_at for one in (*calls, *history.products)), default=None)
+    arrivals = [*(call.received_at for call in calls), *(line.received_at for line in history.products)]
+    return max(arrivals, default=None)
 
 
 def _engagement(engage: Engage) -> Call:
