@@ -125,6 +125,7 @@ def builders() -> tuple[Callable[[Rulebook], Statement | None], ...]:
                 getattr(module, node.name)
                 for node in tree.body
                 if isinstance(node, ast.FunctionDef)
+                and not node.name.startswith("_")
                 and node.returns
                 and ast.unparse(node.returns) == "Statement | None"
             ]

@@ -200,12 +200,7 @@ def test_what_is_no_trigger_is_refused(trigger: str, problems: list[str]) -> Non
             '{date: profile.birthday, every: year, offset: -7d, at: "09:00"}',
             ["1:11: the trigger 'date' is not yet supported"],
         ),
-        ("{price_drop: {by: 10%, for: [viewed], within: 30d}}", [
-            ("1:11: the trigger 'price_drop' is not yet "
-            "supported")]),
-        ("{back_in_stock: {for: [viewed]}}", ["1:11: the trigger 'back_in_stock' is not yet supported"]),
         ("{new_arrivals: {at_least: 3}}", ["1:11: the trigger 'new_arrivals' is not yet supported"]),
-        ("{reorder_due: {offset: -7d}}", ["1:11: the trigger 'reorder_due' is not yet supported"]),
         ('{schedule: {cron: "0 9 * * mon"}}', ["1:11: the trigger 'schedule' is not yet supported"]),
         ("{date: profile.birthday, at: 9}", [
             "1:11: the trigger 'date' is not yet supported",

@@ -202,7 +202,6 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
         ("[{set: {event.a: 1}}]", ["2:16: 'event.a' must start with profile."]),
         ('[{set: {profile.a: "{{ event.x | nope }}"}}]', ["2:41: Liquid: unknown filter 'nope'"]),
         ("[{wait: {until: cart.value}}]", ["2:24: 'cart.value' is no moment; cart.updated_at is one"]),
-        ('[{set: {profile.a: "{{ coupon.x }}"}}]', ["2:31: Liquid: 'coupon' is not yet supported"]),
         ('[{set: {profile.a: "{{ unsubscribe_url }}"}}]', [
             (
                 "2:31: Liquid: unknown variable 'unsubscribe_url'; there are cart, coupon, event, locale, now, order, profile,"
