@@ -83,6 +83,8 @@ THESE: dict[str, object] = {
     "message": SOMEBODY,
     "enrollment": SOMEBODY,
     "profile": SOMEBODY,
+    "request": SOMEBODY,
+    "name": "Subscription Requested",
     "version": 1,
     "flow": "welcome",
     "old": 1,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RECORDED = Path(__file__).parent / "fixtures" / "track"
 KEY = "default-write-key"
 TOLD = """
-    select kind, i.name, i.properties, (select array_agg(d.kind || ' ' || d.value order by 1) from identifier d
+    select kind, i.name, i.properties, (select array_agg(d.kind || ' ' || d.value order by d.kind) from identifier d
     where d.profile = i.profile) from inbox i order by i.moment, i.ord
 """
 

@@ -157,7 +157,7 @@ def test_a_newcomer_is_granted_at_once_with_all_that_shows_it(forms: Forms) -> N
         "key": str(forms.edge.rows("select id from api_key where name = 'w' and workspace = 1")[0][0]),
     }
     ((profile, names),) = forms.edge.rows(
-        "select p.properties, (select array_agg(i.kind || ' ' || i.value order by 1) from identifier i where i.profile = p.id)"
+        "select p.properties, (select array_agg(i.kind || ' ' || i.value order by i.kind) from identifier i where i.profile = p.id)"
         " from profile p"
     )
     assert names == ["anonymous_id d1", "email aia@example.com"]

@@ -15,7 +15,9 @@
   const globalName = script?.getAttribute("data-global-segment-analytics-key") || "analytics";
   const early = window[globalName];
   if (early?.tamshy) return; // the tag stands in the page twice
-  const base = new URL(".", script?.src || location.href).href;
+  const source = script?.getAttribute("data-host") || script?.src;
+  if (!source) return console.error("tamshy.js: load it by its address, or say in `data-host` where calls go");
+  const base = new URL(".", source.endsWith(".js") ? source : `${source.replace(/\/$/, "")}/`).href;
 
   // What is kept -----------------------------------------------------------------------------------------------------
 
