@@ -31,7 +31,7 @@ _ATTRIBUTED: Final = {Engaged.OPENED: "Message Opened", Engaged.CLICKED: "Messag
 _AT_LEAST: Final = (Operator.GTE, Operator.GT)
 _NOBODYS: Final = (
     "null::uuid as enrollment, null::timestamptz as entered_at, null::jsonb as reached, null::jsonb as ev_props,"
-    " null::jsonb as ev_ctx, null::timestamptz as ev_at"
+    " null::jsonb as ev_ctx, null::timestamptz as ev_at, null::jsonb as vars"
 )
 
 
