@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from tamshy.domain import calendar
 from tamshy.domain.duration import Duration
 from tamshy.language import model
-from tamshy.language.model import Aggregation, Engaged, Operator, Root, TopicDefault
+from tamshy.language.model import COUPONS, Aggregation, Engaged, Operator, Root, TopicDefault
 
 Json: TypeAlias = bool | int | Decimal | str | list["Json"] | dict[str, "Json"] | None
 Value: TypeAlias = Json | datetime
@@ -74,6 +74,7 @@ class Scene:
     enrollment: str | None = None
     entered_at: datetime | None = None
     reached: dict[str, datetime] = field(default_factory=dict)
+    vars: dict[str, Json] = field(default_factory=dict)
     start: Happened | None = None
     events: tuple[Happened, ...] = ()
     messages: tuple[Sent, ...] = ()
@@ -127,7 +128,11 @@ def leaves(value: Json, path: tuple[str, ...]) -> list[Json]:
 def values(ref: model.Ref, scene: Scene, event: Happened | None) -> list[Value]:
     if ref.root is Root.PROFILE:
         return list(leaves(scene.properties, ref.path)) or [None]
-    if ref.root is Root.VARS or event is None:
+    if ref.root is Root.VARS:
+        return list(leaves(scene.vars, ref.path)) or [None]
+    if ref.root is Root.COUPON:
+        return list(leaves(scene.vars.get(COUPONS), ref.path)) or [None]
+    if event is None:
         return [None]
     if ref.path == ("occurred_at",):
         return [event.at]

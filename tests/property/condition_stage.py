@@ -19,7 +19,7 @@ LAY_OUT: Final = """
 create temp table x as
 select s.*, 'cart'::text as flow from json_to_recordset(%(rows)s::json) as s (
     bucket smallint, profile uuid, moment timestamptz, zone text, props jsonb, consents jsonb, enrollment uuid,
-    entered_at timestamptz, reached jsonb, ev_props jsonb, ev_ctx jsonb, ev_at timestamptz, place integer);
+    entered_at timestamptz, reached jsonb, ev_props jsonb, ev_ctx jsonb, ev_at timestamptz, place integer, vars jsonb);
 """
 EVENT_IN: Final = """
 insert into event (bucket, profile, id, name, occurred_at, received_at, origin, properties, context)
@@ -66,6 +66,7 @@ def lay_out(conn: sqlkit.Connection, scenes: list[Scene]) -> None:
                 "ev_props": start.properties if start else None,
                 "ev_ctx": start.context if start else None,
                 "ev_at": start.at if start else None,
+                "vars": scene.vars,
             }
         )
         rows[EVENT_IN] += [

@@ -107,6 +107,9 @@ REFS: Final = tuple(
         (Root.EVENT, ("context", "a", "b")),
         (Root.EVENT, ("occurred_at",)),
         (Root.VARS, ("a",)),
+        (Root.VARS, ("a", "b")),
+        (Root.COUPON, ("a",)),
+        (Root.COUPON, ("a", "b")),
     )
 )
 TESTS: Final = tuple(
@@ -152,7 +155,8 @@ def odd(db: sqlkit.Connection) -> sqlkit.Connection:
         b"""create temp table x as select 0::smallint as bucket, gen_random_uuid() as profile,
             timestamptz '2026-03-02 12:00Z' as moment, 'Asia/Almaty' as zone, o.a as props, o.a as consents,
             gen_random_uuid() as enrollment, 'f' as flow, timestamptz '2026-03-01 12:00Z' as entered_at,
-            '{"a": "soon"}'::jsonb as reached, o.a as ev_props, o.a as ev_ctx, timestamptz '2026-03-01 12:00Z' as ev_at
+            '{"a": "soon"}'::jsonb as reached, o.a as ev_props, o.a as ev_ctx, timestamptz '2026-03-01 12:00Z' as ev_at,
+            o.a || jsonb_build_object('$coupons', o.a) as vars
         from (select jsonb_build_object('a', v.value) as a
             from json_array_elements(%s::json) with ordinality as v (value, place) order by v.place) o""",
         [values],

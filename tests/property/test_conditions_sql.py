@@ -19,6 +19,7 @@ from tamshy import sqlkit
 from tamshy.domain import calendar
 from tamshy.domain.duration import Duration
 from tamshy.language.model import (
+    COUPONS,
     Aggregate,
     Aggregation,
     All,
@@ -174,6 +175,8 @@ def a_scene(chance: random.Random) -> Scene:
         enrollment=mine if inside else None,
         entered_at=start.at if start is not None and inside else None,
         reached={step: a_time(chance, now, zone) for step in STEPS if inside and chance.random() < 0.6},
+        vars=properties(chance, now, zone)
+        | ({COUPONS: properties(chance, now, zone)} if chance.random() < 0.7 else {}),
         start=start,
         events=tuple(
             [happened(chance, now, zone, start) for _ in range(chance.randrange(8))]
@@ -228,7 +231,8 @@ paths = st.sampled_from(PATHS)
 event_paths = paths | st.sampled_from((("occurred_at",), ("context", "page", "a"), ("context", "page"), ("context",)))
 profile_refs = st.builds(Ref, st.just(Root.PROFILE), paths)
 event_refs = st.builds(Ref, st.just(Root.EVENT), event_paths)
-refs = profile_refs | event_refs | st.just(Ref(Root.VARS, ("a",)))
+kept_refs = st.builds(Ref, st.sampled_from((Root.VARS, Root.COUPON)), paths)
+refs = profile_refs | event_refs | kept_refs
 windows = (
     st.just(Window())
     | st.builds(Window, within=lengths)

@@ -209,6 +209,18 @@ def test_keys_are_made_listed_and_revoked(migrated: Any) -> None:  # noqa: ANN40
     assert mine["revoked_at"] is not None
 
 
+def test_the_secrets_of_webhooks_are_shown_the_newest_first(
+    migrated: Any,  # noqa: ANN401
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (alone,) = migrated("key", "webhooks")[1].split()
+    assert alone.startswith("whsec_")
+    monkeypatch.setenv("TAMSHY_SECRET_KEY", f"{'n' * 32},{SECRET}")
+    told = json.loads(migrated("key", "webhooks", "--json")[1])
+    assert told["before"] == [alone]
+    assert told["secret"] not in {alone, ""}
+
+
 def test_another_workspace_than_there_is_is_named(migrated: Any) -> None:  # noqa: ANN401
     code, _, said = migrated("key", "--workspace", "elsewhere", "list")
     assert (code, said) == (2, "tamshy key: there is no workspace 'elsewhere'; known are default\n")

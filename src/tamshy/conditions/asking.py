@@ -34,7 +34,7 @@ _FEW_SEGMENTS: Final = 4
 _AT_LEAST: Final = (Operator.GTE, Operator.GT)
 _NOBODYS: Final = (
     "null::uuid as enrollment, null::timestamptz as entered_at, null::jsonb as reached, null::jsonb as ev_props,"
-    " null::jsonb as ev_ctx, null::timestamptz as ev_at"
+    " null::jsonb as ev_ctx, null::timestamptz as ev_at, null::jsonb as vars"
 )
 
 
