@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-SHOPPERS, EVENTS, UNTIL = 40, 700, "2026-04-16T00:00:00Z"
+SHOPPERS, EVENTS, UNTIL = 30, 500, "2026-04-20T00:00:00Z"
 
 
 @pytest.mark.parametrize("piece", PIECES)
