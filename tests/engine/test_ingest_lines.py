@@ -11,6 +11,7 @@ import pytest
 
 from tamshy.domain.call import CallKind
 from tamshy.ingest import History, calls_from_lines
+from tamshy.language.products import Product
 
 
 def read(*lines: dict[str, Any] | str, zone: str = "Asia/Almaty") -> History:
@@ -130,8 +131,9 @@ def test_every_type_is_read() -> None:
         True,
         7,
     )
-    (product,) = history.products
-    assert (product.sku, product.values, product.ord) == ("a1", {"sku": "a1", "price": 12.5, "stock": 3}, 8)
+    (line,) = history.products
+    assert isinstance(line.product, Product)
+    assert (line.product.sku, line.product.told, line.ord) == ("a1", {"price": 12.5, "stock": 3}, 8)
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def crowd(day: int, a: list[str], b: list[str], clicked: int) -> list[dict[str, 
 
 
 def test_an_experiment_tells_its_winner_or_how_many_days_are_missing(stage: Connection) -> None:
-    a, b = in_arm("A", 80, **FAIR), in_arm("B", 80, **FAIR)
+    a, b = in_arm("A", 80, weights=FAIR), in_arm("B", 80, weights=FAIR)
     lines_of(stage, {"f": f"trigger: {{event: Go}}\nsteps: [{SPLIT}]\n"}, crowd(2, a, b, 12), until=T0 + DAY / 2)
     (flow,) = report(stage, WORKSPACE, now=T0 + DAY / 2)
     (trial,) = flow.trials
@@ -157,7 +157,7 @@ def test_an_experiment_tells_its_winner_or_how_many_days_are_missing(stage: Conn
 
 
 def test_a_winner_that_a_look_has_proven_is_told(stage: Connection) -> None:
-    a, b = in_arm("A", 80, **FAIR), in_arm("B", 80, **FAIR)
+    a, b = in_arm("A", 80, weights=FAIR), in_arm("B", 80, weights=FAIR)
     events = [*crowd(2, a, b, 60), event("late", "Go", "2026-03-04T09:00:00Z")]
     lines_of(stage, {"f": f"trigger: {{event: Go}}\nsteps: [{SPLIT}]\n"}, events)
     (flow,) = report(stage, WORKSPACE, now=T0 + 3 * DAY)

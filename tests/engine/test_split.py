@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.engine.living import HandClock, Shop, found_shop, small
 from tests.engine.playing import event, lines_of, person, told
@@ -102,8 +102,8 @@ def test_a_split_inside_an_arm_of_another_names_both_on_its_mails(stage: Connect
 # -- life ------------------------------------------------------------------------------------------------------------
 
 
-def opened(conn: Connection, dsn: str, flows: dict[str, str], **settings: str) -> Shop:
-    book = found_shop(conn, small(flows, **settings), buckets=2, zones=["UTC"])
+def opened(conn: Connection, dsn: str, flows: dict[str, str], settings: str = "") -> Shop:
+    book = found_shop(conn, small(flows, settings=settings), buckets=2, zones=["UTC"])
     return Shop(dsn, conn, book, HandClock(T0))
 
 
@@ -118,7 +118,9 @@ def sent(shop: Shop, user: str) -> list[object]:
     return [row[2] for row in shop.told(user) if row[3] == "sent"]
 
 
-def in_arm(arm: str, count: int, *, first: int = 0, experiment: str = "offer", **weights: float) -> list[str]:
+def in_arm(
+    arm: str, count: int, *, first: int = 0, experiment: str = "offer", weights: dict[str, float] | None = None
+) -> list[str]:
     """Users whose die says this arm."""
     given = weights or {"A": 70.0, "B": 30.0}
     users = (f"u{n}" for n in range(first, first + 10_000))
@@ -169,7 +171,7 @@ def test_rule_30_the_arms_are_those_of_the_profile_that_stays(dsn: str) -> None:
         shop.track(stays, "Go", T0 + 2 * HOUR, n="2")
         shop.work(T0 + 2 * HOUR)
         shop.work(T0 + DAY)
-        assert [(row[0], row[1]["arms"]) for row in shop.query("select message, facts from message order by decided_at")] == [
+        assert shop.query("select message, facts -> 'arms' from message order by decided_at") == [
             ("b", {"offer": "B"}), ("a", {"offer": "A"}), ("after", {"offer": "B"}),
         ]  # fmt: skip
 
@@ -212,7 +214,7 @@ def came(users: list[str], day: int) -> list[dict[str, object]]:
 
 def test_newcomers_go_to_the_winner_once_it_is_proven_and_those_inside_stay(stage: Connection) -> None:
     """Of 100 in each arm 60 click on a and none on b: at 03:00 the day after it is proven, and not a moment earlier."""
-    a, b = in_arm("A", 104, **FAIR), in_arm("B", 106, **FAIR)
+    a, b = in_arm("A", 104, weights=FAIR), in_arm("B", 106, weights=FAIR)
     early, late = b[100:103], b[103:106]
     steps = f"[{TESTED}, {{wait: 2d}}, {TESTED.replace('send: a', 'send: a, id: a2').replace('send: b', 'send: b, id: b2')}]"
     lines = lines_of(
@@ -227,7 +229,7 @@ def test_newcomers_go_to_the_winner_once_it_is_proven_and_those_inside_stay(stag
             *[event(user, "Go", "2026-03-03T03:00:00Z") for user in late],
         ],
     )
-    got = {}
+    got: dict[object, list[Any]] = {}
     for line in lines:
         if line.get("decision") == "sent":
             got.setdefault(line["profile"], []).append(line["message"])
@@ -242,7 +244,7 @@ def test_newcomers_go_to_the_winner_once_it_is_proven_and_those_inside_stay(stag
 
 
 def test_nobody_wins_before_every_arm_has_its_people(stage: Connection) -> None:
-    a, b = in_arm("A", 49, **FAIR), in_arm("B", 60, **FAIR)
+    a, b = in_arm("A", 49, weights=FAIR), in_arm("B", 60, weights=FAIR)
     lines_of(
         stage, {"f": flow(f"[{TESTED}, {{wait: 2d}}]")}, [*came(a + b, 2), *clicks(a, "a", "2026-03-02T12:00:00Z")]
     )
@@ -250,7 +252,7 @@ def test_nobody_wins_before_every_arm_has_its_people(stage: Connection) -> None:
 
 
 def test_machines_opens_and_others_mails_count_for_nothing(stage: Connection) -> None:
-    a, b = in_arm("A", 60, **FAIR), in_arm("B", 60, **FAIR)
+    a, b = in_arm("A", 60, weights=FAIR), in_arm("B", 60, weights=FAIR)
     flows = {"f": flow(f"[{{send: before}}, {TESTED}]"), "g": flow("[{send: other}]")}
     machines = [line | {"machine": True} for line in clicks(a, "a", "2026-03-02T12:00:00Z")]
     opens = [line | {"did": "opened"} for line in clicks(a, "a", "2026-03-02T12:00:00Z")]
@@ -263,7 +265,7 @@ def test_machines_opens_and_others_mails_count_for_nothing(stage: Connection) ->
 
 
 def test_a_person_is_one_observation_however_often_they_enter_and_click(stage: Connection) -> None:
-    (user,) = in_arm("A", 1, **FAIR)
+    (user,) = in_arm("A", 1, weights=FAIR)
     again = [event(user, "Go", f"2026-03-02T1{hour}:00:00Z") for hour in range(3)]
     deeds = [deed for hour in range(3) for deed in clicks([user], "a", f"2026-03-02T1{hour}:30:00Z")]
     lines_of(stage, {"f": flow(f"[{TESTED}]", reentry="always")}, [person(user), *again, *deeds, *came(["z"], 4)])
@@ -287,7 +289,7 @@ MONEY = "conversion: {event: Order Completed, within: 5d}\n"
 
 def judged_by(stage: Connection, by: str, *orders: dict[str, object]) -> dict[str, object]:
     """The sums of the one person in arm A, who has these orders."""
-    (user,) = in_arm("A", 1, **FAIR)
+    (user,) = in_arm("A", 1, weights=FAIR)
     steps = f"[{{wait: 1h}}, {TESTED.replace('clicked', by)}, {{wait: 3d}}]"
     text = MONEY + flow(steps, reentry="always", per="event.n")
     starts = [event(user, "Go", "2026-03-02T09:00:00Z", n="1"), event(user, "Go", "2026-03-02T09:30:00Z", n="2")]
@@ -321,7 +323,7 @@ def test_profit_of_lines_is_price_less_cost_less_the_discount(stage: Connection)
 
 def test_a_bandit_leans_to_the_arm_that_does_better_and_keeps_a_floor(stage: Connection) -> None:
     bandit = "{split: {name: offer, arms: {A: {steps: [{send: a}]}, B: {steps: [{send: b}]}}, method: bandit}}"
-    a, b = in_arm("A", 60, **FAIR), in_arm("B", 60, **FAIR)
+    a, b = in_arm("A", 60, weights=FAIR), in_arm("B", 60, weights=FAIR)
     users = [f"n{n}" for n in range(60)]
     lines = lines_of(
         stage,
@@ -340,7 +342,7 @@ def test_in_life_the_look_is_made_once_a_day_and_holds_for_newcomers(dsn: str) -
     """A look in life is what a look in a simulation is: see `test_newcomers_go_to_the_winner…`."""
     with connect(dsn) as conn:
         shop = opened(conn, dsn, {"f": flow(f"[{TESTED}]")})
-        a, b = in_arm("A", 55, **FAIR), in_arm("B", 56, **FAIR)
+        a, b = in_arm("A", 55, weights=FAIR), in_arm("B", 56, weights=FAIR)
         go(shop, a + b[:55], T0)
         at = T0 + HOUR
         for message, flow_name, step, enrollment, bucket, profile, id_ in shop.query(

@@ -88,8 +88,10 @@ def _of_values(values: list[Json], test: dict[str, Json], scene: Scene) -> Itera
 def _returns(value: Json, text: str, scene: Scene) -> Iterator[int]:
     """When the day comes, when it is over, and when it comes so near: by midnights."""
     born = almanac.day_of(value, scene.zone, scene.settings.zone)
+    if born is None:
+        return
     year = almanac.wall(scene.now, scene.zone).year
-    for n in range(year - 1, year + 4) if born is not None else ():
+    for n in range(year - 1, year + 4):
         for day in (1, 0) if (born.month, born.day) == (2, 29) else (0,):  # 28 February in other years
             comes = date(n, born.month, born.day - day) if day or _there(n, born) else date(n, 2, 28)
             for midnight in (_midnight(comes, scene), _midnight(comes + timedelta(days=1), scene)):

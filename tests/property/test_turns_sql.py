@@ -66,7 +66,9 @@ def a_life(chance: random.Random) -> Scene:
 
 def probes(chance: random.Random, scene: Scene) -> list[datetime]:
     """Moments at which something of the scene goes out of a window, and those beside them; midnights; any other."""
-    times = [one.at for one in (*scene.events, *scene.messages, *scene.enrollments)]
+    times = (
+        [one.at for one in scene.events] + [one.at for one in scene.messages] + [one.at for one in scene.enrollments]
+    )
     found = [scene.moment + timedelta(seconds=chance.randrange(1, 40_000_000)) for _ in range(10)]
     for _ in range(PROBES // 4):
         edge = calendar.add(chance.choice(times or [scene.moment]), chance.choice(LENGTHS), scene.zone)
@@ -164,7 +166,7 @@ A = Ref(Root.PROFILE, ("a",))
 def test_each_kind_of_window_is_seen_to_turn(stage: sqlkit.Connection, made: Callable[[Duration], Condition]) -> None:
     seen = []
     for length in LENGTHS[1:]:
-        segments = {"few": orders(length), "none": In("few")}
+        segments: dict[str, Condition] = {"few": orders(length), "none": In("few")}
         assert turned_unseen(stage, made(length), segments) == []
         seen += turned_unseen(stage, made(length), segments, blind=True)
     assert seen != []

@@ -62,7 +62,7 @@ def test_a_notice_is_a_mail_without_marks_of_marketing() -> None:
     )
     assert mail["List-Unsubscribe"] is None
     assert mail["Bcc"] is None
-    plain, html = (part.get_content() for part in mail.iter_parts())  # type: ignore[attr-defined]
+    plain, html = (part.get_content() for part in mail.iter_parts())
     assert plain == "1 < 2\r\n<b>Ö</b>"
     assert html == "<p>1 &lt; 2<br>&lt;b&gt;Ö&lt;/b&gt;</p>"
 
