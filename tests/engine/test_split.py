@@ -35,14 +35,18 @@ def arms_of(lines: list[dict[str, object]]) -> dict[object, object]:
     return {line["profile"]: line["message"] for line in lines if line.get("decision") == "sent"}
 
 
+def offered(line: dict[str, object]) -> object:
+    arm = line["arm"]
+    assert isinstance(arm, dict)
+    return arm["offer"]
+
+
 def test_rule_32_everybody_goes_the_way_of_the_arm_that_their_die_says(stage: Connection) -> None:
     lines = lines_of(stage, {"f": flow(f"[{OFFER}]")}, crowd(300))
     drawn = {f"u{n}": arm_of(f"user_id:u{n}", "offer", {"A": 70.0, "B": 30.0}) for n in range(300)}
     assert arms_of(lines) == {user: arm.lower() for user, arm in drawn.items()}
     assert Counter(drawn.values()) == {"A": 199, "B": 101}
-    assert {
-        (line["profile"], line["arm"]["offer"]) for line in lines if line.get("decision") == "sent"
-    } == drawn.items()
+    assert {(line["profile"], offered(line)) for line in lines if line.get("decision") == "sent"} == drawn.items()
 
 
 def test_another_seed_is_another_draw(stage: Connection) -> None:
