@@ -77,9 +77,14 @@ def named() -> tuple[Said, ...]:
 
 @cache
 def compiled() -> tuple[Said, ...]:
-    """What the stages weave of the example's rulebook and of the oracle's, which holds every form."""
+    """What the stages weave of the example's rulebook, of the oracle's, and of one with the forms that this does not hold."""
     found = []
-    for origin, book in (("shop", rulebook(ROOT / "examples/shop")), ("oracle", rulebook(oracle_folder()))):
+    books = {
+        "shop": rulebook(ROOT / "examples/shop"),
+        "oracle": rulebook(oracle_folder()),
+        "more": rulebook(more_folder()),
+    }
+    for origin, book in books.items():
         for build in builders():
             statement = build(book)
             if statement is not None:
@@ -113,6 +118,24 @@ def oracle_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write_workspace(folder)
+    return folder
+
+
+MORE: Final = {
+    "tamshy.yaml": "name: Shop\n",
+    "flows/birthday.yaml": "trigger: {date: profile.birthday, offset: -7d}\nsteps: [{set: {profile.birthday: 03-09}}]\n",
+}
+"""Forms that the oracle's workspace does not hold."""
+
+
+@cache
+def more_folder() -> Path:
+    """Write the workspace of those forms to a folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for path, text in MORE.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
     return folder
 
 

@@ -13,6 +13,7 @@ PER_PROFILE = {
     "profile",
     "consent",
     "inbox",
+    "occasion",
     "event",
     "enrollment",
     "entry",
@@ -49,6 +50,8 @@ OTHERS = {
     "flow_version": "a definition",
     "message_version": "a definition",
     "api_key": "a definition",
+    "tick": "when the schedules of a workspace come, the same for everybody",
+    "best_hour": "one figure of a workspace a day",
     "zone_span": "a reference table, the same everywhere",
     "schema_version": "the migrations that were applied",
 }

@@ -37,8 +37,12 @@ WRITERS: dict[str, dict[str, str]] = {
         "advance": "insert",
         "decide": "insert",
         "passes": "insert update delete",
+        "trigger": "insert delete",
         "privacy": "delete",
     },
+    "tick": {"trigger": "insert delete"},
+    "best_hour": {"advance": "insert update"},
+    "occasion": {"trigger": "insert update delete", "privacy": "delete"},
     "event": {"passes": "insert", "retain": "delete", "privacy": "delete"},
     # passage
     "enrollment": {
@@ -86,6 +90,7 @@ MERGING = {
     "delivery": "update",
     "journal": "insert",
     "inbox": "update delete",
+    "occasion": "delete",
     "lease": "update",
 }
 """What merging (`passes/merging.*`) changes by name, beside the rows that it moves from one profile to the other."""

@@ -7,7 +7,8 @@ consent, emitted events. ``arrive`` applies the moves: it says when the step rea
 from __future__ import annotations
 
 from tamshy.advance.arriving import arrive
+from tamshy.advance.best_hour import find_best_hour
 from tamshy.advance.changing import Evaluate, Evaluation, Failure, change
 from tamshy.advance.leaving import leave
 
-__all__ = ["Evaluate", "Evaluation", "Failure", "arrive", "change", "leave"]
+__all__ = ["Evaluate", "Evaluation", "Failure", "arrive", "change", "find_best_hour", "leave"]

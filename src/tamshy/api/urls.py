@@ -53,9 +53,10 @@ urlpatterns = [
     re_path(r"^sourceConfig/?$", browser.rudder_settings),
     path("api/profiles/<path:profile>/consent", consent.record_consent),
     path("api/flows", flows.flows),
-    path("api/flows/<str:name>", flows.flow),
-    path("api/flows/<str:name>/pause", flows.pause),
-    path("api/flows/<str:name>/resume", flows.resume),
+    # The flow of a broadcast has a slash in its name.
+    path("api/flows/<path:name>/pause", flows.pause),
+    path("api/flows/<path:name>/resume", flows.resume),
+    path("api/flows/<path:name>", flows.flow),
     path("api/uncertain", uncertain.list_uncertain),
     path("api/uncertain/<str:message>/sent", uncertain.settle_one, {"did": "sent"}),
     path("api/uncertain/<str:message>/resend", uncertain.settle_one, {"did": "resend"}),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.explain.facts import Absence, Absent
+from tamshy.language.model import EventTrigger
+from tamshy.language.occasions import described
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def absences(
         for running in book.flows
         if running.live and running.name not in been_in and (wanted is None or running.name in wanted)
     ]
-    names = sorted({trigger.event for running in flows for trigger in running.flow.triggers})
+    names = sorted({name for running in flows for name in _events(running)})
     came = {row[0]: (row[1], row[2]) for row in conn.execute(_SQL["came"], params | {"names": names}).fetchall()}
     refused = {one.flow: one for one in story if one.outcome == "refused"}
     return tuple(_absence(running, came, published[running.name], refused.get(running.name)) for running in flows)
@@ -42,8 +44,10 @@ def absences(
 def _absence(
     running: RunningFlow, came: dict[str, tuple[int, datetime]], published: datetime, refused: Happening | None
 ) -> Absence:
-    events = tuple(dict.fromkeys(trigger.event for trigger in running.flow.triggers))
-    counts = [came[name] for name in events if name in came]
+    events = tuple(dict.fromkeys(described(trigger) for trigger in running.flow.triggers))
+    counts = [came[name] for name in _events(running) if name in came]
+    if not counts and refused is not None:
+        return Absence(running.name, Absent.REFUSED, events, 0, refused.at, refused.reason or "")
     if not counts:
         return Absence(running.name, Absent.NO_EVENT, events)
     number, last = sum(count for count, _ in counts), max(at for _, at in counts)
@@ -51,3 +55,8 @@ def _absence(
         return Absence(running.name, Absent.REFUSED, events, number, refused.at, refused.reason or "")
     why = Absent.BEFORE if last < published else Absent.NO_MATCH
     return Absence(running.name, why, events, number, last)
+
+
+def _events(running: RunningFlow) -> list[str]:
+    """The names of the events that start a flow, each once."""
+    return list(dict.fromkeys(one.event for one in running.flow.triggers if isinstance(one, EventTrigger)))

@@ -115,6 +115,15 @@ class Standing:
     then: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A date of somebody's, or a schedule, that comes round next and may start a flow. ``key``: which of them, and which year."""
+
+    flow: str
+    key: str
+    at: datetime
+
+
 class Absent(StrEnum):
     """Why somebody has never been in a flow."""
 
@@ -149,3 +158,4 @@ class Explanation:
     story: tuple[Happening, ...]
     standing: tuple[Standing, ...]
     absences: tuple[Absence, ...]
+    coming: tuple[Coming, ...] = ()

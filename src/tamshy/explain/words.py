@@ -9,7 +9,7 @@ from tamshy.explain.sentences import sentence
 from tamshy.explain.times import Times
 
 if TYPE_CHECKING:
-    from tamshy.explain.facts import Absence, Consent, Explanation, Person, Standing
+    from tamshy.explain.facts import Absence, Coming, Consent, Explanation, Person, Standing
 
 _KINDS: Final = {"user_id": "user id", "email": "address", "anonymous_id": "device"}
 _SUPPRESSED: Final = {
@@ -45,9 +45,10 @@ def lines(explanation: Explanation, zone: str = "") -> list[str]:
             day = times.day(happening.at)
             said.append(f"  {day}")
         said.append(f"    {times.clock(happening.at)}  {sentence(happening, times)}")
-    if explanation.standing:
+    if explanation.standing or explanation.coming:
         said += ["", "Now and next"]
         said += [f"  {_standing(one, times, explanation)}" for one in explanation.standing]
+        said += [f"  {_coming(one, times, explanation)}" for one in explanation.coming]
     if explanation.absences:
         said += ["", "Never entered"]
         said += [f"  {_absence(one, times)}" for one in explanation.absences]
@@ -95,6 +96,10 @@ def _standing(standing: Standing, times: Times, explanation: Explanation) -> str
     return said + (" Held out to compare: gets nothing from it." if standing.held_out else "")
 
 
+def _coming(one: Coming, times: Times, explanation: Explanation) -> str:
+    return f"{one.flow}: {one.key} comes at {times.until(one.at, explanation.now)}."
+
+
 def _absence(absence: Absence, times: Times) -> str:
     events = " or ".join(absence.events)
     last = "" if absence.last is None else times.full(absence.last)
@@ -107,7 +112,8 @@ def _absence(absence: Absence, times: Times) -> str:
             return f"{absence.flow}: {events} came {_times(absence.came)}, last on {last}, but not as the trigger asks."
         case Absent.REFUSED:
             reason = absence.reason.replace("_", " ")
-            return f"{absence.flow}: {events} came {_times(absence.came)}; refused last on {last}: {reason}."
+            came = f" came {_times(absence.came)}" if absence.came else ""
+            return f"{absence.flow}: {events}{came}; refused last on {last}: {reason}."
 
 
 def _times(number: int) -> str:

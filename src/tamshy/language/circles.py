@@ -10,6 +10,7 @@ from tamshy.language.model import (
     AnyOf,
     Branch,
     ChangeConsent,
+    EventTrigger,
     Exit,
     Flow,
     Not,
@@ -26,7 +27,7 @@ from tamshy.language.model import (
 
 if TYPE_CHECKING:
     from tamshy.domain.duration import Duration
-    from tamshy.language.model import Clause, Condition, EventTrigger
+    from tamshy.language.model import Clause, Condition, Trigger
     from tamshy.language.reading import Reading
 
 _HOUR: Final = 3600
@@ -91,8 +92,8 @@ def _started(emission: _Emission, flows: dict[str, Flow]) -> list[str]:
     ]
 
 
-def _fits(emission: _Emission, trigger: EventTrigger) -> bool:
-    if trigger.event != emission.event:
+def _fits(emission: _Emission, trigger: Trigger) -> bool:
+    if not isinstance(trigger, EventTrigger) or trigger.event != emission.event:
         return False
     return emission.said or _may(trigger.where, emission.facts) is not False
 

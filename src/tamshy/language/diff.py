@@ -14,6 +14,7 @@ from tamshy.language.model import (
     NOWHERE,
     Body,
     Branch,
+    Broadcast,
     ChangeConsent,
     Exit,
     Flow,
@@ -24,12 +25,15 @@ from tamshy.language.model import (
     Step,
     Story,
     Track,
+    Trigger,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilMoment,
     WaitUntilTime,
     Workspace,
 )
+from tamshy.language.occasions import described
 from tamshy.language.program import all_steps, inner_steps
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.workspace import MESSAGES
@@ -73,6 +77,8 @@ def diff(old: Workspace | None, new: Workspace) -> list[Change]:
     changes = _settings(before if old else None, new)
     for name in sorted({*before.flows, *new.flows}):
         changes += _thing(f"flows/{name}.yaml", before.flows.get(name), new.flows.get(name))
+    for name in sorted({*before.broadcasts, *new.broadcasts}):
+        changes += _thing(f"broadcasts/{name}.yaml", before.broadcasts.get(name), new.broadcasts.get(name))
     for name in sorted({*before.messages, *new.messages}):
         changes += _thing(f"{MESSAGES}/{name}/message.yaml", before.messages.get(name), new.messages.get(name))
     for name in sorted({*before.stories, *new.stories}):
@@ -103,7 +109,7 @@ def _settings(old: Workspace | None, new: Workspace) -> list[Change]:
     return _keys(SETTINGS_FILE, old.settings, new.settings)
 
 
-Thing = Flow | Message | Story
+Thing = Flow | Message | Story | Broadcast
 
 
 def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
@@ -115,6 +121,8 @@ def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
         bodies = [*_bodies("body", old.bodies, new.bodies), *_bodies("plain text", old.texts, new.texts)]
         head = [replace(message, bodies={}, texts={}, position=NOWHERE) for message in (old, new)]
         return [*_keys(file, head[0], head[1]), *bodies]
+    if isinstance(old, Broadcast) and isinstance(new, Broadcast):
+        return _keys(file, replace(old, position=NOWHERE), replace(new, position=NOWHERE))
     if isinstance(old, Story) and isinstance(new, Story):
         same = _bare_story(old) == _bare_story(new)
         return [] if same else [Change(ChangeKind.CHANGED, file)]
@@ -135,11 +143,19 @@ def _bare_story(story: Story) -> Story:
     )
 
 
-_WRITTEN = {"from_": "from", "title": "name", "triggers": "trigger", "clicked_attribution": "attribution"}
+_WRITTEN = {
+    "from_": "from",
+    "title": "name",
+    "triggers": "trigger",
+    "schedules": "at",
+    "clicked_attribution": "attribution",
+}
 _WRITTEN |= {"opened_attribution": "attribution", "merge_on": "identities"}
 
 
-def _keys(file: str, old: Settings | Flow | Message, new: Settings | Flow | Message) -> list[Change]:
+def _keys(
+    file: str, old: Settings | Flow | Message | Broadcast, new: Settings | Flow | Message | Broadcast
+) -> list[Change]:
     """One change for each key whose value differs, under the name it is written with."""
     changed = [field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name)]
     found: dict[str, Change] = {}
@@ -153,6 +169,8 @@ def _keys(file: str, old: Settings | Flow | Message, new: Settings | Flow | Mess
 def _short(value: object) -> str:
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, tuple) and all(isinstance(member, Trigger) for member in value):
+        return " or ".join(map(described, value))
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
@@ -205,7 +223,7 @@ def describe_step(step: Step) -> str:
 
 def _object_of(step: Step) -> str:
     match step:
-        case Wait() | WaitUntilTime() | WaitUntilMoment():
+        case Wait() | WaitUntilTime() | WaitUntilMoment() | WaitBestHour():
             return _wait(step)
         case WaitFor():
             events = " or ".join(match.event for match in step.matches)
@@ -226,7 +244,9 @@ def _object_of(step: Step) -> str:
             assert_never(step)
 
 
-def _wait(step: Wait | WaitUntilTime | WaitUntilMoment) -> str:
+def _wait(step: Wait | WaitUntilTime | WaitUntilMoment | WaitBestHour) -> str:
+    if isinstance(step, WaitBestHour):
+        return f"until the best hour, at most {format_duration(step.at_most)}"
     if isinstance(step, Wait):
         return format_duration(step.duration)
     if isinstance(step, WaitUntilMoment):

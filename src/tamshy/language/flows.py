@@ -17,7 +17,9 @@ from tamshy.language.model import (
     ReentryKind,
     Ref,
     Root,
+    Trigger,
 )
+from tamshy.language.occasions import read_date_trigger, read_schedule_trigger
 from tamshy.language.reading import Reading, unknown
 from tamshy.language.steps import StepReader
 from tamshy.language.trees import Items, Leaf, Mapping, Tree
@@ -67,7 +69,7 @@ def _in_flight(reading: Reading, keys: Keys) -> InFlight:
     return found or InFlight.FOLLOW
 
 
-def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[EventTrigger, ...]:
+def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[Trigger, ...]:
     if "trigger" not in keys:
         return ()
     tree = keys["trigger"]
@@ -77,14 +79,18 @@ def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[EventTrigger,
     return tuple(trigger for trigger in found if trigger is not None)
 
 
-def _trigger(reading: Reading, tree: Tree, scope: Scope) -> EventTrigger | None:
+def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
     if isinstance(tree, Mapping) and "event" not in tree.entries:
+        if "date" in tree.entries:
+            return read_date_trigger(reading, tree)
+        if "schedule" in tree.entries:
+            return read_schedule_trigger(reading, tree)
         kinds = [name for name in tree.entries if name in _LATER_TRIGGERS]
         if kinds:
             _later_trigger(reading, tree, kinds[0])
         elif tree.entries:
             first, entry = next(iter(tree.entries.items()))
-            reading.refuse(entry.at, f"{unknown('trigger', first, ['event', *_LATER_TRIGGERS])}")
+            reading.refuse(entry.at, f"{unknown('trigger', first, ['event', 'date', 'schedule', *_LATER_TRIGGERS])}")
         else:
             reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
         return None
@@ -101,10 +107,6 @@ def _later_trigger(reading: Reading, tree: Mapping, kind: str) -> None:
         fields.name(reading, keys[kind], kind)
     if kind == "manual":
         fields.boolean(reading, keys[kind], kind)
-    if "offset" in keys:
-        fields.duration(reading, keys["offset"], "offset", negative=True)
-    if "at" in keys:
-        fields.time_of_day(reading, keys["at"], "at")
     reading.later(tree.entries[kind].at, f"the trigger '{kind}'")
 
 

@@ -18,6 +18,7 @@ from tamshy.language.model import (
     Step,
     Track,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilMoment,
     WaitUntilTime,
@@ -29,7 +30,7 @@ from tamshy.language.steps import default_id
 def verb_of(step: Step) -> str:
     """The verb that ``step`` is written with."""
     match step:
-        case Wait() | WaitUntilTime() | WaitUntilMoment():
+        case Wait() | WaitUntilTime() | WaitUntilMoment() | WaitBestHour():
             return "wait"
         case WaitFor():
             return "wait_for"

@@ -7,14 +7,11 @@ text, so that a later refusal (a reference that does not exist, say) can still n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from tamshy.domain.duration import Duration
-
-if TYPE_CHECKING:
-    from datetime import datetime, time
 
 Scalar = str | int | Decimal | bool | None
 
@@ -279,6 +276,43 @@ class EventTrigger:
     max_age: Duration = Duration(days=1)
 
 
+class Every(StrEnum):
+    """How often a date starts a flow."""
+
+    YEAR = "year"
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True)
+class DateTrigger:
+    """``date: profile.PATH, every, offset, at``: the day of a date that the profile holds, ``at`` local to the profile."""
+
+    date: Ref
+    every: Every = Every.YEAR
+    offset: Duration = Duration()
+    at: time = time(9)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleTrigger:
+    """``schedule: {cron, segment}`` or ``{dates, offset, at, segment}``: every member of the segment at those times.
+
+    One of these: ``cron``; ``dates`` (a MonthDay comes every year), ``offset`` away, at ``at``; ``times``, naive readings, which
+    only broadcasts have. ``zone`` None: by each profile's own clock, else an IANA name.
+    """
+
+    segment: str
+    cron: str | None = None
+    dates: tuple[date | MonthDay, ...] = ()
+    offset: Duration = Duration()
+    at: time = time(9)
+    times: tuple[datetime, ...] = ()
+    zone: str | None = None
+
+
+Trigger = EventTrigger | DateTrigger | ScheduleTrigger
+
+
 class ReentryKind(StrEnum):
     """Whether a profile may come in again under the same key."""
 
@@ -347,6 +381,16 @@ class WaitUntilMoment:
     id: str
     until: Ref
     offset: Duration = Duration()
+    position: Position = NOWHERE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitBestHour:
+    """``wait: {until: best_hour, at_most: D}``: the hour of the day at which the profile opens or clicks most."""
+
+    id: str
+    at_most: Duration = Duration(days=1)
     position: Position = NOWHERE
     note: str = ""
 
@@ -437,7 +481,19 @@ class Exit:
     note: str = ""
 
 
-Step = Wait | WaitUntilTime | WaitUntilMoment | WaitFor | Branch | Send | SetProperties | Track | ChangeConsent | Exit
+Step = (
+    Wait
+    | WaitUntilTime
+    | WaitUntilMoment
+    | WaitBestHour
+    | WaitFor
+    | Branch
+    | Send
+    | SetProperties
+    | Track
+    | ChangeConsent
+    | Exit
+)
 
 
 class InFlight(StrEnum):
@@ -453,7 +509,7 @@ class Flow:
 
     name: str
     title: str
-    triggers: tuple[EventTrigger, ...]
+    triggers: tuple[Trigger, ...]
     steps: tuple[Step, ...]
     per: Ref | None = None
     audience: Condition | None = None
@@ -463,6 +519,25 @@ class Flow:
     holdout: Decimal | None = None
     priority: int = 0
     in_flight: InFlight = InFlight.FOLLOW
+    position: Position = NOWHERE
+
+
+# -- broadcasts ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """``broadcasts/NAME.yaml``: one message to a segment, at the times of ``schedules``. ``name`` is the file's."""
+
+    name: str
+    title: str
+    segment: str
+    schedules: tuple[ScheduleTrigger, ...]
+    message: str
+    topic: str | None = None
+    expires: Duration = Duration(days=1)
+    holdout: Decimal | None = None
+    priority: int = 0
     position: Position = NOWHERE
 
 
@@ -635,6 +710,7 @@ class Workspace:
     settings: Settings
     flows: dict[str, Flow] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
+    broadcasts: dict[str, Broadcast] = field(default_factory=dict)
     stories: dict[str, Story] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
 

@@ -1,20 +1,24 @@
-"""Folders of the language that this version does not run yet: segments, broadcasts, coupons, the catalogue.
+"""Folders of the language that this version does not run yet: segments, coupons, the catalogue.
 
 They are read as far as sensible, so that their faults show, and refused with their place.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tamshy.language import fields, vocabulary
 from tamshy.language.conditions import Scope, read_condition
 from tamshy.language.model import Position
-from tamshy.language.reading import Reading, Thing
-from tamshy.language.trees import Broken, Leaf, Tree
+from tamshy.language.trees import Broken
+
+if TYPE_CHECKING:
+    from tamshy.language.reading import Reading
+    from tamshy.language.trees import Tree
 
 FOLDERS = {
     "segments": (vocabulary.SEGMENT, "a segment"),
     "coupons": (vocabulary.COUPON_POOL, "a coupon pool"),
-    "broadcasts": (vocabulary.BROADCAST, "a broadcast"),
 }
 
 
@@ -24,13 +28,6 @@ def read_other(reading: Reading, folder: str, tree: Tree) -> None:
     keys = fields.mapping(reading, tree, form) or {}
     if "where" in keys:
         read_condition(reading, keys["where"], Scope("", entered=False))
-    if folder == "broadcasts":
-        if "segment" in keys:
-            fields.name(reading, keys["segment"], "segment")
-        if "message" in keys:
-            reading.use(Thing.MESSAGE, fields.name(reading, keys["message"], "message"), keys["message"].at)
-        if "message" not in keys and "split" not in keys and not isinstance(tree, Broken | Leaf):
-            reading.refuse(tree.at, "a broadcast needs 'message' or 'split'")
     if not isinstance(tree, Broken):
         reading.later(tree.at, what)
 

@@ -23,6 +23,7 @@ class Thing(StrEnum):
     FLOW = "flow"
     MESSAGE = "message"
     TOPIC = "topic"
+    SEGMENT = "segment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,13 +97,15 @@ def reference() -> str:
             ),
         ),
         "## Flows: `flows/NAME.yaml`\n",
-        *map(_form, (words.FLOW, words.EVENT_TRIGGER)),
+        *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.DATE_TRIGGER, words.SCHEDULE_TRIGGER, words.SCHEDULE)),
         *(_form(form, later=True) for form in words.OTHER_TRIGGERS),
         *map(_form, (words.REENTRY, words.EVENT_MATCH)),
         _form(words.SEGMENT_MATCH, later=True),
         _form(words.CONVERSION),
         _steps(),
         _conditions(),
+        "## Broadcasts: `broadcasts/NAME.yaml`\n",
+        *map(_form, (words.BROADCAST, words.BROADCAST_TIME, words.BROADCAST_CRON)),
         "## Messages: `messages/NAME/`\n",
         _form(words.MESSAGE),
         _liquid(),
@@ -139,8 +141,16 @@ def _steps() -> str:
         says = f"{verb.says}{'; *not yet*' if verb.later else ''}{f'; beside it {beside}' if beside else ''}"
         rows.append(f"| `{verb.name}` | {_cell(says)} |")
     head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
-    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_FOR, words.ARM, words.ELSE, words.TRACK)
-    later = (words.WAIT_BEST_HOUR, *words.LATER_VERBS.values())
+    forms = (
+        words.WAIT_TIME,
+        words.WAIT_MOMENT,
+        words.WAIT_BEST_HOUR,
+        words.WAIT_FOR,
+        words.ARM,
+        words.ELSE,
+        words.TRACK,
+    )
+    later = tuple(words.LATER_VERBS.values())
     return "\n".join(
         (
             head,

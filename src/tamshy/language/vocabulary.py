@@ -61,17 +61,30 @@ EVENT_TRIGGER = Form(
     ),
 )
 
+DATE_TRIGGER = Form(
+    "a date trigger",
+    (
+        Key("date", "`profile.PATH`: a date, a timestamp or `MM-DD`, or a list of them", required=True),
+        Key("every", "`year` (default): whenever month and day come round; `once`: on the date itself"),
+        Key("offset", "duration after the day, negative before it"),
+        Key("at", "time of day, local to the profile (default `09:00`)"),
+    ),
+)
+
+SCHEDULE_TRIGGER = Form("a schedule trigger", (Key("schedule", "mapping, below", required=True),))
+SCHEDULE = Form(
+    "'schedule'",
+    (
+        Key("cron", "five fields, at most once an hour: `0 9 * * mon`; this or `dates`"),
+        Key("dates", "list of dates; one without a year, `12-25`, comes every year"),
+        Key("offset", "duration after each of `dates`, negative before it"),
+        Key("at", "time of day, with `dates` (default `09:00`)"),
+        Key("segment", "name of a segment: its members, each by their own clock", required=True),
+    ),
+)
+
 OTHER_TRIGGERS = (
     Form("a segment trigger", (Key("segment", "name", required=True), Key("on", "`enter` or `leave`"))),
-    Form(
-        "a date trigger",
-        (
-            Key("date", "reference", required=True),
-            Key("every", "`year` or `once`"),
-            Key("offset", "duration"),
-            Key("at", "time of day"),
-        ),
-    ),
     Form("a price drop trigger", (Key("price_drop", "`{by, for, within}`", required=True),)),
     Form("a back-in-stock trigger", (Key("back_in_stock", "`{for, within}`", required=True),)),
     Form(
@@ -79,7 +92,6 @@ OTHER_TRIGGERS = (
         (Key("new_arrivals", "`{where, at_least, every, on, at, segment}`", required=True),),
     ),
     Form("a reorder trigger", (Key("reorder_due", "`{offset, at, where}`", required=True),)),
-    Form("a schedule trigger", (Key("schedule", "`{cron | dates, offset, at, segment}`", required=True),)),
     Form("a manual trigger", (Key("manual", "`true`", required=True),)),
 )
 
@@ -128,7 +140,7 @@ class Verb:
 VERBS = {
     verb.name: verb
     for verb in (
-        Verb("wait", "duration, or one of the two mappings below"),
+        Verb("wait", "duration, or one of the three mappings below"),
         Verb("wait_for", "mapping, below"),
         Verb("branch", "list of `{if: CONDITION, steps: […]}`, at the end perhaps `{else: […]}`"),
         Verb("split", "mapping", later=True),
@@ -169,7 +181,8 @@ WAIT_MOMENT = Form(
     ),
 )
 WAIT_BEST_HOUR = Form(
-    "a wait until the best hour", (Key("until", "`best_hour`", required=True), Key("at_most", "duration"))
+    "a wait until the best hour",
+    (Key("until", "`best_hour`", required=True), Key("at_most", "duration (default `1d`): on by then at the latest")),
 )
 
 WAIT_FOR = Form(
@@ -302,17 +315,20 @@ COUPON_POOL = Form(
 BROADCAST = Form(
     "a broadcast",
     (
-        Key("name", "text"),
-        Key("segment", "name", required=True),
-        Key("message", "name"),
-        Key("at", "mapping or list"),
-        Key("split", "mapping"),
-        Key("topic", "topic"),
-        Key("expires", "duration"),
-        Key("holdout", "percentage"),
-        Key("priority", "whole number"),
+        Key("name", "text; what people call it (default: the file's name)"),
+        Key("segment", "name of a segment: its members at that time", required=True),
+        Key("message", "message's name; this or `split`"),
+        Key("at", "timestamp, list of timestamps, or one of the mappings below", required=True),
+        Key("split", "mapping", later=True),
+        Key("topic", "topic (default: the message's)"),
+        Key("expires", "duration (default `1d`): later than that after it was due it is skipped"),
+        Key("holdout", "percentage: the share that is measured, and sent nothing"),
+        Key("priority", "whole number (default 0); the higher goes first under a frequency cap"),
     ),
 )
+_ZONE = Key("zone", "`profile`: by each reader's own clock, `workspace` (default), or an IANA name")
+BROADCAST_TIME = Form("'at' with 'time'", (Key("time", "timestamp, or a list of them", required=True), _ZONE))
+BROADCAST_CRON = Form("'at' with 'cron'", (Key("cron", "five fields, at most once an hour", required=True), _ZONE))
 
 STORY = Form(
     "a story",

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
+from tamshy.language.broadcasts import read_broadcast
 from tamshy.language.checks import check_names, check_reach
 from tamshy.language.circles import check_loops
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
-from tamshy.language.model import Flow, Message, Position, Problem, Settings, Story, Workspace
+from tamshy.language.model import Broadcast, Flow, Message, Position, Problem, Settings, Story, Workspace
 from tamshy.language.others import FOLDERS, read_other, refuse_catalogue
 from tamshy.language.reading import Reading, Thing
 from tamshy.language.settings import FILE as SETTINGS_FILE
@@ -46,6 +47,7 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     reading.zone, reading.locale = settings.timezone, settings.locale
     reading.names[Thing.FLOW] = {name: Position(path, 1, 1) for name, path in folder.things["flows"].items()}
     reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
+    reading.names[Thing.SEGMENT] = {name: Position(path, 1, 1) for name, path in folder.things["segments"].items()}
     messages: dict[str, Message] = {}
     for name, paths in sorted(folder.messages.items()):
         message = read_message(reading, name, {path: files[path] for path in paths})
@@ -57,13 +59,19 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
         if flow is not None:
             flows[name] = flow
             check_reach(reading, flow)
+    broadcasts: dict[str, Broadcast] = {}
+    for name, path in folder.things["broadcasts"].items():
+        broadcast = read_broadcast(reading, name, _tree(reading, files, path))
+        if broadcast is not None:
+            broadcasts[name] = broadcast
     stories = _stories(reading, files, folder)
     for other in FOLDERS:
         for path in folder.things[other].values():
             read_other(reading, other, _tree(reading, files, path))
     check_names(reading, flows)
     check_loops(reading, flows)
-    return Workspace(settings, flows, messages, stories, dict(files)), sorted(set(reading.problems))
+    workspace = Workspace(settings, flows, messages, broadcasts, stories, sources=dict(files))
+    return workspace, sorted(set(reading.problems))
 
 
 def _settings(reading: Reading, files: Mapping[str, str], folder: _Folder) -> Settings:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.enroll import hear_known, hold_out_again
 from tamshy.sqlkit import queries
+from tamshy.trigger import Planning, plan_occasions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,11 +95,13 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     conn.execute(_SQL["end_doubles"], params)
     conn.execute(_SQL["join_profiles"], params)
     hold_out_again(conn, book, bucket)
+    conn.execute(_SQL["drop_occasions"])
     for table in MOVED:
         conn.execute(_moving(conn, table))
     if conn.execute(_SQL["rename_merges"]).rowcount:
         conn.execute(_SQL["drop_empty_merges"])
     conn.execute(_SQL["bury"], params)
+    plan_occasions(conn, book, bucket, Planning.MERGED)
     conn.execute(_SQL["freshen"], params)
     hear_known(conn, book, bucket, int(str(params["pass"])))
     conn.execute(_SQL["withdraw"], params)

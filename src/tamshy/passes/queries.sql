@@ -221,4 +221,5 @@ on conflict do nothing
 -- The earliest moment at which anything in the bucket can be worked.
 select least(
     (select min(moment) from inbox where bucket = %(bucket)s),
-    (select min(work_at) from enrollment where bucket = %(bucket)s and active))
+    (select min(work_at) from enrollment where bucket = %(bucket)s and active),
+    (select min(at) from occasion where bucket = %(bucket)s))

@@ -12,8 +12,8 @@ from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
 from tamshy.rulebook import PLACES_PER_VERSION
 from tamshy.sqlkit import queries
+from tamshy.trigger import MEMBERSHIPS, Planning, call_occasions, come_round, plan_occasions, starting_names
 from tamshy.trigger import run as find_candidates
-from tamshy.trigger import starting_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -123,6 +123,7 @@ def clear(conn: Connection, rows: int) -> None:
 
 def at_hand(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> set[UUID]:
     """Give the profiles whose items the next pass would work or whose messages it would render; the caller rolls back."""
+    call_occasions(conn, book, bucket, horizon.until)
     conn.execute(_SQL["pick"], _params(book, bucket, horizon))
     picked = {row[0] for row in conn.execute(_SQL["in_hand"])}
     return picked.union(UUID(str(row[0])) for row in accepted(conn, bucket, horizon.limit, horizon.until))
@@ -134,6 +135,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
     if pass_ is None:
         return Worked(lost=True)
     params = _params(book, bucket, horizon)
+    call_occasions(conn, book, bucket, horizon.until)
     survey = conn.execute(_SQL["pick"], params).fetchall()
     if not survey:
         return Worked()
@@ -159,6 +161,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         if not places <= book.numbers:
             raise NowhereToGo(places - book.numbers)
         change(conn, book, bucket, pass_, places, evaluate)
+        plan_occasions(conn, book, bucket, Planning.CHANGED, places)
         leave(conn, book, bucket, pass_, places)
         moved += decide(conn, book, bucket, pass_, places)
     if moved:
@@ -186,12 +189,17 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     conn.execute(_SQL["drop_taken"], params)
     if any(row[3] for row in taken):
         conn.execute(_SQL["promote"], params)
-    apply(conn, book, bucket, pass_, {str(row[0]) for row in taken}, ambient=any(row[4] for row in taken))
+    kinds, ambient = {str(row[0]) for row in taken}, any(row[4] for row in taken)
+    apply(conn, book, bucket, pass_, kinds, ambient=ambient)
     conn.execute(_SQL["take_in"], params)
     heard = names & listened_names(book)
     if heard:
         hear(conn, book, bucket, pass_, heard)
     found = find_candidates(conn, book, bucket) if names & starting_names(book) else 0
+    if "occasion" in kinds:
+        found += come_round(conn, book, bucket)
+    if ambient or kinds & {"identify", "occasion"} or not names.isdisjoint(MEMBERSHIPS):
+        plan_occasions(conn, book, bucket, Planning.TAKEN_IN)
     if found:
         open_enrollments(conn, book, bucket, pass_)
     return found

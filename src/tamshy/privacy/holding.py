@@ -17,6 +17,7 @@ SQL: Final = sqlkit.queries("tamshy.privacy")
 BY_PROFILE: Final = (
     "consent",
     "inbox",
+    "occasion",
     "event",
     "enrollment",
     "entry",
@@ -50,6 +51,8 @@ FREE: Final = {
     "message_version": "what the shop has written",
     "api_key": "digests of the shop's own keys",
     "zone_span": "the world's clocks",
+    "tick": "when the shop's schedules come",
+    "best_hour": "one hour of the day for the whole shop",
     "seen_message": "hashes of what clients named their calls, for 30 days",
     "lease": "who works a bucket",
     "worker": "which workers live",

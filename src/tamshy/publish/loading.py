@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tamshy.language import read_workspace
+from tamshy.language import all_flows, file_of, read_workspace
 from tamshy.language.model import MessageKind
 from tamshy.language.program import program
 from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow
@@ -41,16 +41,17 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
     files = published_files(conn, id_)
     workspace, _ = read_workspace(files)
     span = {"workspace": id_, "first": first, "beyond": first + buckets}
+    flows = all_flows(workspace)
     running: list[RunningFlow] = []
     sendable = dict(workspace.messages)
     older: dict[int, Workspace] = {}
     for version, flow_name, source, publication, live in conn.execute(_SQL["running_versions"], span).fetchall():
-        if files.get(f"flows/{flow_name}.yaml") == source:
-            flow = workspace.flows[flow_name]
+        if files.get(file_of(flow_name)) == source:
+            flow = flows[flow_name]
         else:
             if publication not in older:
                 older[publication] = _published_at(conn, id_, publication)
-            flow = older[publication].flows[flow_name]
+            flow = all_flows(older[publication])[flow_name]
             # Who finishes on an old version may still be sent what new ones send no more.
             for message in older[publication].messages.values():
                 sendable.setdefault(message.name, message)

@@ -12,6 +12,7 @@ from tamshy.language.model import (
     SetProperties,
     Track,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilMoment,
     WaitUntilTime,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.publish")
-_WAITS = (Wait, WaitUntilTime, WaitUntilMoment)
+_WAITS = (Wait, WaitUntilTime, WaitUntilMoment, WaitBestHour)
 _AT_ONCE = (SetProperties, Track, ChangeConsent)
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tamshy.advance import arrive
-from tamshy.language import kept_steps, read_workspace, step_mapping
+from tamshy.language import all_flows, file_of, kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight
 from tamshy.publish.holding import buckets_inside, call_in, hold_buckets, prepare_moves, span_of, take_turns
 from tamshy.publish.loading import load_rulebook, published_files
 from tamshy.sqlkit import queries, rows_json
+from tamshy.trigger import plan_everybody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +89,8 @@ def publish(
     messages = _write_messages(conn, before.workspace, compiled, at)
     flows, archived = _write_flows(conn, before.workspace, workspace, number, at)
     moved = _move_people(conn, before, name, flows, archived, at, passes)
+    if flows or archived:
+        plan_everybody(conn, before, load_rulebook(conn, name), at)
     call_in(conn, span)
     return Published(tuple(flows), tuple(messages), tuple(archived), moved)
 
@@ -126,8 +129,9 @@ def _write_flows(
     """A version for each flow whose text has changed; flows whose text is gone are archived."""
     live = {row[0]: row for row in conn.execute(_SQL["live_versions"], {"workspace": id_}).fetchall()}
     changed: list[str] = []
-    for name in sorted(workspace.flows):
-        source = workspace.sources[f"flows/{name}.yaml"]
+    wanted = all_flows(workspace)
+    for name in sorted(wanted):
+        source = workspace.sources[file_of(name)]
         if name in live and live[name][3] == source and not live[name][4]:
             continue
         changed.append(name)
@@ -137,7 +141,7 @@ def _write_flows(
             {"workspace": id_, "flow": name, "source": source, "publication": number, "at": at},
         ).fetchone()
         conn.execute(_SQL["write_flow"], {"workspace": id_, "flow": name, "version": row[0] if row else None})
-    archived = sorted(name for name, row in live.items() if name not in workspace.flows and not row[4])
+    archived = sorted(name for name, row in live.items() if name not in wanted and not row[4])
     for name in archived:
         conn.execute(_SQL["archive"], {"workspace": id_, "flow": name})
     return changed, archived

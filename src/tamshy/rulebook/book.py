@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tamshy.domain.duration import Duration
-    from tamshy.language.model import Flow, Settings
+    from tamshy.language.model import Condition, Flow, Settings
     from tamshy.language.program import Node, Program
 
 PLACES_PER_VERSION: Final = 1000
@@ -77,6 +77,7 @@ class Rulebook:
     messages: dict[str, PublishedMessage]
     seed: int = 0
     paused: frozenset[str] = frozenset()
+    segments: dict[str, Condition] = field(default_factory=dict)
     _statements: dict[str, Statement | None] = field(default_factory=dict, init=False, repr=False)
 
     def places(self) -> Iterator[Place]:

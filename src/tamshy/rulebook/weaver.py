@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tamshy.conditions import Environment, Tested, compile_condition, compile_match, key_sql, moment_sql
+from tamshy.conditions import (
+    Environment,
+    Tested,
+    compile_condition,
+    compile_match,
+    compile_question,
+    day_sql,
+    key_sql,
+    moment_sql,
+)
 from tamshy.sqlkit.calendar import clock_sql
 
 if TYPE_CHECKING:
@@ -23,11 +32,11 @@ EVENT_ROWS: Final = """
     select a.profile, p.bucket, a.moment, p.zone, p.properties as props, p.consents, p.die, null::uuid as enrollment,
         null::text as flow, null::timestamptz as entered_at, null::jsonb as reached,
         a.properties as ev_props, a.context as ev_ctx, a.occurred_at as ev_at, a.name, a.id,
-        a.origin
+        a.origin, a.kind
     from agenda a
     cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = a.profile offset 0) p
-    where not a.due and a.name <> ''"""
-"""``x`` for the events of the agenda that may start something."""
+    where not a.due and (a.name <> '' or a.kind = 'occasion')"""
+"""``x`` for the events of the agenda, and the occasions, that may start something."""
 
 _DUE: Final = """
     select e.bucket, e.profile, a.moment, e.id as enrollment, e.flow, e.version, e.entered_at, e.reached, a.place, e.step, e.visit,
@@ -133,6 +142,18 @@ class Weaver:
     def moment(self, ref: Ref) -> str:
         """The moment that the data holds, or null."""
         fragment = moment_sql(ref, self._environment())
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def day(self, value: str) -> str:
+        """The date that a jsonb value means to the profile ``x``, or null; one without a year lies in the year 4."""
+        fragment = day_sql(value, self._environment())
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def question(self, condition: Condition, moment: str) -> str:
+        """A query of one column, ``profile``: for whom in the bucket a condition holds at a moment (SQL without columns)."""
+        fragment = compile_question(condition, self._environment(), moment)
         self.params.update(fragment.params)
         return fragment.sql
 

@@ -1,11 +1,25 @@
-"""Finds which events on the agenda start which published flow.
+"""Finds which events on the agenda start which published flow, and plans the moments that no event brings.
 
 Reads ``agenda`` and ``profile``; leaves one row of ``candidate`` for each flow that an event may start, with its key and
-whether it came too late. Whether the flow is entered is for ``enroll`` to say.
+whether it came too late. Whether the flow is entered is for ``enroll`` to say. Keeps in ``occasion`` when the dates of profiles
+come round, and puts what has come into ``inbox``.
 """
 
 from __future__ import annotations
 
+from tamshy.trigger.occasions import MEMBERSHIPS, Planning, call_occasions, come_round, plan_everybody, plan_occasions
 from tamshy.trigger.stage import run, starting_names
+from tamshy.trigger.ticks import renew_ticks, write_ticks
 
-__all__ = ["run", "starting_names"]
+__all__ = [
+    "MEMBERSHIPS",
+    "Planning",
+    "call_occasions",
+    "come_round",
+    "plan_everybody",
+    "plan_occasions",
+    "renew_ticks",
+    "run",
+    "starting_names",
+    "write_ticks",
+]

@@ -14,6 +14,7 @@ from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
 from tamshy.retain import Gone, let_go, limits
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
+from tamshy.trigger import renew_ticks
 from tamshy.worker.leasing import Leases
 from tamshy.worker.sifting import is_the_machines, set_aside, sift
 from tamshy.worker.tallying import count_journal
@@ -161,6 +162,7 @@ class Worker:
                 prune(conn, self._clock.now())
                 conn.commit()
                 pruned = now
+                self._look_ahead(conn)
                 if self._leases.held:
                     count_journal(conn, list(self._leases.held), self._clock.now(), self._clock.speed)
                     conn.commit()
@@ -170,6 +172,12 @@ class Worker:
             if self._wait(self._pause(worked)):
                 self._leases.give_back(conn)
                 return
+
+    def _look_ahead(self, conn: Connection) -> None:
+        """Write down further ticks of schedules, in good time before the last that are known."""
+        for rules in self._rules.values():
+            renew_ticks(conn, rules.book, self._clock.now())
+        conn.commit()
 
     def _retain(self, conn: Connection) -> None:
         """Let go of old history in the next few of our buckets; not by a clock that is not believed."""

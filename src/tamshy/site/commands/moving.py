@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tamshy.language import program, step_mapping
+from tamshy.language import all_flows, file_of, program, step_mapping
 from tamshy.language.model import InFlight
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def moves(work: Opened, before: Workspace, after: Workspace) -> list[Move]:
     """
     buckets = list(range(work.first_bucket, work.first_bucket + work.buckets))
     found = []
+    flows_before, flows_after = all_flows(before), all_flows(after)
     for flow, live, step, people in work.conn.execute(_INSIDE, {"buckets": buckets}).fetchall():
-        old, new = before.flows.get(flow), after.flows.get(flow)
+        old, new = flows_before.get(flow), flows_after.get(flow)
         if old is None or not live:
             continue
         if new is None:
@@ -57,7 +58,7 @@ def moves(work: Opened, before: Workspace, after: Workspace) -> list[Move]:
 
 
 def _changed(before: Workspace, after: Workspace, flow: str) -> bool:
-    path = f"flows/{flow}.yaml"
+    path = file_of(flow)
     return before.sources.get(path) != after.sources.get(path)
 
 

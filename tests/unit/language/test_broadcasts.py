@@ -1,0 +1,209 @@
+"""Broadcasts and schedules: when, to whom, what; and every refusal with its place."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from decimal import Decimal
+
+import pytest
+from tests.unit.language.shop import FLOW, files
+
+from tamshy.domain.duration import Duration
+from tamshy.language import all_flows, diff, file_of, read_workspace
+from tamshy.language.model import Broadcast, MonthDay, Position, ScheduleTrigger, Send
+
+SEGMENT = "where: {profile.email: {exists: true}}\n"
+PATH = "broadcasts/christmas.yaml"
+TEN = datetime(2026, 12, 1, 10)  # noqa: DTZ001 - a reading
+SIX = datetime(2026, 12, 1, 6)  # noqa: DTZ001 - a reading
+
+
+def broadcast(at: str, more: str = "") -> Broadcast:
+    text = f"segment: everybody\nmessage: hello\nat: {at}\n{more}"
+    workspace, problems = read_workspace(files({PATH: text, "segments/everybody.yaml": SEGMENT}))
+    assert [str(problem) for problem in problems if problem.position.file == PATH] == []
+    return workspace.broadcasts["christmas"]
+
+
+def refused(text: str) -> list[str]:
+    _, problems = read_workspace(files({PATH: text, "segments/everybody.yaml": SEGMENT}))
+    return [str(problem).removeprefix(f"{PATH}:") for problem in problems if problem.position.file == PATH]
+
+
+def times(*readings: datetime, zone: str | None) -> ScheduleTrigger:
+    return ScheduleTrigger("everybody", times=readings, zone=zone)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-12-01T10:00", (times(TEN, zone="Asia/Almaty"),)),
+        ("{time: 2026-12-01T10:00}", (times(TEN, zone="Asia/Almaty"),)),
+        ("{time: 2026-12-01T10:00, zone: profile}", (times(TEN, zone=None),)),
+        ("{time: 2026-12-01T10:00, zone: workspace}", (times(TEN, zone="Asia/Almaty"),)),
+        ("{time: [2026-12-01T10:00, 2026-12-01T06:00], zone: Europe/Paris}", (times(SIX, TEN, zone="Europe/Paris"),)),
+        (
+            "[2026-12-01T10:00, 2026-12-01T11:00+05:00]",
+            (times(TEN, zone="Asia/Almaty"), times(SIX, zone="UTC")),
+        ),
+        ('{cron: "0 9 * * MON", zone: profile}', (ScheduleTrigger("everybody", "0 9 * * mon"),)),
+        ('{cron: "0 9 1 * *"}', (ScheduleTrigger("everybody", "0 9 1 * *", zone="Asia/Almaty"),)),
+    ],
+)
+def test_when_a_broadcast_goes(at: str, expected: tuple[ScheduleTrigger, ...]) -> None:
+    assert broadcast(at).schedules == expected
+
+
+def test_a_broadcast_has_defaults_and_every_key_is_read() -> None:
+    assert broadcast("2026-12-01T10:00") == Broadcast(
+        "christmas",
+        "christmas",
+        "everybody",
+        (times(TEN, zone="Asia/Almaty"),),
+        "hello",
+        position=Position(PATH, 1, 1),
+    )
+    more = "name: Christmas\ntopic: news\nexpires: 6h\nholdout: 10%\npriority: 3\n"
+    assert broadcast("2026-12-01T10:00", more) == Broadcast(
+        "christmas",
+        "Christmas",
+        "everybody",
+        (times(TEN, zone="Asia/Almaty"),),
+        "hello",
+        "news",
+        Duration(seconds=21600),
+        Decimal("0.1"),
+        3,
+        Position(PATH, 1, 1),
+    )
+
+
+def test_a_broadcast_is_a_flow_of_one_send() -> None:
+    text = "segment: everybody\nmessage: hello\nat: 2026-12-01T10:00\npriority: 3\nexpires: 6h\n"
+    workspace, _ = read_workspace(files({PATH: text, "segments/everybody.yaml": SEGMENT}))
+    flow = all_flows(workspace)["broadcast/christmas"]
+    assert flow.triggers == (times(TEN, zone="Asia/Almaty"),)
+    assert flow.steps == (Send("hello", "hello", Duration(seconds=21600), position=Position(PATH, 1, 1)),)
+    assert (flow.priority, flow.holdout) == (3, None)
+    assert [file_of(name) for name in all_flows(workspace)] == ["flows/cart.yaml", PATH]
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        (
+            "segment: everyone\nmessage: helo\nat: 2026-12-01\n",
+            [
+                "1:10: unknown segment 'everyone' (did you mean 'everybody'?)",
+                "2:10: unknown message 'helo' (did you mean 'hello'?)",
+                "3:5: 'at' must be a timestamp such as 2026-12-01T10:00, not '2026-12-01'",
+            ],
+        ),
+        (
+            "segment: everybody\nat: {time: 2026-12-01T10:00Z, zone: profile}\n",
+            [
+                "1:1: a broadcast needs 'message' or 'split'",
+                "2:12: 'time' carries an offset from UTC; leave that out, or 'zone'",
+            ],
+        ),
+        (
+            "message: hello\nat: {time: []}\ntopic: sales\nsegments: x\n",
+            [
+                "1:1: a broadcast needs 'segment': name of a segment: its members at that time",
+                "2:12: 'time' needs at least one timestamp",
+                "3:8: unknown topic 'sales'; there are news, offers",
+                "4:1: unknown key 'segments' (did you mean 'segment'?) in a broadcast",
+            ],
+        ),
+        (
+            'segment: everybody\nmessage: hello\nat: {cron: "* * * * *", zone: Mars}\n',
+            [
+                "3:12: 'cron' comes once an hour at most: its minute is one number, as in \"0 9 * * mon\", not '* * * * *'",
+                "3:31: unknown time zone 'Mars'; names are as in Asia/Almaty",
+            ],
+        ),
+        ("- x\n", ["1:1: a broadcast must be a mapping with 'segment', 'at', not a list"]),
+    ],
+)
+def test_what_is_no_broadcast_is_refused(text: str, problems: list[str]) -> None:
+    assert refused(text) == problems
+
+
+def test_a_change_of_when_is_told_in_words() -> None:
+    once, weekly = (
+        read_workspace(files({PATH: f"segment: everybody\nmessage: hello\nat: {at}\n"}))[0]
+        for at in ("2026-12-01T10:00", '{cron: "0 9 * * mon", zone: profile}')
+    )
+    assert [str(change) for change in diff(once, weekly)] == [
+        f"{PATH}: at changed: 2026-12-01 10:00 in Asia/Almaty for everybody → 0 9 * * mon for everybody"
+    ]
+
+
+def schedule(text: str) -> tuple[list[str], tuple[object, ...]]:
+    """The problems of a flow with this schedule, and its triggers."""
+    flow = FLOW.replace("{event: Checkout Started}", f"{{schedule: {text}}}")
+    workspace, problems = read_workspace(files({"flows/cart.yaml": flow, "segments/everybody.yaml": SEGMENT}))
+    said = [str(one).removeprefix("flows/cart.yaml:") for one in problems if one.position.file == "flows/cart.yaml"]
+    return said, workspace.flows["cart"].triggers
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{cron: "0  9 * * Mon", segment: everybody}', ScheduleTrigger("everybody", "0 9 * * mon")),
+        (
+            '{dates: [2026-03-20, "12-25"], offset: -14d, at: "10:00", segment: everybody}',
+            ScheduleTrigger("everybody", None, (date(2026, 3, 20), MonthDay(12, 25)), Duration(days=-14), time(10)),
+        ),
+        ("{dates: [02-29], segment: everybody}", ScheduleTrigger("everybody", None, (MonthDay(2, 29),))),
+    ],
+)
+def test_schedules(text: str, expected: ScheduleTrigger) -> None:
+    assert schedule(text) == ([], (expected,))
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("{segment: everybody}", ["2:21: 'schedule' needs 'cron' or 'dates', to say when"]),
+        (
+            "{cron: 0 9 * * mon, dates: [12-25], segment: everybody}",
+            ["2:21: 'schedule' needs 'cron' or 'dates', not both: write two triggers"],
+        ),
+        (
+            "{cron: 0 9 * *, segment: everybody}",
+            [
+                (
+                    "2:28: 'cron' has five fields: minute, hour, day of the month, month, weekday, as in \"0 9 * * mon\","
+                    " not '0 9 * *'"
+                )
+            ],
+        ),
+        (
+            "{cron: 0 9 31 2 *, segment: everybody}",
+            ["2:28: 'cron' is wrong in its day-of-month, as in \"0 9 * * mon\", not '0 9 31 2 *'"],
+        ),
+        (
+            "{cron: 0 9 * * mon, at: 10:00, offset: 1d, segment: everybody}",
+            [
+                "2:45: 'at' goes with 'dates'; a 'cron' says itself when it comes",
+                "2:60: 'offset' goes with 'dates'; a 'cron' says itself when it comes",
+            ],
+        ),
+        (
+            "{dates: [2026-02-30, x], segment: everybody}",
+            [
+                "2:30: 'dates' must be a date such as 2026-12-24, or \"12-24\" for every year, not '2026-02-30'",
+                "2:42: 'dates' must be a date such as 2026-12-24, or \"12-24\" for every year, not 'x'",
+            ],
+        ),
+        ("{dates: [], segment: everybody}", ["2:29: 'dates' needs at least one date"]),
+        (
+            "{dates: [12-25]}",
+            ["2:21: 'schedule' needs 'segment': name of a segment: its members, each by their own clock"],
+        ),
+        ("{dates: [12-25], segment: nobody}", ["2:47: unknown segment 'nobody'; there is everybody"]),
+    ],
+)
+def test_what_is_no_schedule_is_refused(text: str, problems: list[str]) -> None:
+    assert schedule(text)[0] == problems
