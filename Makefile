@@ -60,7 +60,7 @@ prove: setup provers ## Run the large proofs: long histories against the oracle,
 		echo "== what is measured, alone"; \
 		$(BIN)/python -m pytest -m "prove and alone" $(ARGS) || [ $$? -eq 5 ] || failed=1; \
 		echo "== what waits most of the time, side by side"; \
-		$(BIN)/python -m pytest -m "prove and not alone" -n $(PROVERS) --dist worksteal $(ARGS) || [ $$? -eq 5 ] || failed=1; \
+		$(BIN)/python -m pytest -m "prove and not alone" -n $(PROVERS) --dist load --maxschedchunk 1 $(ARGS) || [ $$? -eq 5 ] || failed=1; \
 		exit $$failed
 
 .PHONY: bench

@@ -36,7 +36,9 @@ for _name in list(os.environ):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave browser tests out where there is no browser; on the integration machine that is a failure instead."""
+    """Let the longest proofs begin first, and leave browser tests out where there is no browser; not where that is a failure."""
+    # Whatever begins last is waited for by the other processes.
+    items.sort(key=lambda item: -(marker.args[0] if (marker := item.get_closest_marker("minutes")) else 0))
     if CHROMIUM.exists() or os.environ.get("CI"):
         return
     for item in items:

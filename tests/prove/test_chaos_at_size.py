@@ -46,6 +46,7 @@ def held(rig: Rig, say: Callable[[str], None], patience_s: float) -> Judgement:
     return found
 
 
+@pytest.mark.minutes(32)
 def test_three_hundred_kills_and_five_deaths_at_every_place(tmp_path: Path, say: Callable[[str], None]) -> None:
     plan = Plan(carts=11_200, seconds=1000, workers=3, thinks_s=0.02)
     with Rig(plan, tmp_path) as rig:
@@ -61,6 +62,7 @@ def test_three_hundred_kills_and_five_deaths_at_every_place(tmp_path: Path, say:
         rig.shop.close()
 
 
+@pytest.mark.minutes(5)
 def test_links_that_break_in_every_way(tmp_path: Path, say: Callable[[str], None]) -> None:
     """Between callers and web server, workers and mail server, all processes and PostgreSQL, on the product's own leases."""
     with Rig(Plan(carts=2000, seconds=150, thinks_s=0.1, links=True), tmp_path) as rig:
@@ -72,6 +74,7 @@ def test_links_that_break_in_every_way(tmp_path: Path, say: Callable[[str], None
         rig.shop.close()
 
 
+@pytest.mark.minutes(5)
 def test_one_worker_killed_every_second(tmp_path: Path, say: Callable[[str], None]) -> None:
     """Promise 3: whoever triggers is enrolled, once."""
     with Rig(Plan(carts=10_000, seconds=120, workers=8, leases=(3.0, 5.0, 1.0)), tmp_path) as rig:
@@ -83,6 +86,7 @@ def test_one_worker_killed_every_second(tmp_path: Path, say: Callable[[str], Non
         rig.shop.close()
 
 
+@pytest.mark.minutes(6)
 def test_the_database_goes_away_again_and_again(tmp_path: Path, say: Callable[[str], None]) -> None:
     """Promise 11: thirty calls a second over five minutes, and whoever waited is served within half a minute."""
     dice = random.Random(11)  # noqa: S311 - when it goes
@@ -123,6 +127,7 @@ def _longest_behind(lags: list[tuple[float, float]], limit_s: float) -> float:
     return longest
 
 
+@pytest.mark.minutes(8)
 def test_fifty_restarts_by_the_book(tmp_path: Path, say: Callable[[str], None]) -> None:
     """Promise 12, and RudderStack's clients over far more than twenty restarts of the web server."""
     with Rig(Plan(carts=1000, seconds=400, thinks_s=0.05), tmp_path) as rig, Clients(rig.shop.port) as clients:
@@ -139,6 +144,7 @@ def test_fifty_restarts_by_the_book(tmp_path: Path, say: Callable[[str], None]) 
         rig.shop.close()
 
 
+@pytest.mark.minutes(4)
 def test_two_hundred_sleeps_of_a_sender(dsn: str, tmp_path: Path, say: Callable[[str], None]) -> None:
     """Promise 10."""
     late, in_hand, handed_over = trials(dsn, tmp_path, 200)
@@ -149,6 +155,7 @@ def test_two_hundred_sleeps_of_a_sender(dsn: str, tmp_path: Path, say: Callable[
     assert in_hand >= 200
 
 
+@pytest.mark.minutes(3)
 def test_ten_thousand_calls_ten_times_each(tmp_path: Path, say: Callable[[str], None]) -> None:
     """Promise 2: eight callers send the same calls at the same time, alone and in batches, in other orders."""
     number, copies, callers = 10_000, 10, 8

@@ -10,7 +10,7 @@ from tests.unit.experiment.worlds import DAYS, NAMES, Shoppers, days, dice, winn
 
 from tamshy.experiment import WinnerRule, effect, needed, quantile
 
-pytestmark = pytest.mark.prove
+pytestmark = [pytest.mark.prove, pytest.mark.minutes(2)]
 
 TESTS = 2000
 RULE = WinnerRule(at_least=200)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.prove
+pytestmark = [pytest.mark.prove, pytest.mark.minutes(12)]
 
 BEGIN = datetime(2026, 3, 25, 4, tzinfo=UTC)
 """Berlin changes its clocks four days later."""

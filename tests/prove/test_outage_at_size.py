@@ -18,7 +18,7 @@ from tamshy.sqlkit import connect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.prove
+pytestmark = [pytest.mark.prove, pytest.mark.minutes(3)]
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

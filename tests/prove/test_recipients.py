@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tamshy.sqlkit import Connection
 
-pytestmark = pytest.mark.prove
+pytestmark = [pytest.mark.prove, pytest.mark.minutes(2)]
 
 
 def test_five_thousand_recipients_with_the_verdicts_mixed(

@@ -267,6 +267,7 @@ def shop(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
     databases.drop(name)
 
 
+@pytest.mark.minutes(10)
 @needs_sqlmap
 @pytest.mark.prove
 def test_sqlmap_finds_nothing_on_any_route(shop: tuple[Web, Place], tmp_path: Path, say: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""The commands that play: ``simulate`` over a history, ``test`` over the stories of a folder."""
+"""The commands that play: ``simulate`` over a history, ``backtest`` over the shop's own, ``test`` over the stories of a folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
 
@@ -16,8 +17,10 @@ from tamshy.language import all_flows, read_folder, read_workspace
 from tamshy.publish import Unpublishable
 from tamshy.render.children import RenderChild
 from tamshy.render.compile import compile_message
-from tamshy.simulate.lines import journal_lines, line_text
-from tamshy.simulate.playing import Hand, Scene, Stage, open_stage, play, set_scene
+from tamshy.simulate.backtest import Stretch, compared, outcome, print_compared
+from tamshy.simulate.lines import journal_lines, line_text, moment_text
+from tamshy.simulate.past import past
+from tamshy.simulate.playing import WORKSPACE, Hand, Scene, Stage, open_stage, play, set_scene
 from tamshy.simulate.stories import Told, tell
 from tamshy.sqlkit import scratch_server
 
@@ -28,10 +31,22 @@ if TYPE_CHECKING:
 
     from tamshy.ingest import History
     from tamshy.language.model import Workspace
+    from tamshy.simulate.past import Reach
+    from tamshy.sqlkit import Connection
 
 _DONE, _NOT_SO, _WRONG = 0, 1, 2
 _FOR_ONE = 5000
 _MOST_HANDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The shop whose past is played: a connection to its database, its name, and what of it is read and compared."""
+
+    conn: Connection
+    name: str
+    reach: Reach
+    since: datetime
 
 
 @contextmanager
@@ -104,6 +119,62 @@ def simulate(
             print(f"{events}: {message} was {did} at {at}, but had not been sent by then; left out", file=err)
         for line in journal_lines(conn, played.until):
             print(line_text(line), file=out)
+    return _DONE
+
+
+def backtest(  # noqa: PLR0913 - the command's own options
+    folder: Path,
+    shop: Shop,
+    *,
+    out: TextIO,
+    err: TextIO,
+    dsn: str | None = None,
+    seed: int = 0,
+    lines: TextIO | None = None,
+    as_json: bool = False,
+    progress: Callable[[datetime, int], None] = lambda _moment, _items: None,
+) -> int:
+    """Play a shop's own past through a folder's flows, and print what they would have sent beside what was; returns the exit code.
+
+    ``lines``: where the lines of the stretch go, as ``simulate`` writes them.
+    """
+    read = _workspace(folder, err)
+    if read is None:
+        return _WRONG
+    files, _ = read
+    stretch = Stretch(shop.since, shop.reach.until)
+    with ExitStack() as stack:
+        reading = stack.enter_context(ThreadPoolExecutor(1)).submit(past, shop.conn, shop.reach)
+        stage = stack.enter_context(_stage(dsn))
+        history = reading.result()
+        was = outcome(shop.conn, shop.name, stretch)
+        hands = [Hand(stage.another(), stack.enter_context(RenderChild(1))) for _ in range(_hands(history) - 1)]
+        try:
+            play(
+                stage.conn,
+                files,
+                history,
+                compile_message=compile_message,
+                renderer=stack.enter_context(RenderChild(1)),
+                until=stretch.until,
+                seed=seed,
+                hands=hands,
+                progress=progress,
+            )
+        except Unpublishable as exc:
+            print(exc, file=err)
+            return _WRONG
+        would_be = outcome(stage.conn, WORKSPACE, stretch)
+        if lines is not None:
+            since = moment_text(stretch.since)
+            for line in journal_lines(stage.conn, stretch.until):
+                if str(line["at"]) > since:
+                    print(line_text(line), file=lines)
+    if as_json:
+        said = {"since": moment_text(stretch.since), "until": moment_text(stretch.until)}
+        print(orjson.dumps({**said, "messages": compared(was, would_be, stretch)}).decode(), file=out)
+    else:
+        print_compared(was, would_be, stretch, out)
     return _DONE
 
 

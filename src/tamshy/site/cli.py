@@ -38,6 +38,7 @@ _COMMANDS: Final = {
     "export": ("tamshy.site.commands.folders", "export"),
     "test": ("tamshy.site.commands.playing", "test"),
     "simulate": ("tamshy.site.commands.playing", "simulate"),
+    "backtest": ("tamshy.site.commands.playing", "backtest"),
     "explain": ("tamshy.site.commands.explaining", "explain"),
     "aside": ("tamshy.site.commands.aside", "aside"),
     "uncertain": ("tamshy.site.commands.uncertain", "uncertain_"),
@@ -126,6 +127,7 @@ def parser() -> argparse.ArgumentParser:
     _running(commands, shared, place)
     _folders(commands, shared, place)
     _playing(commands, shared)
+    _back(commands, shared, place)
     _looking(commands, shared, place)
     _holding(commands, shared, place)
     _stopping(commands, shared, place)
@@ -177,6 +179,16 @@ def _playing(commands: _Commands, shared: argparse.ArgumentParser) -> None:
     simulate.add_argument("--until", metavar="T", default="", help="stop at this moment (default: when nothing waits)")
     simulate.add_argument("--seed", type=int, default=0, help="seed of holdouts and splits (default: 0)")
     simulate.add_argument("--out", metavar="FILE", default="", help="write the lines there (default: standard output)")
+
+
+def _back(commands: _Commands, shared: argparse.ArgumentParser, place: argparse.ArgumentParser) -> None:
+    backtest = commands.add_parser(
+        "backtest", parents=[shared, place], help="what a folder would have sent over the shop's own past"
+    )
+    backtest.add_argument("dir", metavar="DIR", help="workspace folder")
+    backtest.add_argument("--since", metavar="DURATION", default="90d", help="so far back (default: 90d)")
+    backtest.add_argument("--seed", type=int, default=0, help="seed of holdouts and splits (default: 0, that of life)")
+    backtest.add_argument("--out", metavar="FILE", default="", help="write the lines there, as `simulate` does")
 
 
 def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.prove
 SEEDS = 1000
 
 
+@pytest.mark.minutes(17)
 def test_a_thousand_seeds_agree_with_the_oracle(dsn: str, say: Callable[[str], None]) -> None:
     begun, statements, lines, faults = time.monotonic(), 0, 0, 0
     failed = []

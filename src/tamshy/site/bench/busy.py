@@ -42,10 +42,10 @@ _OCCASIONS: Final = (
     ("Order Completed", "per: event.order_id\n"),
 )
 _MANNERS: Final = {
-    # a mail at once, each time; for orders it is the receipt
+    # a mail at once: for each order its receipt, for two of a hundred others a note
     "receipt": """\
 name: Receipt NUMBER
-trigger: {event: EVENT, where: {event.value: {gte: 60}}}
+trigger: {event: EVENT, where: {event.value: {gte: WORTH}}}
 PERreentry: always
 steps: [{send: receipt}]
 """,
@@ -97,6 +97,10 @@ _DAY: Final = (
     *("Order Completed",) * 2,
 )
 """What twenty calls are, one after another."""
+_LEAST: Final = 60
+"""Every order is worth that."""
+_RARE: Final = 98
+"""Two of a hundred others are worth that: a shop that wrote to every other visitor at once would have none."""
 RECEIPT: Final = "receipt-5"
 """The flow that answers each order at once."""
 
@@ -113,7 +117,9 @@ def files() -> dict[str, str]:
         found[f"messages/{name}/en.md"] = _TEXT % name
     for manner, text in _MANNERS.items():
         for number, (event, per) in enumerate(_OCCASIONS, start=1):
+            worth = _LEAST if number == len(_OCCASIONS) else _RARE
             filled = text.replace("EVENT", event).replace("NUMBER", str(number)).replace("PER", per)
+            filled = filled.replace("WORTH", str(worth))
             found[f"flows/{manner}-{number}.yaml"] = filled
     return found
 
@@ -161,7 +167,7 @@ def is_order(number: int) -> bool:
 
 def _properties(number: int) -> dict[str, object]:
     return {
-        "value": 60 + number % 40 if is_order(number) else number % 100,
+        "value": _LEAST + number % 40 if is_order(number) else number % 100,
         "cart_id": f"c{number // len(_DAY)}",
         "order_id": f"o{number}",
         "product_id": f"sku-{number % 97}",

@@ -1,4 +1,4 @@
-"""`simulate` and `test`: the options read, the rest is `tamshy.simulate`."""
+"""`simulate`, `backtest` and `test`: the options read, the rest is `tamshy.simulate`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tamshy.language import parse_moment, read_folder, read_workspace
+from tamshy.domain.calendar import add
+from tamshy.language import parse_duration, parse_moment, read_folder, read_workspace
 from tamshy.simulate import command
+from tamshy.simulate.past import Reach
+from tamshy.site.clock import clock_from
 from tamshy.site.commands.saying import remark
-from tamshy.site.commands.surroundings import WrongUse, configured
+from tamshy.site.commands.surroundings import WrongUse, configured, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -39,6 +42,32 @@ def simulate(options: argparse.Namespace) -> int:
     if sys.stderr.isatty():
         remark("")
     return code
+
+
+def backtest(options: argparse.Namespace) -> int:
+    """Play the shop's own past through a folder, and compare with what was sent."""
+    folder = Path(options.dir)
+    settings = read_workspace(read_folder(folder))[0].settings
+    try:
+        length = parse_duration(options.since)
+    except ValueError as exc:
+        raise WrongUse(f"--since {options.since} is no duration: {exc}") from exc
+    now = clock_from(configured(options).clock).now()
+    with ExitStack() as stack:
+        shop = stack.enter_context(opened(options))
+        lines = stack.enter_context(Path(options.out).open("w", encoding="utf-8")) if options.out else None
+        reach = Reach(shop.id, shop.first_bucket, shop.first_bucket + shop.buckets - 1, now)
+        return command.backtest(
+            folder,
+            command.Shop(shop.conn, shop.workspace, reach, add(now, -length, settings.timezone)),
+            out=sys.stdout,
+            err=sys.stderr,
+            dsn=configured(options).database_url or None,
+            seed=options.seed,
+            lines=lines,
+            as_json=options.json,
+            progress=_progress(),
+        )
 
 
 def test(options: argparse.Namespace) -> int:
