@@ -17,6 +17,7 @@ PER_PROFILE = {
     "enrollment",
     "entry",
     "conversion",
+    "arm",
     "message",
     "content",
     "delivery",
@@ -49,6 +50,7 @@ OTHERS = {
     "flow_version": "a definition",
     "message_version": "a definition",
     "api_key": "a definition",
+    "look": "what is known of an experiment, a row a day",
     "zone_span": "a reference table, the same everywhere",
     "schema_version": "the migrations that were applied",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.explain.facts import Absence, Absent
+from tamshy.language.model import EventTrigger
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
@@ -33,21 +34,27 @@ def absences(
         for running in book.flows
         if running.live and running.name not in been_in and (wanted is None or running.name in wanted)
     ]
-    names = sorted({trigger.event for running in flows for trigger in running.flow.triggers})
+    names = sorted({name for running in flows for name in _events(running)})
     came = {row[0]: (row[1], row[2]) for row in conn.execute(_SQL["came"], params | {"names": names}).fetchall()}
     refused = {one.flow: one for one in story if one.outcome == "refused"}
     return tuple(_absence(running, came, published[running.name], refused.get(running.name)) for running in flows)
 
 
+def _events(running: RunningFlow) -> tuple[str, ...]:
+    """The names of the events that start a flow; none: it is entered by hand alone."""
+    return tuple(dict.fromkeys(trigger.event for trigger in running.flow.triggers if isinstance(trigger, EventTrigger)))
+
+
 def _absence(
     running: RunningFlow, came: dict[str, tuple[int, datetime]], published: datetime, refused: Happening | None
 ) -> Absence:
-    events = tuple(dict.fromkeys(trigger.event for trigger in running.flow.triggers))
+    events = _events(running)
     counts = [came[name] for name in events if name in came]
-    if not counts:
-        return Absence(running.name, Absent.NO_EVENT, events)
-    number, last = sum(count for count, _ in counts), max(at for _, at in counts)
+    number = sum(count for count, _ in counts)
     if refused is not None:
         return Absence(running.name, Absent.REFUSED, events, number, refused.at, refused.reason or "")
+    if not counts:
+        return Absence(running.name, Absent.NO_EVENT, events)
+    last = max(at for _, at in counts)
     why = Absent.BEFORE if last < published else Absent.NO_MATCH
     return Absence(running.name, why, events, number, last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.language.durations import format_duration
-from tamshy.language.model import ReentryKind, Send
+from tamshy.language.model import EventTrigger, ReentryKind, Send
 
 if TYPE_CHECKING:
     from tamshy.explain.facts import Happening
@@ -29,7 +29,9 @@ def rule_behind(book: Rulebook, happening: Happening, event: str | None, version
     match happening.reason:
         case "too_old":
             ages = {
-                format_duration(trigger.max_age) for trigger in running.flow.triggers if event in {None, trigger.event}
+                format_duration(trigger.max_age)
+                for trigger in running.flow.triggers
+                if isinstance(trigger, EventTrigger) and event in {None, trigger.event}
             }
             return " or ".join(sorted(ages))
         case "reentry":

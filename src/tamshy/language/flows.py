@@ -12,11 +12,13 @@ from tamshy.language.model import (
     EventTrigger,
     Flow,
     InFlight,
+    ManualTrigger,
     Position,
     Reentry,
     ReentryKind,
     Ref,
     Root,
+    Trigger,
 )
 from tamshy.language.reading import Reading, unknown
 from tamshy.language.steps import StepReader
@@ -67,7 +69,7 @@ def _in_flight(reading: Reading, keys: Keys) -> InFlight:
     return found or InFlight.FOLLOW
 
 
-def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[EventTrigger, ...]:
+def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[Trigger, ...]:
     if "trigger" not in keys:
         return ()
     tree = keys["trigger"]
@@ -77,14 +79,16 @@ def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[EventTrigger,
     return tuple(trigger for trigger in found if trigger is not None)
 
 
-def _trigger(reading: Reading, tree: Tree, scope: Scope) -> EventTrigger | None:
+def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
+    if isinstance(tree, Mapping) and "manual" in tree.entries:
+        return _manual(reading, tree)
     if isinstance(tree, Mapping) and "event" not in tree.entries:
         kinds = [name for name in tree.entries if name in _LATER_TRIGGERS]
         if kinds:
             _later_trigger(reading, tree, kinds[0])
         elif tree.entries:
             first, entry = next(iter(tree.entries.items()))
-            reading.refuse(entry.at, f"{unknown('trigger', first, ['event', *_LATER_TRIGGERS])}")
+            reading.refuse(entry.at, f"{unknown('trigger', first, ['event', 'manual', *_LATER_TRIGGERS])}")
         else:
             reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
         return None
@@ -95,12 +99,17 @@ def _trigger(reading: Reading, tree: Tree, scope: Scope) -> EventTrigger | None:
     return None if event is None else EventTrigger(event, where, max_age or _DEFAULT_MAX_AGE)
 
 
+def _manual(reading: Reading, tree: Mapping) -> ManualTrigger | None:
+    keys = fields.mapping(reading, tree, vocabulary.MANUAL_TRIGGER) or {}
+    if "manual" in keys and fields.boolean(reading, keys["manual"], "manual") is False:
+        reading.refuse(keys["manual"].at, "'manual' must be true; leave the trigger out where nobody enters by hand")
+    return ManualTrigger()
+
+
 def _later_trigger(reading: Reading, tree: Mapping, kind: str) -> None:
     keys = fields.mapping(reading, tree, _LATER_TRIGGERS[kind]) or {}
     if kind == "segment":
         fields.name(reading, keys[kind], kind)
-    if kind == "manual":
-        fields.boolean(reading, keys[kind], kind)
     if "offset" in keys:
         fields.duration(reading, keys["offset"], "offset", negative=True)
     if "at" in keys:

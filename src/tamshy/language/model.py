@@ -279,6 +279,14 @@ class EventTrigger:
     max_age: Duration = Duration(days=1)
 
 
+@dataclass(frozen=True, slots=True)
+class ManualTrigger:
+    """``manual: true``: by the API, the console or the command line alone."""
+
+
+Trigger = EventTrigger | ManualTrigger
+
+
 class ReentryKind(StrEnum):
     """Whether a profile may come in again under the same key."""
 
@@ -437,7 +445,84 @@ class Exit:
     note: str = ""
 
 
-Step = Wait | WaitUntilTime | WaitUntilMoment | WaitFor | Branch | Send | SetProperties | Track | ChangeConsent | Exit
+class Measure(StrEnum):
+    """What the arms of an experiment are compared by; of the last two the sum over a person's conversions."""
+
+    OPENED = "opened"
+    CLICKED = "clicked"
+    CONVERSION = "conversion"
+    REVENUE = "revenue"
+    PROFIT = "profit"
+
+    @property
+    def yes_no(self) -> bool:
+        """Whether a person did it or not; the others are sums of money."""
+        return self in {Measure.OPENED, Measure.CLICKED, Measure.CONVERSION}
+
+    @property
+    def of_conversions(self) -> bool:
+        """Whether it takes a flow with a ``conversion``."""
+        return self not in {Measure.OPENED, Measure.CLICKED}
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """``winner: {by, confidence, at_least}``; ``confidence`` a share between 0 and 1, ``at_least`` people in every arm."""
+
+    by: Measure
+    confidence: Decimal = Decimal("0.95")
+    at_least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SplitArm:
+    """One arm of a split; ``weight`` relative to the others', 1 where none is given."""
+
+    name: str
+    weight: Decimal
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """``split``: an experiment by its ``name``; ``bandit``: the weights lean to the arms that do better."""
+
+    id: str
+    name: str
+    arms: tuple[SplitArm, ...]
+    winner: Winner | None = None
+    bandit: bool = False
+    position: Position = NOWHERE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """``repeat``: at most ``times`` rounds of ``steps``; ``every`` None: the next begins when one has ended."""
+
+    id: str
+    times: int
+    steps: tuple[Step, ...]
+    every: Duration | None = None
+    condition: Condition | None = None
+    position: Position = NOWHERE
+    note: str = ""
+
+
+Step = (
+    Wait
+    | WaitUntilTime
+    | WaitUntilMoment
+    | WaitFor
+    | Branch
+    | Split
+    | Repeat
+    | Send
+    | SetProperties
+    | Track
+    | ChangeConsent
+    | Exit
+)
 
 
 class InFlight(StrEnum):
@@ -453,7 +538,7 @@ class Flow:
 
     name: str
     title: str
-    triggers: tuple[EventTrigger, ...]
+    triggers: tuple[Trigger, ...]
     steps: tuple[Step, ...]
     per: Ref | None = None
     audience: Condition | None = None

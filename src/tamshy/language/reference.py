@@ -97,7 +97,7 @@ def reference() -> str:
             ),
         ),
         "## Flows: `flows/NAME.yaml`\n",
-        *map(_form, (words.FLOW, words.EVENT_TRIGGER)),
+        *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.MANUAL_TRIGGER)),
         *(_form(form, later=True) for form in words.OTHER_TRIGGERS),
         *map(_form, (words.REENTRY, words.EVENT_MATCH)),
         _form(words.SEGMENT_MATCH, later=True),
@@ -139,7 +139,8 @@ def _steps() -> str:
         says = f"{verb.says}{'; *not yet*' if verb.later else ''}{f'; beside it {beside}' if beside else ''}"
         rows.append(f"| `{verb.name}` | {_cell(says)} |")
     head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
-    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_FOR, words.ARM, words.ELSE, words.TRACK)
+    ways = (words.ARM, words.ELSE, words.SPLIT, words.SPLIT_ARM, words.WINNER, words.REPEAT)
+    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_FOR, *ways, words.TRACK)
     later = (words.WAIT_BEST_HOUR, *words.LATER_VERBS.values())
     return "\n".join(
         (

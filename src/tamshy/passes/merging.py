@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tamshy.advance import take_arms
 from tamshy.enroll import hear_known, hold_out_again
 from tamshy.sqlkit import queries
 
@@ -22,6 +23,7 @@ MOVED: Final = (
     "event",
     "enrollment",
     "entry",
+    "arm",
     "conversion",
     "message",
     "content",
@@ -94,6 +96,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     conn.execute(_SQL["end_doubles"], params)
     conn.execute(_SQL["join_profiles"], params)
     hold_out_again(conn, book, bucket)
+    take_arms(conn, book, bucket)
     for table in MOVED:
         conn.execute(_moving(conn, table))
     if conn.execute(_SQL["rename_merges"]).rowcount:

@@ -12,8 +12,8 @@ from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
 from tamshy.rulebook import PLACES_PER_VERSION
 from tamshy.sqlkit import queries
+from tamshy.trigger import by_hand, starting_names
 from tamshy.trigger import run as find_candidates
-from tamshy.trigger import starting_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -192,6 +192,8 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     if heard:
         hear(conn, book, bucket, pass_, heard)
     found = find_candidates(conn, book, bucket) if names & starting_names(book) else 0
+    if any(row[0] == "by_hand" for row in taken):
+        found += by_hand(conn, book, bucket)
     if found:
         open_enrollments(conn, book, bucket, pass_)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.domain.call import IMPORTED
+from tamshy.language.model import EventTrigger
 from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import EVENT_ROWS, Weaver
 from tamshy.sqlkit.calendar import add_sql
@@ -25,7 +26,13 @@ def run(conn: Connection, book: Rulebook, bucket: int) -> int:
 
 def starting_names(book: Rulebook) -> frozenset[str]:
     """The names of the events that can start a flow."""
-    return frozenset(trigger.event for running in book.flows if running.live for trigger in running.flow.triggers)
+    return frozenset(
+        trigger.event
+        for running in book.flows
+        if running.live
+        for trigger in running.flow.triggers
+        if isinstance(trigger, EventTrigger)
+    )
 
 
 def build(book: Rulebook) -> Statement | None:
@@ -40,6 +47,8 @@ def build(book: Rulebook) -> Statement | None:
         if not running.live:
             continue
         for trigger in running.flow.triggers:
+            if not isinstance(trigger, EventTrigger):
+                continue
             place += 1
             listeners.append(_listener(weave, running, place, trigger.event))
             if trigger.where is not None:
