@@ -62,6 +62,15 @@ def without_comments(sql: str) -> str:
     return re.sub(r"--[^\n]*", "", sql)
 
 
+MORE_FORMS: Final = """\
+trigger: {event: Checkout Started}
+steps:
+  - repeat: {times: 3, every: 2d, while: {profile.city: {exists: true}}, steps: [{wait: 1h}]}
+  - split: {name: tone, arms: {warm: {weight: 2}, dry: {weight: 1}}, winner: {by: clicked}}
+"""
+"""Beside the oracle's workspace, as long as that has not all forms."""
+
+
 @cache
 def named() -> tuple[Said, ...]:
     """Every named query of every package."""
@@ -118,6 +127,7 @@ def oracle_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write_workspace(folder)
+    (folder / "flows/more-forms.yaml").write_text(MORE_FORMS, encoding="utf-8")
     return folder
 
 

@@ -18,6 +18,7 @@ PER_PROFILE = {
     "enrollment",
     "entry",
     "conversion",
+    "arm",
     "message",
     "content",
     "delivery",
@@ -52,6 +53,7 @@ OTHERS = {
     "api_key": "a definition",
     "tick": "when the schedules of a workspace come, the same for everybody",
     "best_hour": "one figure of a workspace a day",
+    "look": "what is known of an experiment, a row a day",
     "zone_span": "a reference table, the same everywhere",
     "schema_version": "the migrations that were applied",
 }

@@ -29,8 +29,9 @@ WRITERS: dict[str, dict[str, str]] = {
     "import": {"importing": "insert update"},
     "erasure_key": {"privacy": "insert"},
     # what happened
-    "seen_message": {"ingest": "insert update delete", "track": "insert delete"},
+    "seen_message": {"ingest": "insert update delete", "track": "insert delete", "enlist": "insert"},
     "inbox": {
+        "enlist": "insert",
         "ingest": "insert",
         "track": "insert delete",
         "deliver": "insert",
@@ -55,6 +56,8 @@ WRITERS: dict[str, dict[str, str]] = {
     },
     "entry": {"enroll": "insert", "retain": "delete", "privacy": "delete"},
     "conversion": {"enroll": "insert", "privacy": "delete"},
+    "arm": {"advance": "insert update", "privacy": "delete"},
+    "look": {"look": "insert"},
     "message": {"decide": "insert update", "publish": "delete", "retain": "delete", "privacy": "delete"},
     "content": {"decide": "insert", "retain": "update delete", "privacy": "delete"},
     "delivery": {

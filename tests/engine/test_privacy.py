@@ -32,6 +32,7 @@ trigger: {event: Checkout Started}
 reentry: always
 conversion: {event: Order Completed, within: 5d}
 steps:
+  - split: {name: tone, arms: {warm: {}, dry: {}}}
   - send: reminder
   - wait: 2d
   - send: second

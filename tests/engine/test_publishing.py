@@ -67,6 +67,23 @@ def test_follow_a_changed_wait_is_measured_anew_from_when_it_was_reached(shop: S
     assert sent(shop) == [("hello", T0 + 6 * HOUR)]
 
 
+def test_follow_a_changed_wait_in_the_middle_of_a_flow_is_measured_anew_too(dsn: str) -> None:
+    """It stands neither first nor behind a ``send``, where most arrive."""
+    middle = "[{wait: 1h}, {set: {profile.asked: true}}, {id: pause, wait: 4h}, {send: hello}]"
+    with connect(dsn) as conn:
+        book = found_shop(conn, steps(middle), buckets=2, zones=["UTC"])
+        shop = Shop(dsn, conn, book, HandClock(T0))
+        shop.identify("u1", T0, email="u1@example.com")
+        shop.track("u1", "Go", T0)
+        shop.work(T0)
+        shop.work(T0 + HOUR)
+        shop.publish(steps(middle.replace("4h", "6h")), T0 + 2 * HOUR)
+        shop.work(T0 + 5 * HOUR)
+        assert sent(shop) == []
+        shop.work(T0 + 7 * HOUR)
+        assert sent(shop) == [("hello", T0 + 7 * HOUR)]
+
+
 def test_follow_a_wait_made_shorter_than_it_has_lasted_is_over_at_publishing(shop: Shop) -> None:
     shop.publish(steps("[{id: pause, wait: 1h}, {send: hello}, {wait: 1h}, {send: second}]"), T0 + 3 * HOUR)
     shop.work(T0 + 3 * HOUR)

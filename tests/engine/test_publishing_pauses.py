@@ -77,7 +77,7 @@ def test_a_paused_flow_enrolls_nobody_and_says_so(shop: Shop) -> None:
     assert told(shop, "flow", "u2")[1:] == [(T0 + 3 * HOUR, "", "entered", "")]
 
 
-def test_while_paused_exits_and_conversions_are_taken_in(shop: Shop) -> None:
+def test_rule_33_while_paused_exits_and_conversions_are_taken_in(shop: Shop) -> None:
     shop.track("u1", "Order Completed", T0 + 2 * HOUR)
     shop.track("u1", "Stop", T0 + 3 * HOUR)
     shop.work(T0 + 3 * HOUR)

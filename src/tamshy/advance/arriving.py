@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING
 from tamshy.advance.best_hour import best_hour_sql
 from tamshy.advance.references import steps_referred_to
 from tamshy.conditions import Tested
-from tamshy.language.model import Send, Wait, WaitBestHour, WaitFor, WaitUntilMoment, WaitUntilTime
+from tamshy.language.model import Repeat, Send, Wait, WaitBestHour, WaitFor, WaitUntilMoment, WaitUntilTime
 from tamshy.rulebook import PLACES_PER_VERSION, Statement, by_number, later_by_number
 from tamshy.rulebook.weaver import Weaver, joins
-from tamshy.sqlkit.calendar import add_sql, next_time_of_day_sql
+from tamshy.sqlkit.calendar import add_sql, engine_moment_sql, next_time_of_day_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tamshy.domain.duration import Duration
     from tamshy.rulebook import Place, Rulebook
     from tamshy.sqlkit import Connection
 
 _KNOWN = Tested("v.properties", "v.context", "v.occurred_at")
 
 
-def arrive(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:
-    """Apply the moves: enrollments stand at their next step, or have ended. Returns how many moved."""
-    statement = book.statement("arrive", build)
+def arrive(conn: Connection, book: Rulebook, bucket: int, pass_: int, *, anywhere: bool = False) -> int:
+    """Apply the moves: enrollments stand at their next step, or have ended. Returns how many moved.
+
+    ``anywhere``: a move may lead to any step (publishing and resuming), not only to where newcomers and sent messages go on.
+    """
+    statement = book.statement("arrive_anywhere", build_anywhere) if anywhere else book.statement("arrive", build)
     if statement is None:
         return 0
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
@@ -31,8 +35,8 @@ def arrive(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:
 
 
 _MOVED = """
-    select e.bucket, e.profile, m.moment, e.id as enrollment, e.flow, m.version, e.key, e.entered_at, e.reached, e.vars, m.target,
-        m.reached_at, m.reason, m.version::bigint * 1000 + m.target as place, e.spot
+    select e.bucket, e.profile, m.moment, e.id as enrollment, e.flow, m.version, e.key, e.entered_at, e.reached, e.vars, e.rounds,
+        m.target, m.reached_at, m.reason, m.version::bigint * 1000 + m.target as place, e.spot
         {columns}
     from move m
     cross join lateral (
@@ -43,7 +47,6 @@ _MOVED = """
 
 def build(book: Rulebook) -> Statement | None:
     """Compile the statement that applies the moves: newcomers to a first step, and whoever leaves a ``send``."""
-    weave = Weaver(book, inside=True)
     reached = {
         running.version * PLACES_PER_VERSION + index
         for running in book.flows
@@ -52,9 +55,18 @@ def build(book: Rulebook) -> Statement | None:
         for index in (0, node.next)
         if index is not None
     }
-    if not reached:
-        return None
-    due = Arrival(weave, [place for place in book.places() if place.number in reached])
+    return _arriving(book, [place for place in book.places() if place.number in reached]) if reached else None
+
+
+def build_anywhere(book: Rulebook) -> Statement | None:
+    """Compile the same for moves to any step."""
+    places = list(book.places())
+    return _arriving(book, places) if places else None
+
+
+def _arriving(book: Rulebook, places: list[Place]) -> Statement:
+    weave = Weaver(book, inside=True)
+    due = Arrival(weave, places)
     columns, joined = joins(due.asked, "m", "move")
     return Statement(due.statement(_MOVED.format(columns=columns, joined=joined)), weave.params)
 
@@ -80,19 +92,22 @@ class Arrival:
         self.asked = f"{self._due} {self._met} {self._lacking}"
         """SQL about ``x``, for what has to be known of it."""
 
-    def statement(self, rows: str) -> str:
+    def statement(self, rows: str, keeps: tuple[str, ...] = (), carries: tuple[str, ...] = (), first: str = "") -> str:
         """Write the statement for ``rows``: SQL of who arrives where (a null ``target``: nowhere, it has ended).
 
         Columns: those of a condition's ``x`` as far as `asked` wants them, with ``target``, ``place`` of the target,
-        ``reached_at``, ``reason``, ``version``, ``flow`` and ``key``.
+        ``reached_at``, ``reason``, ``version``, ``flow`` and ``key``. ``keeps``: columns of the enrollment that ``rows`` give anew.
+        ``first``: members of the statement's ``with`` that write of ``t``, the rows with what was worked out and what they carry.
         """
         lacking = f", case when {self._lacking} then {self._waits} end as lacking" if self._notes else ""
+        kept = "".join(f", x.{column}" for column in (*keeps, *carries))
+        written = "".join(f", {column} = t.{column}" for column in keeps)
         # Each `offset 0` keeps what it fences from being worked out anew wherever it is read.
         return f"""
 with t as materialized (
     select x.profile, x.enrollment, x.moment, x.flow, x.version, x.key, x.target, x.reached_at, x.reason, x.due, x.step_id,
         x.spot,
-        {self._met} as met{", x.lacking" if self._notes else ""}
+        {self._met} as met{", x.lacking" if self._notes else ""}{kept}
     from (
         select x.*, {self._due} as due, {self._looked_back_to} as step_id{lacking}
         from ({rows}
@@ -104,13 +119,13 @@ with t as materialized (
     select %(bucket)s, profile, %(pass)s, 70, enrollment, %(workspace)s, moment, 'enrollment', flow, version, enrollment, 'exited',
         reason, key
     from t where target is null
-){_NOTED if self._notes else ""}
+){_NOTED if self._notes else ""}{first}
 update enrollment e
 set active = t.target is not null, step = coalesce(t.target, e.step), visit = e.visit + 1, version = t.version,
     reached_at = t.reached_at, due_at = coalesce(t.met, t.due), met_at = t.met,
     work_at = case when t.target is null then 'infinity' else greatest(coalesce(t.met, t.due), t.moment) end,
     reached = case when t.step_id is null then e.reached else e.reached || jsonb_build_object(t.step_id, t.reached_at) end,
-    exited_at = case when t.target is null then t.moment end, exit_reason = t.reason
+    exited_at = case when t.target is null then t.moment end, exit_reason = t.reason{written}
 from t
 where e.bucket = %(bucket)s and e.ctid = t.spot"""
 
@@ -139,12 +154,28 @@ def _dues(weave: Weaver, places: Sequence[Place]) -> list[tuple[int, str]]:
             found.append((place.number, best_hour_sql(step, weave.clock)))
         elif isinstance(step, WaitUntilMoment):
             found.append((place.number, f"coalesce(greatest({_moment(weave, step)}, x.reached_at), x.reached_at)"))
+        elif isinstance(step, Repeat) and step.every is not None:
+            found.append((place.number, _next_round(weave, step, step.every)))
     return later_by_number("x.place", "x.reached_at", "x.zone", lengths, weave.clock) + found
 
 
 def _moment(weave: Weaver, step: WaitUntilMoment) -> str:
     moment = weave.moment(step.until)
     return f"(select {add_sql('q.at', 'x.zone', step.offset)} from (select {moment} as at offset 0) q)"
+
+
+def _next_round(weave: Weaver, step: Repeat, every: Duration) -> str:
+    """When the next round begins: ``every`` after the one before did, or now that it has ended, if that is later (rule 31).
+
+    Who comes for the first time begins at once, and who has had all rounds waits for none.
+    """
+    rounds = f"(x.rounds -> {weave.literal(step.id, 'text')})"
+    later = add_sql("q.at", "x.zone", every)
+    began = engine_moment_sql(f"{rounds} ->> 'at'")
+    return (
+        f"case when ({rounds} ->> 'n')::integer < {step.times}"
+        f" then greatest((select {later} from (select {began} as at offset 0) q), x.reached_at) else x.reached_at end"
+    )
 
 
 def _met(weave: Weaver, step: WaitFor) -> str:

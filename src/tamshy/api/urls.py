@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import path, re_path
 
-from tamshy.api import browser, calls, consent, flows, health, scripts, uncertain
+from tamshy.api import browser, calls, consent, enlisting, flows, health, reporting, scripts, uncertain
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -54,9 +54,12 @@ urlpatterns = [
     path("api/profiles/<path:profile>/consent", consent.record_consent),
     path("api/flows", flows.flows),
     # The flow of a broadcast has a slash in its name.
+    path("api/flows/<path:name>/enrollments", enlisting.enroll),
     path("api/flows/<path:name>/pause", flows.pause),
     path("api/flows/<path:name>/resume", flows.resume),
     path("api/flows/<path:name>", flows.flow),
+    path("api/report", reporting.report),
+    path("api/report/<path:name>", reporting.report),
     path("api/uncertain", uncertain.list_uncertain),
     path("api/uncertain/<str:message>/sent", uncertain.settle_one, {"did": "sent"}),
     path("api/uncertain/<str:message>/resend", uncertain.settle_one, {"did": "resend"}),

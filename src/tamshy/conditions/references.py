@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions.writing import storable
 from tamshy.language.model import Root
-from tamshy.sqlkit.calendar import local_sql, resolve_sql
+from tamshy.sqlkit.calendar import engine_moment_sql, local_sql, resolve_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,10 +120,7 @@ def moment(writer: Writer, value: str) -> str:
 
 def engine_moment(writer: Writer, written: str) -> str:
     """Give SQL of a moment that the engine itself has written down with an offset; null where the text is null."""
-    row = writer.alias()
-    held = f"(select {written} as written offset 0) {row}"
-    reading = f"iso_reading({row}.written) - iso_offset({row}.written)"
-    return f"(select ({reading}) at time zone 'UTC' from {held})"
+    return engine_moment_sql(written, writer.alias())
 
 
 def day(writer: Writer, value: str) -> str:

@@ -43,7 +43,7 @@ def _sends(book: Rulebook) -> list[tuple[Place, Send]]:
 
 
 _JUDGED = """profile, enrollment, flow, version, step, visit, key, moment, zone, due_at, deadline, step_id, message,
-    message_version, marketing, topic, target, trigger_event, address, suppressed, consented, reason, late"""
+    message_version, marketing, topic, target, trigger_event, address, suppressed, consented, reason, round, noted"""
 """What is known of a judged send: the columns of ``hindrance``."""
 
 
@@ -62,6 +62,7 @@ def build(book: Rulebook) -> Statement | None:
         (place.number, f"not {weave.condition(step.condition)}") for place, step in sends if step.condition is not None
     ]
     fails = by_number("x.place", conditions, "false")
+    round_ = _rounds(weave, sends)
     quiet, deadline, capped = _quiet(book, weave.clock), _deadlines(sends, weave.clock), _capped(book, weave.clock)
     asked = f"x.zone {fails} {quiet} {deadline} {capped}"
     numbers = weave.literal([place.number for place, _ in sends], "bigint[]")
@@ -69,7 +70,8 @@ def build(book: Rulebook) -> Statement | None:
 with judged as materialized (
     select x.profile, x.enrollment, x.flow, x.version, x.step, x.visit, x.key, x.moment, x.zone, x.due_at, x.deadline, x.step_id,
         x.message, x.message_version, x.marketing, x.topic, x.target, x.trigger_event, x.address, x.suppressed, x.consented,
-        x.spot, md5(concat_ws('|', x.enrollment, x.step, x.visit))::uuid as message_id, {_LATE} as late,
+        x.spot, x.round, md5(concat_ws('|', x.enrollment, x.step, x.visit))::uuid as message_id,
+        {_LATE} || jsonb_strip_nulls(jsonb_build_object('round', x.round, 'arms', nullif(x.arms, '{{}}'))) as noted,
         case
         when x.marketing and x.held_out then 'held_out'
         when x.address is null then 'no_address'
@@ -89,7 +91,7 @@ with judged as materialized (
         end as reason
     from (
         select x.*, l.step_id, l.message, l.message_version, l.marketing, l.topic, l.target,
-            {deadline} as deadline,
+            {deadline} as deadline, {round_} as round,
             {_consented(weave, book, "x.consents", "l.topic")} as consented
         from ({due_rows(asked)} and a.place = any({numbers})) x
         join (values {known}) as l (place, step_id, message, message_version, marketing, topic, target) on l.place = x.place
@@ -163,7 +165,8 @@ _DUPLICATE = """exists (
             select from message m
             where m.bucket = %(bucket)s and m.profile = x.profile and m.state = 'sent' and m.decided_at >= x.entered_at
                 and m.trigger_event = x.trigger_event and m.message = x.message and m.address = x.address
-                and m.enrollment <> x.enrollment)"""
+                and (m.enrollment <> x.enrollment
+                    or (m.step = x.step_id and m.facts ->> 'round' is not distinct from x.round)))"""
 
 _MOVING = """insert into move (profile, enrollment, version, target, reached_at, moment, reason)
     select profile, enrollment, version, target, moment, moment, case when target is null then 'finished' end"""
@@ -175,7 +178,7 @@ def _writing(rows: str, outcome: str, until: str) -> str:
     select %(bucket)s, profile, message_id, %(workspace)s, enrollment, flow, version, step, step_id, visit, message,
         message_version, case when marketing then 'marketing' else 'transactional' end, topic, trigger_event,
         {outcome}, reason, address, due_at, moment,
-        jsonb_build_object('due', due_at, 'until', {until}, 'expires_at', deadline) || late
+        jsonb_build_object('due', due_at, 'until', {until}, 'expires_at', deadline) || noted
     from {rows}"""
 
 
@@ -185,7 +188,7 @@ def _telling(rows: str, outcome: str, until: str) -> str:
     select %(bucket)s, profile, %(pass)s, 50, message_id, %(workspace)s, moment, 'message', flow, version, enrollment, {outcome},
         reason, key, step_id, message, case when {outcome} = 'postponed' then {until} end, address,
         jsonb_build_object('due', due_at, 'deadline', deadline, 'topic', topic, 'consented', consented,
-            'allowed_from', {until}, 'suppressed', suppressed) || late
+            'allowed_from', {until}, 'suppressed', suppressed) || noted
     from {rows}"""
 
 
@@ -198,6 +201,17 @@ def _row(weave: Weaver, book: Rulebook, place: Place, step: Send) -> str:
     return (
         f"({place.number}, {step_id}, {name}, {message.version}, {marketing}, {weave.literal(topic, 'text')}, {target})"
     )
+
+
+def _rounds(weave: Weaver, sends: list[tuple[Place, Send]]) -> str:
+    """In which round of the repeats around it a send stands, ``2`` or ``1.2``; null: in none."""
+    found = []
+    for place, _ in sends:
+        around = place.running.program.rounds_around(place.node.index)
+        if around:
+            numbers = ", ".join(f"x.rounds -> {weave.literal(node.step.id, 'text')} ->> 'n'" for node in around)
+            found.append((place.number, f"concat_ws('.', {numbers})"))
+    return by_number("x.place", found, "null::text")
 
 
 def _deadlines(sends: list[tuple[Place, Send]], clock: str) -> str:

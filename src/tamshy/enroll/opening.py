@@ -122,7 +122,8 @@ select %(bucket)s, j.profile, %(pass)s, 30, j.to_id, %(workspace)s,
     case when j.reason is null then j.ev_at else j.moment end, 'enrollment', j.to_flow, j.to_version,
     case when j.reason is null then j.to_id end, case when j.reason is null then 'entered' else 'refused' end, j.reason, j.key,
     jsonb_build_object('event', j.id, 'occurred_at', j.ev_at, 'moment', j.moment)
-        || case when j.kind = 'occasion' then jsonb_build_object('occasion', j.name, 'holds', j.ev_props) else '{{}}' end
+        || case j.kind when 'by_hand' then jsonb_build_object('by_hand', j.ev_props)
+            when 'occasion' then jsonb_build_object('occasion', j.name, 'holds', j.ev_props) else '{{}}' end
 from judged j
 where j.reason is not null or exists (select from opened o where o.profile = j.profile and o.id = j.to_id)"""
     return Statement(sql, weave.params)

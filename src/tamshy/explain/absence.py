@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.explain.facts import Absence, Absent
-from tamshy.language.model import EventTrigger
+from tamshy.language.model import EventTrigger, ManualTrigger
 from tamshy.language.occasions import described
 from tamshy.sqlkit import queries
 
@@ -41,22 +41,22 @@ def absences(
     return tuple(_absence(running, came, published[running.name], refused.get(running.name)) for running in flows)
 
 
+def _events(running: RunningFlow) -> tuple[str, ...]:
+    """The names of the events that start a flow; none: it is entered by hand alone."""
+    return tuple(dict.fromkeys(trigger.event for trigger in running.flow.triggers if isinstance(trigger, EventTrigger)))
+
+
 def _absence(
     running: RunningFlow, came: dict[str, tuple[int, datetime]], published: datetime, refused: Happening | None
 ) -> Absence:
-    events = tuple(dict.fromkeys(described(trigger) for trigger in running.flow.triggers))
+    started = [described(trigger) for trigger in running.flow.triggers if not isinstance(trigger, ManualTrigger)]
+    events = tuple(dict.fromkeys(started))
     counts = [came[name] for name in _events(running) if name in came]
-    if not counts and refused is not None:
-        return Absence(running.name, Absent.REFUSED, events, 0, refused.at, refused.reason or "")
-    if not counts:
-        return Absence(running.name, Absent.NO_EVENT, events)
-    number, last = sum(count for count, _ in counts), max(at for _, at in counts)
+    number = sum(count for count, _ in counts)
     if refused is not None:
         return Absence(running.name, Absent.REFUSED, events, number, refused.at, refused.reason or "")
+    if not counts:
+        return Absence(running.name, Absent.NO_EVENT, events)
+    last = max(at for _, at in counts)
     why = Absent.BEFORE if last < published else Absent.NO_MATCH
     return Absence(running.name, why, events, number, last)
-
-
-def _events(running: RunningFlow) -> list[str]:
-    """The names of the events that start a flow, each once."""
-    return list(dict.fromkeys(one.event for one in running.flow.triggers if isinstance(one, EventTrigger)))

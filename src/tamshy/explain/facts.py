@@ -113,6 +113,10 @@ class Standing:
     held_out: bool
     paused: bool
     then: tuple[str, ...]
+    arms: dict[str, str] = field(default_factory=dict)
+    """Experiment -> arm, of the splits that were passed."""
+    rounds: dict[str, int] = field(default_factory=dict)
+    """Step id -> round, of the repeats that they are inside of."""
 
 
 @dataclass(frozen=True, slots=True)

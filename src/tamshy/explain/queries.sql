@@ -51,7 +51,7 @@ order by j.at, j.pass, j.ord, j.id
 -- name: standing
 -- Where a person stands; a step that is reached again and again has its newest moment.
 select e.flow, e.version, e.step, e.key, e.entered_at, e.reached_at, nullif(e.due_at, 'infinity'), nullif(e.work_at, 'infinity'),
-    e.held_out, f.paused,
+    e.held_out, f.paused, e.arms, e.rounds,
     exists (
         select from journal j
         where j.bucket = %(bucket)s and j.profile = %(profile)s and j.enrollment = e.id and j.outcome = 'postponed'

@@ -32,7 +32,7 @@ def sentence(one: Happening, times: Times) -> str:
     """Say what a line of the journal says."""
     match one.kind, one.outcome:
         case "enrollment", "entered":
-            return f"Entered {_flow(one)}: {_event(one.cause, times)}."
+            return f"Entered {_flow(one)}: {_entry(one, times)}."
         case "enrollment", "refused":
             return f"Not let into {_flow(one)}: {_refused(one, times)}."
         case "enrollment", _:
@@ -61,8 +61,13 @@ def _event(cause: Cause | None, times: Times) -> str:
     return f"{cause.name} of {times.full(cause.occurred_at)}, which arrived {span(late)} later"
 
 
+def _entry(one: Happening, times: Times) -> str:
+    """What started it, or would have."""
+    return "a request by hand" if "by_hand" in one.facts else _event(one.cause, times)
+
+
 def _refused(one: Happening, times: Times) -> str:
-    event = _event(one.cause, times)
+    event = _entry(one, times)
     match one.reason:
         case "too_old" if one.cause is not None and one.cause.imported:
             return f"{event}, and it was imported: history starts nothing"
@@ -97,7 +102,7 @@ def _left(one: Happening, times: Times) -> str:
 
 def _sent(one: Happening) -> str:
     subject = f'"{one.subject}" ' if one.subject else ""
-    said = f"Sent {subject}({one.message}, {one.locale}) to {one.address}"
+    said = f"Sent {subject}({one.message}, {one.locale}) to {one.address}{_ways(one)}"
     due = _moment(one.facts.get("due"))
     if one.facts.get("late") and due is not None and one.at - due >= _WORTH_SAYING:
         said += f", {span(one.at - due)} after it was due"
@@ -126,7 +131,7 @@ def _why(one: Happening, times: Times) -> str:  # noqa: C901 - one reason after 
         case "expired":
             return _expired(one, times)
         case "duplicate":
-            return f"{one.address} was sent it for the same event already"
+            return f"{one.address} was sent it for the same event{_ways(one)} already"
         case "quiet_hours":
             return f"quiet hours{_after(one.rule)}{too_long}"
         case "frequency_cap":
@@ -144,6 +149,13 @@ def _expired(one: Happening, times: Times) -> str:
     if deadline is not None and one.at <= deadline:
         return f"{said}, while the flow stood still"
     return f"{said}, and expires {one.rule} after that" if one.rule else f"{said}, {span(one.at - due)} before"
+
+
+def _ways(one: Happening) -> str:
+    """Which round of a repeat it was in, and in which arms of experiments."""
+    arms = one.facts.get("arms")
+    said = f", round {one.facts['round']}" if one.facts.get("round") else ""
+    return said + "".join(f", arm {arm} of {name}" for name, arm in (arms.items() if isinstance(arms, dict) else ()))
 
 
 def _after(text: str) -> str:

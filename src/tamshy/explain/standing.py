@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tamshy.explain.facts import Standing
 from tamshy.language.diff import describe_step
-from tamshy.language.model import Branch, WaitFor
+from tamshy.language.model import Branch, Repeat, Split, WaitFor
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def standing(
     flows = {running.version: running for running in book.flows}
     found = []
     for row in conn.execute(_SQL["standing"], params).fetchall():
-        flow, version, index, key, entered_at, since, due_at, goes_on, held_out, paused, held_back = row
+        flow, version, index, key, entered_at, since, due_at, goes_on, held_out, paused, arms, rounds, held_back = row
         if wanted is not None and flow not in wanted:
             continue
         node = _node(flows.get(version), index)
@@ -43,6 +43,8 @@ def standing(
                 held_out=held_out,
                 paused=paused,
                 then=_then(flows[version], node) if node else (),
+                arms=arms,
+                rounds={step: counted["n"] for step, counted in rounds.items()},
             )
         )
     return tuple(found)
@@ -61,6 +63,10 @@ def _then(running: RunningFlow, node: Node) -> tuple[str, ...]:
         targets = [target for _, target in node.arms]
         if all(condition is not None for condition, _ in node.arms):
             targets.append(node.next)
+    elif isinstance(node.step, Split):
+        targets = [target for _, target in node.ways]
+    elif isinstance(node.step, Repeat):
+        targets = [node.body, node.next]
     else:
         targets = [node.next]
     said = [FINISHED if target is None else describe_step(running.program.nodes[target].step) for target in targets]

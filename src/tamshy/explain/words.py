@@ -80,7 +80,9 @@ def _consent(consent: Consent, times: Times) -> str:
 def _standing(standing: Standing, times: Times, explanation: Explanation) -> str:
     where = f"{standing.flow}{f' ({standing.key})' if standing.key else ''}"
     step = f"{standing.step} ({standing.doing})" if standing.step else "a step that is not there any more"
-    said = f"{where}: at {step} since {times.full(standing.since)}. "
+    rounds = "".join(f", round {number} of {name}" for name, number in standing.rounds.items())
+    arms = "".join(f", in arm {arm} of {name}" for name, arm in standing.arms.items())
+    said = f"{where}: at {step}{rounds}{arms} since {times.full(standing.since)}. "
     if standing.paused:
         said += "The flow stands still; nothing moves until it is resumed."
     elif standing.goes_on is None:
@@ -104,6 +106,10 @@ def _absence(absence: Absence, times: Times) -> str:
     events = " or ".join(absence.events)
     last = "" if absence.last is None else times.full(absence.last)
     match absence.why:
+        case Absent.NO_EVENT if not events:
+            return f"{absence.flow}: it is entered by hand, and nobody has put them in."
+        case Absent.REFUSED if not events:
+            return f"{absence.flow}: put in by hand; refused last on {last}: {absence.reason.replace('_', ' ')}."
         case Absent.NO_EVENT:
             return f"{absence.flow}: {events} has never come."
         case Absent.BEFORE:

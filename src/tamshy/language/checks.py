@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamshy.language.model import Branch, Exit, Flow, Step
+from tamshy.language.model import Branch, Exit, Flow, Repeat, Step
 from tamshy.language.program import all_steps, inner_steps
 from tamshy.language.reading import Reading, Thing, did_you_mean, unknown
 from tamshy.language.stories import EXIT_REASONS
@@ -62,14 +62,20 @@ def _reach(reading: Reading, steps: tuple[Step, ...]) -> None:
             _reach(reading, inner)
         if _always_ends(step) and place + 1 < len(steps):
             line = step.position.line
-            how = "the 'exit'" if isinstance(step, Exit) else "every arm of the step"
+            how = "the 'exit'" if isinstance(step, Exit) else f"every {_way(step)} of the step"
             text = f"this step is never reached: {how} in line {line} ends the enrollment"
             reading.refuse(steps[place + 1].position, text)
             return
 
 
+def _way(step: Step) -> str:
+    return "round" if isinstance(step, Repeat) else "arm"
+
+
 def _always_ends(step: Step) -> bool:
     if isinstance(step, Branch) and not any(arm.condition is None for arm in step.arms):
+        return False
+    if isinstance(step, Repeat) and step.condition is not None:
         return False
     lists = inner_steps(step)
     return isinstance(step, Exit) or (bool(lists) and all(inner and _always_ends(inner[-1]) for inner in lists))

@@ -17,8 +17,10 @@ from tamshy.language.model import (
     Operator,
     PropertyTest,
     ReentryKind,
+    Repeat,
     Root,
     Send,
+    Split,
     Step,
     Track,
     Wait,
@@ -163,6 +165,12 @@ def _quick(steps: tuple[Step, ...]) -> tuple[list[Step], bool]:
     found: list[Step] = []
     for step in steps:
         found.append(step)
+        if isinstance(step, Split | Repeat):
+            inner, goes_on = _quick_ways(step)
+            found.extend(inner)
+            if not goes_on:
+                return found, False
+            continue
         if isinstance(step, Exit) or (isinstance(step, Wait) and _is_long(step.duration)):
             return found, False
         if isinstance(step, Branch):
@@ -181,6 +189,16 @@ def _quick(steps: tuple[Step, ...]) -> tuple[list[Step], bool]:
             if not goes_on:
                 return found, False
     return found, True
+
+
+def _quick_ways(step: Split | Repeat) -> tuple[list[Step], bool]:
+    """The same of the steps inside a split or a repeat, and whether what follows it can be reached so."""
+    if isinstance(step, Split):
+        arms = [_quick(arm.steps) for arm in step.arms]
+        return [inner for steps_, _ in arms for inner in steps_], any(goes_on for _, goes_on in arms)
+    found, goes_on = _quick(step.steps)
+    rests = step.times > 1 and step.every is not None and _is_long(step.every)
+    return found, step.condition is not None or (goes_on and not rests)
 
 
 def _is_long(duration: Duration) -> bool:

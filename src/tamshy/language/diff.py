@@ -19,9 +19,12 @@ from tamshy.language.model import (
     Exit,
     Flow,
     Message,
+    Repeat,
     Send,
     SetProperties,
     Settings,
+    Split,
+    SplitArm,
     Step,
     Story,
     Track,
@@ -221,7 +224,7 @@ def describe_step(step: Step) -> str:
     return f"{verb_of(step)}: {_object_of(step)}"
 
 
-def _object_of(step: Step) -> str:
+def _object_of(step: Step) -> str:  # noqa: C901 - one kind after the other
     match step:
         case Wait() | WaitUntilTime() | WaitUntilMoment() | WaitBestHour():
             return _wait(step)
@@ -230,6 +233,11 @@ def _object_of(step: Step) -> str:
             return f"{events}, at most {format_duration(step.at_most)}"
         case Branch():
             return f"{len(step.arms)} arms"
+        case Split():
+            return f"{step.name}, {' '.join(_arm(arm) for arm in step.arms)}{_finding(step)}"
+        case Repeat():
+            every = f", every {format_duration(step.every)}" if step.every is not None else ""
+            return f"{step.times} times{every}"
         case Send():
             return step.message
         case SetProperties():
@@ -242,6 +250,15 @@ def _object_of(step: Step) -> str:
             return step.reason
         case _:
             assert_never(step)
+
+
+def _arm(arm: SplitArm) -> str:
+    return f"{arm.name} {arm.weight}"
+
+
+def _finding(step: Split) -> str:
+    by = f", winner by {step.winner.by.value}" if step.winner is not None else ""
+    return f"{by}, bandit" if step.bandit else by
 
 
 def _wait(step: Wait | WaitUntilTime | WaitUntilMoment | WaitBestHour) -> str:

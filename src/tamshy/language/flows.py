@@ -12,6 +12,7 @@ from tamshy.language.model import (
     EventTrigger,
     Flow,
     InFlight,
+    ManualTrigger,
     Position,
     Reentry,
     ReentryKind,
@@ -80,6 +81,8 @@ def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[Trigger, ...]
 
 
 def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
+    if isinstance(tree, Mapping) and "manual" in tree.entries:
+        return _manual(reading, tree)
     if isinstance(tree, Mapping) and "event" not in tree.entries:
         if "date" in tree.entries:
             return read_date_trigger(reading, tree)
@@ -90,7 +93,8 @@ def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
             _later_trigger(reading, tree, kinds[0])
         elif tree.entries:
             first, entry = next(iter(tree.entries.items()))
-            reading.refuse(entry.at, f"{unknown('trigger', first, ['event', 'date', 'schedule', *_LATER_TRIGGERS])}")
+            known = ["event", "date", "schedule", "manual", *_LATER_TRIGGERS]
+            reading.refuse(entry.at, f"{unknown('trigger', first, known)}")
         else:
             reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
         return None
@@ -101,12 +105,17 @@ def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
     return None if event is None else EventTrigger(event, where, max_age or _DEFAULT_MAX_AGE)
 
 
+def _manual(reading: Reading, tree: Mapping) -> ManualTrigger | None:
+    keys = fields.mapping(reading, tree, vocabulary.MANUAL_TRIGGER) or {}
+    if "manual" in keys and fields.boolean(reading, keys["manual"], "manual") is False:
+        reading.refuse(keys["manual"].at, "'manual' must be true; leave the trigger out where nobody enters by hand")
+    return ManualTrigger()
+
+
 def _later_trigger(reading: Reading, tree: Mapping, kind: str) -> None:
     keys = fields.mapping(reading, tree, _LATER_TRIGGERS[kind]) or {}
     if kind == "segment":
         fields.name(reading, keys[kind], kind)
-    if kind == "manual":
-        fields.boolean(reading, keys[kind], kind)
     reading.later(tree.entries[kind].at, f"the trigger '{kind}'")
 
 

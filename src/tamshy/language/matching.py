@@ -13,8 +13,10 @@ from tamshy.language.model import (
     ChangeConsent,
     Exit,
     Flow,
+    Repeat,
     Send,
     SetProperties,
+    Split,
     Step,
     Track,
     Wait,
@@ -27,7 +29,7 @@ from tamshy.language.program import Node, Program, all_steps, program
 from tamshy.language.steps import default_id
 
 
-def verb_of(step: Step) -> str:
+def verb_of(step: Step) -> str:  # noqa: C901 - one kind after the other
     """The verb that ``step`` is written with."""
     match step:
         case Wait() | WaitUntilTime() | WaitUntilMoment() | WaitBestHour():
@@ -36,6 +38,10 @@ def verb_of(step: Step) -> str:
             return "wait_for"
         case Branch():
             return "branch"
+        case Split():
+            return "split"
+        case Repeat():
+            return "repeat"
         case Send():
             return "send"
         case SetProperties():
@@ -57,6 +63,10 @@ def content_of(step: Step) -> str:
         bare = replace(bare, arms=tuple(Arm(arm.condition, ()) for arm in bare.arms))
     elif isinstance(bare, WaitFor):
         bare = replace(bare, then=(), otherwise=())
+    elif isinstance(bare, Split):
+        bare = replace(bare, arms=tuple(replace(arm, steps=()) for arm in bare.arms))
+    elif isinstance(bare, Repeat):
+        bare = replace(bare, steps=())
     return repr(bare)
 
 
@@ -64,7 +74,8 @@ def step_mapping(old: Flow, new: Flow) -> dict[str, str | None]:
     """For each step of ``old``, by id: the step of ``new`` at which people there go on; None: they have finished.
 
     That is the step it has become (``kept_steps``), else the next on its way that is still there: behind a ``wait_for``
-    that is gone the way of ``else``, behind a branch that of its ``else`` or what follows it.
+    that is gone the way of ``else``, behind a branch that of its ``else`` or what follows it, behind a split or a repeat what
+    follows it.
     """
     kept = kept_steps(old, new)
     flattened = program(old)

@@ -276,6 +276,11 @@ class EventTrigger:
     max_age: Duration = Duration(days=1)
 
 
+@dataclass(frozen=True, slots=True)
+class ManualTrigger:
+    """``manual: true``: by the API, the console or the command line alone."""
+
+
 class Every(StrEnum):
     """How often a date starts a flow."""
 
@@ -310,7 +315,7 @@ class ScheduleTrigger:
     zone: str | None = None
 
 
-Trigger = EventTrigger | DateTrigger | ScheduleTrigger
+Trigger = EventTrigger | ManualTrigger | DateTrigger | ScheduleTrigger
 
 
 class ReentryKind(StrEnum):
@@ -481,6 +486,70 @@ class Exit:
     note: str = ""
 
 
+class Measure(StrEnum):
+    """What the arms of an experiment are compared by; of the last two the sum over a person's conversions."""
+
+    OPENED = "opened"
+    CLICKED = "clicked"
+    CONVERSION = "conversion"
+    REVENUE = "revenue"
+    PROFIT = "profit"
+
+    @property
+    def yes_no(self) -> bool:
+        """Whether a person did it or not; the others are sums of money."""
+        return self in {Measure.OPENED, Measure.CLICKED, Measure.CONVERSION}
+
+    @property
+    def of_conversions(self) -> bool:
+        """Whether it takes a flow with a ``conversion``."""
+        return self not in {Measure.OPENED, Measure.CLICKED}
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """``winner: {by, confidence, at_least}``; ``confidence`` a share between 0 and 1, ``at_least`` people in every arm."""
+
+    by: Measure
+    confidence: Decimal = Decimal("0.95")
+    at_least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SplitArm:
+    """One arm of a split; ``weight`` relative to the others', 1 where none is given."""
+
+    name: str
+    weight: Decimal
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """``split``: an experiment by its ``name``; ``bandit``: the weights lean to the arms that do better."""
+
+    id: str
+    name: str
+    arms: tuple[SplitArm, ...]
+    winner: Winner | None = None
+    bandit: bool = False
+    position: Position = NOWHERE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """``repeat``: at most ``times`` rounds of ``steps``; ``every`` None: the next begins when one has ended."""
+
+    id: str
+    times: int
+    steps: tuple[Step, ...]
+    every: Duration | None = None
+    condition: Condition | None = None
+    position: Position = NOWHERE
+    note: str = ""
+
+
 Step = (
     Wait
     | WaitUntilTime
@@ -488,6 +557,8 @@ Step = (
     | WaitBestHour
     | WaitFor
     | Branch
+    | Split
+    | Repeat
     | Send
     | SetProperties
     | Track

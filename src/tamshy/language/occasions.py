@@ -12,7 +12,7 @@ from tamshy.language import fields, vocabulary
 from tamshy.language.comparisons import month_day
 from tamshy.language.conditions import read_ref
 from tamshy.language.durations import format_duration
-from tamshy.language.model import DateTrigger, EventTrigger, Every, MonthDay, Root, ScheduleTrigger
+from tamshy.language.model import DateTrigger, EventTrigger, Every, ManualTrigger, MonthDay, Root, ScheduleTrigger
 from tamshy.language.reading import Thing
 from tamshy.language.trees import Items, Leaf
 
@@ -114,6 +114,8 @@ def described(trigger: Trigger) -> str:
     """What starts a flow, in a few words: the event's name, or the date with when it comes."""
     if isinstance(trigger, EventTrigger):
         return trigger.event
+    if isinstance(trigger, ManualTrigger):
+        return "by hand"
     away = _away(trigger.offset)
     if isinstance(trigger, ScheduleTrigger):
         zone = f" in {trigger.zone}" if trigger.zone else ""

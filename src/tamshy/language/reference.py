@@ -98,6 +98,7 @@ def reference() -> str:
         ),
         "## Flows: `flows/NAME.yaml`\n",
         *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.DATE_TRIGGER, words.SCHEDULE_TRIGGER, words.SCHEDULE)),
+        _form(words.MANUAL_TRIGGER),
         *(_form(form, later=True) for form in words.OTHER_TRIGGERS),
         *map(_form, (words.REENTRY, words.EVENT_MATCH)),
         _form(words.SEGMENT_MATCH, later=True),
@@ -141,15 +142,8 @@ def _steps() -> str:
         says = f"{verb.says}{'; *not yet*' if verb.later else ''}{f'; beside it {beside}' if beside else ''}"
         rows.append(f"| `{verb.name}` | {_cell(says)} |")
     head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
-    forms = (
-        words.WAIT_TIME,
-        words.WAIT_MOMENT,
-        words.WAIT_BEST_HOUR,
-        words.WAIT_FOR,
-        words.ARM,
-        words.ELSE,
-        words.TRACK,
-    )
+    ways = (words.ARM, words.ELSE, words.SPLIT, words.SPLIT_ARM, words.WINNER, words.REPEAT)
+    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_BEST_HOUR, words.WAIT_FOR, *ways, words.TRACK)
     later = tuple(words.LATER_VERBS.values())
     return "\n".join(
         (

@@ -28,8 +28,9 @@ from tamshy.language.model import (
 from tamshy.language.reading import DefinedStep, Reading, Thing, unknown
 from tamshy.language.trees import Broken, Items, Leaf, Mapping, Tree
 from tamshy.language.values import read_value
-from tamshy.language.vocabulary import VERBS, Form
+from tamshy.language.vocabulary import VERBS
 from tamshy.language.waits import StepHead, read_wait
+from tamshy.language.ways import read_repeat, read_split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,6 +195,16 @@ def _else(reader: StepReader, tree: Tree) -> Arm | None:
     return Arm(None, reader.steps(keys["else"], "else")) if "else" in keys else None
 
 
+def _split(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
+    del keys
+    return read_split(reader.reading, tree, head, reader.steps)
+
+
+def _repeat(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
+    del keys
+    return read_repeat(reader.reading, tree, head, reader.scope, reader.steps)
+
+
 def _exit(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     del keys
     reason = fields.name(reader.reading, tree, "exit", fields.WORD)
@@ -261,41 +272,25 @@ def _consent(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step
 def _later(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
     verb = next(name for name in keys if name in vocabulary.LATER_VERBS)
     inner = fields.mapping(reader.reading, tree, vocabulary.LATER_VERBS[verb])
-    _later_details(reader, verb, inner or {})
+    _later_details(reader, inner or {})
     reader.reading.later(head.position, f"'{verb}'")
     return None
 
 
-def _later_details(reader: StepReader, verb: str, inner: Keys) -> None:
+def _later_details(reader: StepReader, inner: Keys) -> None:
     """Read what is inside as far as the language is in use already, so that its faults come at once too."""
     reading = reader.reading
-    if verb == "split" and "arms" in inner:
-        for entry in fields.open_mapping(reading, inner["arms"], "arms", "of arms").values():
-            _later_inside(reader, fields.mapping(reading, entry.value, SPLIT_ARM) or {})
-    if verb == "repeat":
-        _later_inside(reader, inner)
-    for name in ("every", "expires", "timeout"):
+    for name in ("expires", "timeout"):
         if name in inner:
             fields.duration(reading, inner[name], name)
 
-
-def _later_inside(reader: StepReader, inner: Keys) -> None:
-    if "weight" in inner:
-        fields.number(reader.reading, inner["weight"], "weight", 0, 1_000_000)
-    if "times" in inner:
-        fields.integer(reader.reading, inner["times"], "times", 1, 100)
-    if "while" in inner:
-        read_condition(reader.reading, inner["while"], reader.scope)
-    if "steps" in inner:
-        reader.steps(inner["steps"], "steps")
-
-
-SPLIT_ARM = Form("an arm of a split", (vocabulary.Key("weight", "number"), vocabulary.Key("steps", "list of steps")))
 
 _READERS: dict[str, Callable[[StepReader, Tree, Keys, StepHead], Step | None]] = {
     "wait": _wait,
     "wait_for": _wait_for,
     "branch": _branch,
+    "split": _split,
+    "repeat": _repeat,
     "send": _send,
     "set": _set,
     "track": _track,

@@ -83,6 +83,10 @@ SCHEDULE = Form(
     ),
 )
 
+MANUAL_TRIGGER = Form(
+    "a manual trigger", (Key("manual", "`true`: by the API, the console or the command line alone", required=True),)
+)
+
 OTHER_TRIGGERS = (
     Form("a segment trigger", (Key("segment", "name", required=True), Key("on", "`enter` or `leave`"))),
     Form("a price drop trigger", (Key("price_drop", "`{by, for, within}`", required=True),)),
@@ -92,7 +96,6 @@ OTHER_TRIGGERS = (
         (Key("new_arrivals", "`{where, at_least, every, on, at, segment}`", required=True),),
     ),
     Form("a reorder trigger", (Key("reorder_due", "`{offset, at, where}`", required=True),)),
-    Form("a manual trigger", (Key("manual", "`true`", required=True),)),
 )
 
 REENTRY = Form("'reentry'", (Key("after", "duration, counted from the last entry", required=True),))
@@ -143,7 +146,7 @@ VERBS = {
         Verb("wait", "duration, or one of the three mappings below"),
         Verb("wait_for", "mapping, below"),
         Verb("branch", "list of `{if: CONDITION, steps: […]}`, at the end perhaps `{else: […]}`"),
-        Verb("split", "mapping", later=True),
+        Verb("split", "mapping, below: an experiment"),
         Verb(
             "send",
             "message's name",
@@ -160,7 +163,7 @@ VERBS = {
         Verb("unsubscribe", "topic"),
         Verb("webhook", "mapping", later=True),
         Verb("notify", "mapping", later=True),
-        Verb("repeat", "mapping", later=True),
+        Verb("repeat", "mapping, below"),
         Verb("exit", "the reason, one word"),
     )
 }
@@ -201,16 +204,43 @@ ARM = Form("an arm of a branch", (Key("if", "condition", required=True), Key("st
 ELSE = Form("the last arm of a branch", (Key("else", "list of steps", required=True),))
 TRACK = Form("'track'", (Key("event", "event name", required=True), Key("properties", "mapping")))
 
-LATER_VERBS = {
-    "split": Form(
-        "'split'",
-        (
-            Key("name", "text", required=True),
-            Key("arms", "mapping", required=True),
-            Key("winner", "mapping"),
-            Key("method", "`bandit`"),
+SPLIT = Form(
+    "'split'",
+    (
+        Key(
+            "name", "one word: the experiment; who meets it again, in whatever flow, is in the same arm", required=True
         ),
+        Key("arms", "mapping of one word each to an arm, two or more", required=True),
+        Key("winner", "mapping, below: newcomers go to the winner once it is proven"),
+        Key("method", "`bandit`: the weights lean to the arms that do better, all along"),
     ),
+)
+SPLIT_ARM = Form(
+    "an arm of a split",
+    (
+        Key("weight", "number, relative to the other arms'; all have one or none"),
+        Key("steps", "list of steps; without it the arm goes on with the next step"),
+    ),
+)
+WINNER = Form(
+    "'winner'",
+    (
+        Key("by", "`opened`, `clicked`, `conversion`, `revenue` or `profit`, for each person", required=True),
+        Key("confidence", "percentage from `50%` to below `100%` (default `95%`)"),
+        Key("at_least", "whole number (default 0): people that every arm must have"),
+    ),
+)
+REPEAT = Form(
+    "'repeat'",
+    (
+        Key("times", "whole number from 1 to 100: rounds at most", required=True),
+        Key("every", "duration from the beginning of one round to that of the next (default: when it has ended)"),
+        Key("while", "condition, asked before each round"),
+        Key("steps", "list of steps", required=True),
+    ),
+)
+
+LATER_VERBS = {
     "coupon": Form(
         "'coupon'",
         (
@@ -236,15 +266,6 @@ LATER_VERBS = {
             Key("to", "address", required=True),
             Key("subject", "text", required=True),
             Key("text", "text", required=True),
-        ),
-    ),
-    "repeat": Form(
-        "'repeat'",
-        (
-            Key("times", "whole number", required=True),
-            Key("every", "duration"),
-            Key("while", "condition"),
-            Key("steps", "list of steps", required=True),
         ),
     ),
 }

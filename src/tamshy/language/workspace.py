@@ -11,6 +11,7 @@ from tamshy.language import fields
 from tamshy.language.broadcasts import read_broadcast
 from tamshy.language.checks import check_names, check_reach
 from tamshy.language.circles import check_loops
+from tamshy.language.experiments import check_experiments
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
 from tamshy.language.model import Broadcast, Flow, Message, Position, Problem, Settings, Story, Workspace
@@ -70,6 +71,7 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
             read_other(reading, other, _tree(reading, files, path))
     check_names(reading, flows)
     check_loops(reading, flows)
+    check_experiments(reading, flows)
     workspace = Workspace(settings, flows, messages, broadcasts, stories, sources=dict(files))
     return workspace, sorted(set(reading.problems))
 

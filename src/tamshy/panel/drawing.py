@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tamshy.language.model import Branch, Exit, Flow, Step, WaitFor
+from tamshy.language.model import Branch, Exit, Flow, Repeat, Split, Step, WaitFor
 from tamshy.language.program import inner_steps
 from tamshy.panel.steps import Label, arm_words, entry_label, label
 
@@ -163,7 +163,9 @@ def _lay(steps: Sequence[Step], column: int, row: int, places: list[Place], word
 def _passes(step: Step) -> bool:
     if isinstance(step, Branch):
         return all(arm.condition is not None for arm in step.arms) or any(not arm.steps for arm in step.arms)
-    return isinstance(step, WaitFor) and not (step.then and step.otherwise)
+    if isinstance(step, Split):
+        return any(not arm.steps for arm in step.arms)
+    return isinstance(step, Repeat) or (isinstance(step, WaitFor) and not (step.then and step.otherwise))
 
 
 def _pairs(program: Program) -> list[tuple[int, int]]:
@@ -179,6 +181,10 @@ def _pairs(program: Program) -> list[tuple[int, int]]:
                 follow.append(node.next)
         elif isinstance(node.step, WaitFor):
             follow = [node.then, node.otherwise]
+        elif isinstance(node.step, Split):
+            follow = [target for _, target in node.ways]
+        elif isinstance(node.step, Repeat):
+            follow = [node.body, node.next]
         for target in follow:
             pairs[node.index, END if target is None else target] = None
     return list(pairs)
@@ -215,6 +221,8 @@ def _across(start: Box, end: Box) -> str:
     """From the right edge of one box to the left edge of another: down at once, up at the last moment."""
     x1, y1 = start.x + start.width, start.y + start.height // 2
     x2, y2 = end.x, end.y + end.height // 2
+    if x2 < x1:  # the next round: back behind the boxes, to where it began
+        return f"M{start.middle} {start.y + start.height}v12H{end.middle}V{end.y + end.height}"
     if y1 == y2:
         return f"M{x1} {y1}H{x2}"
     if y2 > y1:
@@ -245,6 +253,8 @@ def _down(start: Box, end: Box) -> str:
     """From the lower edge of one box to the upper edge of another: aside at once, back at the last moment."""
     x1, y1 = start.middle, start.y + start.height
     x2, y2 = end.middle, end.y
+    if y2 < y1:
+        return f"M{start.x + start.width} {start.y + start.height // 2}h8V{end.y + end.height // 2}H{end.x + end.width}"
     if x1 == x2:
         return f"M{x1} {y1}V{y2}"
     if x2 > x1:

@@ -23,8 +23,10 @@ from tamshy.language.model import (
     Operator,
     PropertyTest,
     Recency,
+    Repeat,
     Send,
     SetProperties,
+    Split,
     Step,
     Subscribed,
     Test,
@@ -76,7 +78,7 @@ def entry_label(flow: Flow) -> Label:
 
 def label(step: Step) -> Label:
     """Say what a step does."""
-    made = _timed(step) or _acting(step)
+    made = _timed(step) or _parting(step) or _acting(step)
     reason = step.reason if isinstance(step, Exit) else ""
     return Label(made.kind, made.verb, made.lines, step.note or made.told, step.id, reason)
 
@@ -100,12 +102,21 @@ def _timed(step: Step) -> Label | None:
     return None
 
 
-def _acting(step: Step) -> Label:
-    if isinstance(step, Send):
-        return Label("send", "send", broken(step.message), f"sends {step.message}")
+def _parting(step: Step) -> Label | None:
     if isinstance(step, Branch):
         says = "; ".join(words for words in arm_words(step) if words)
         return Label("branch", "if", ("branch",), f"branches: {says}")
+    if isinstance(step, Split):
+        return Label("branch", "test", broken(step.name), f"tests {step.name}: {', '.join(arm_words(step))}")
+    if isinstance(step, Repeat):
+        every = f", every {spoken(step.every)}" if step.every is not None else ""
+        return Label("branch", "repeat", (f"{step.times} times",), f"repeats at most {step.times} times{every}")
+    return None
+
+
+def _acting(step: Step) -> Label:
+    if isinstance(step, Send):
+        return Label("send", "send", broken(step.message), f"sends {step.message}")
     if isinstance(step, Exit):
         reason = step.reason.replace("_", " ")
         return Label("exit", "leave", broken(reason), f"leaves: {reason}")
@@ -124,6 +135,10 @@ def arm_words(step: Step) -> tuple[str, ...]:
     """The words over the head of each arm of `step`, in order; empty for a step without arms."""
     if isinstance(step, Branch):
         return tuple("otherwise" if arm.condition is None else cut(said(arm.condition)) for arm in step.arms)
+    if isinstance(step, Split):
+        return tuple(cut(f"{arm.name} ({arm.weight})") for arm in step.arms)
+    if isinstance(step, Repeat):
+        return (cut(f"while {said(step.condition)}") if step.condition is not None else "each round",)
     if isinstance(step, WaitFor):
         return (cut(" / ".join(match.event for match in step.matches)), f"not in {spoken(step.at_most)}")
     return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tamshy.advance import take_arms
 from tamshy.enroll import hear_known, hold_out_again
 from tamshy.sqlkit import queries
 from tamshy.trigger import Planning, plan_occasions
@@ -23,6 +24,7 @@ MOVED: Final = (
     "event",
     "enrollment",
     "entry",
+    "arm",
     "conversion",
     "message",
     "content",
@@ -96,6 +98,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     conn.execute(_SQL["join_profiles"], params)
     hold_out_again(conn, book, bucket)
     conn.execute(_SQL["drop_occasions"])
+    take_arms(conn, book, bucket)
     for table in MOVED:
         conn.execute(_moving(conn, table))
     if conn.execute(_SQL["rename_merges"]).rowcount:

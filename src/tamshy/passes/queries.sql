@@ -20,7 +20,7 @@ create temp table if not exists hindrance (
     profile uuid, enrollment uuid, flow text collate "C", version integer, step smallint, visit integer, key text collate "C",
     moment timestamptz, zone text, due_at timestamptz, deadline timestamptz, step_id text, message text, message_version integer,
     marketing boolean, topic text, target smallint, trigger_event uuid, address text, suppressed text, consented boolean,
-    reason text, late jsonb
+    reason text, round text, noted jsonb
 );
 analyze agenda, candidate, fresh, move, assignment, hindrance
 

@@ -12,7 +12,15 @@ from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
 from tamshy.rulebook import PLACES_PER_VERSION
 from tamshy.sqlkit import queries
-from tamshy.trigger import MEMBERSHIPS, Planning, call_occasions, come_round, plan_occasions, starting_names
+from tamshy.trigger import (
+    MEMBERSHIPS,
+    Planning,
+    by_hand,
+    call_occasions,
+    come_round,
+    plan_occasions,
+    starting_names,
+)
 from tamshy.trigger import run as find_candidates
 
 if TYPE_CHECKING:
@@ -196,6 +204,8 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     if heard:
         hear(conn, book, bucket, pass_, heard)
     found = find_candidates(conn, book, bucket) if names & starting_names(book) else 0
+    if "by_hand" in kinds:
+        found += by_hand(conn, book, bucket)
     if "occasion" in kinds:
         found += come_round(conn, book, bucket)
     if ambient or kinds & {"identify", "occasion"} or not names.isdisjoint(MEMBERSHIPS):

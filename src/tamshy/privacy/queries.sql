@@ -73,6 +73,10 @@ select to_jsonb(t) from enrollment t where t.bucket = %(bucket)s and t.profile =
 -- What made them enter.
 select to_jsonb(t) from entry t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.enrollment
 
+-- name: arm
+-- Which arms of experiments they are in.
+select to_jsonb(t) from arm t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.experiment
+
 -- name: conversion
 -- What came of it.
 select to_jsonb(t) from conversion t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.enrollment
@@ -236,6 +240,10 @@ delete from entry where bucket = %(bucket)s and profile = %(profile)s
 -- name: erase_conversion
 -- Erases: what came of it.
 delete from conversion where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_arm
+-- Erases: which arms of experiments they are in.
+delete from arm where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_message
 -- Erases: what was decided to send to them, or not.

@@ -81,6 +81,7 @@ def _shift(conn: Connection, workspace: str, flow: str, at: datetime, passes: di
     for bucket in buckets_inside(conn, book, flow):
         params = {"bucket": bucket, "flow": flow, "workspace": book.workspace, "at": at}
         conn.execute(_SQL["go_on_met"], params)
+        conn.execute(_SQL["shift_rounds"], params)
         conn.execute(_SQL["shift"], params)
-        arrive(conn, book, bucket, passes[bucket])
+        arrive(conn, book, bucket, passes[bucket], anywhere=True)
         conn.execute(_SQL["drop_moves"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tamshy.advance import arrive
 from tamshy.language import all_flows, file_of, kept_steps, read_workspace, step_mapping
-from tamshy.language.model import InFlight
+from tamshy.language.model import InFlight, Repeat
 from tamshy.publish.holding import buckets_inside, call_in, hold_buckets, prepare_moves, span_of, take_turns
 from tamshy.publish.loading import load_rulebook, published_files
 from tamshy.sqlkit import queries, rows_json
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tamshy.language.model import Message, Problem, Settings, Workspace
+    from tamshy.language.program import Program
     from tamshy.rulebook import Rulebook, RunningFlow
     from tamshy.sqlkit import Connection
 
@@ -178,6 +179,7 @@ def _follow(
     mapping = step_mapping(old.flow, new.flow)
     kept = kept_steps(old.flow, new.flow)
     places = {node.step.id: node.index for node in new.program.nodes}
+    before = {now: was for was, now in kept.items()}
     rows: list[dict[str, object]] = []
     for node in old.program.nodes:
         to = mapping[node.step.id]
@@ -185,6 +187,7 @@ def _follow(
             "step": node.index,
             "target": None if to is None else places[to],
             "same": node.step.id in kept,
+            "rounds": [] if to is None else _rounds(new.program, places[to], before),
         }
         rows.append(row)
     params = {"old": old.version, "version": new.version, "rows": rows_json(rows), "at": at}
@@ -193,6 +196,15 @@ def _follow(
         conn.execute(_SQL["follow"], params | {"bucket": bucket, "priority": new.flow.priority})
         moved += _arrive(conn, book, bucket, passes)
     return moved
+
+
+def _rounds(program: Program, index: int, before: dict[str, str]) -> list[dict[str, object]]:
+    """The repeats whose rounds go on for those at a step: those around it, and itself where they have had rounds of it."""
+    node = program.nodes[index]
+    found = [(repeat, True) for repeat in program.rounds_around(index)]
+    if isinstance(node.step, Repeat):
+        found.append((node, False))
+    return [{"id": repeat.step.id, "was": before.get(repeat.step.id), "inside": inside} for repeat, inside in found]
 
 
 def _empty(conn: Connection, book: Rulebook, flow: str, at: datetime, passes: dict[int, int]) -> int:
@@ -209,6 +221,6 @@ def _empty(conn: Connection, book: Rulebook, flow: str, at: datetime, passes: di
 def _arrive(conn: Connection, book: Rulebook, bucket: int, passes: dict[int, int]) -> int:
     """Apply the moves. What was accepted and is not rendered yet is decided anew, by the new rules, where there is a step."""
     conn.execute(_SQL["take_back"], {"bucket": bucket})
-    moved = arrive(conn, book, bucket, passes[bucket])
+    moved = arrive(conn, book, bucket, passes[bucket], anywhere=True)
     conn.execute(_SQL["drop_moves"])
     return moved

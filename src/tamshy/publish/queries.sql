@@ -130,17 +130,23 @@ delete from message m using move v
 where m.bucket = %(bucket)s and m.profile = v.profile and m.enrollment = v.enrollment and m.state = 'accepted'
 
 -- name: follow
--- People inside go on at their step of the new version; a changed wait is measured anew from when the step was reached.
+-- People inside go on at their step of the new version; a changed wait is measured anew from when the step was reached. Who is in a
+-- round stays in it; who comes to stand inside a repeat is in its first.
 with followers as (
-    update enrollment e set priority = %(priority)s
-    where e.bucket = %(bucket)s and e.version = %(old)s and e.active
-    returning e.profile, e.id, e.step, e.reached_at
+    update enrollment e
+    set priority = %(priority)s, rounds = coalesce((
+        select jsonb_object_agg(r.id, coalesce(e.rounds -> r.was, jsonb_build_object('n', 1, 'at', e.reached_at)))
+        from json_to_recordset(t.rounds) as r (id text, was text, inside boolean)
+        where r.inside or e.rounds ? r.was
+    ), '{}')
+    from json_to_recordset(%(rows)s::json) as t (step smallint, target smallint, same boolean, rounds json)
+    where e.bucket = %(bucket)s and e.version = %(old)s and e.active and t.step = e.step
+    returning e.profile, e.id, e.reached_at, t.target, t.same
 )
 insert into move (profile, enrollment, version, target, reached_at, moment, reason)
-select e.profile, e.id, %(version)s, t.target, case when t.same then e.reached_at else %(at)s end, %(at)s,
-    case when t.target is null then 'finished' end
-from followers e
-join json_to_recordset(%(rows)s::json) as t (step smallint, target smallint, same boolean) on t.step = e.step
+select profile, id, %(version)s, target, case when same then reached_at else %(at)s end, %(at)s,
+    case when target is null then 'finished' end
+from followers
 
 -- name: leave_archived
 -- People inside a flow that is gone leave it.
@@ -206,6 +212,20 @@ where e.bucket = %(bucket)s and e.workspace = %(workspace)s and e.flow = %(flow)
     and not exists (
         select from message m
         where m.bucket = e.bucket and m.profile = e.profile and m.enrollment = e.id and m.state = 'accepted')
+
+-- name: shift_rounds
+-- The rounds that people are in begin as much later: the next is counted from there.
+update enrollment e
+set rounds = (
+    select jsonb_object_agg(r.key, r.value || jsonb_build_object('at', m.at + (%(at)s - greatest(f.paused_at, m.at))))
+    from jsonb_each(e.rounds) r
+    cross join lateral (
+        select (iso_reading(r.value ->> 'at') - iso_offset(r.value ->> 'at')) at time zone 'UTC' as at
+    ) m
+)
+from flow f
+where e.bucket = %(bucket)s and e.workspace = %(workspace)s and e.flow = %(flow)s and e.active and e.rounds <> '{}'
+    and f.workspace = e.workspace and f.name = e.flow
 
 -- name: flow_state
 -- Whether a flow stands still, and since when.

@@ -32,15 +32,16 @@ EVENT_ROWS: Final = """
     select a.profile, p.bucket, a.moment, p.zone, p.properties as props, p.consents, p.die, null::uuid as enrollment,
         null::text as flow, null::timestamptz as entered_at, null::jsonb as reached,
         a.properties as ev_props, a.context as ev_ctx, a.occurred_at as ev_at, a.name, a.id,
-        a.origin, a.kind
+        a.origin, a.kind, a.facts
     from agenda a
     cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = a.profile offset 0) p
-    where not a.due and (a.name <> '' or a.kind = 'occasion')"""
-"""``x`` for the events of the agenda, and the occasions, that may start something."""
+    where not a.due and (a.name <> '' or a.kind in ('by_hand', 'occasion'))"""
+"""``x`` for the events of the agenda that may start something, for who is put into a flow by hand, and for occasions."""
 
 _DUE: Final = """
     select e.bucket, e.profile, a.moment, e.id as enrollment, e.flow, e.version, e.entered_at, e.reached, a.place, e.step, e.visit,
-        e.key, e.reached_at, e.due_at, e.met_at, e.held_out, e.trigger_event, e.vars, e.work_at, e.skip_before, e.spot
+        e.key, e.reached_at, e.due_at, e.met_at, e.held_out, e.trigger_event, e.vars, e.work_at, e.skip_before, e.rounds,
+        e.arms, e.spot
         {columns}
     from agenda a
     cross join lateral (
@@ -48,7 +49,7 @@ _DUE: Final = """
     where a.due"""
 
 _PROFILE: Final = (
-    ", p.zone, p.properties as props, p.consents, p.address, p.suppressed",
+    ", p.zone, p.properties as props, p.consents, p.address, p.suppressed, p.die",
     """
     cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = {row}.profile offset 0) p""",
 )
@@ -63,7 +64,7 @@ _CLOCK: Final = (
     f"""
     left join lateral {clock_sql("p.zone", "(select max(h.moment) from {hand} h)")} c on true""",
 )
-_OF_PROFILE: Final = re.compile(r"\bx\.(?:zone|props|consents|address|suppressed)\b")
+_OF_PROFILE: Final = re.compile(r"\bx\.(?:zone|props|consents|address|suppressed|die)\b")
 _OF_CLOCK: Final = re.compile(r"\bx\.clock_")
 _OF_ENTRY: Final = re.compile(r"\bx\.ev_")
 

@@ -37,7 +37,7 @@ def journal_lines(conn: Connection, until: datetime) -> Iterator[dict[str, objec
 
 
 def _line(row: tuple[object, ...]) -> dict[str, object]:
-    at, kind, profile, flow, step, message, outcome, reason, until, address, locale, subject, key = row
+    at, kind, profile, flow, step, message, outcome, reason, until, address, locale, subject, key, arms = row
     line: dict[str, object] = {"at": moment_text(at), "kind": kind, "profile": profile, "flow": flow}  # type: ignore[arg-type]
     if kind == "enrollment":
         line["state"] = outcome
@@ -45,7 +45,7 @@ def _line(row: tuple[object, ...]) -> dict[str, object]:
         return line
     line.update(step=step, message=message, decision=outcome)
     if outcome == "sent":
-        line.update(to=address, locale=locale, subject=subject, arm={})
+        line.update(to=address, locale=locale, subject=subject, arm=arms)
     else:
         line["reason"] = reason
     if until is not None:

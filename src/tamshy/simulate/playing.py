@@ -16,8 +16,8 @@ from tamshy.language.model import ScheduleTrigger, SetProperties, WaitUntilTime
 from tamshy.passes import prepare
 from tamshy.passes.rendering import Links, Press
 from tamshy.publish import create_workspace, load_rulebook, publish
+from tamshy.simulate.daily import work_daily
 from tamshy.simulate.lines import journal_lines
-from tamshy.simulate.working import Play, work
 from tamshy.sqlkit import connect, migrate, quoted
 from tamshy.sqlkit.calendar import fill_zones
 from tamshy.trigger import write_ticks
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tamshy.passes.rendering import Renderer
     from tamshy.publish import CompileMessage
     from tamshy.rulebook import Rulebook
+    from tamshy.simulate.working import Play
     from tamshy.sqlkit import Connection
 
 SCHEMA_FILES: Final = "tamshy.schema.sql"
@@ -47,6 +48,8 @@ PEOPLE: Final = (
     "event",
     "enrollment",
     "entry",
+    "arm",
+    "look",
     "conversion",
     "message",
     "content",
@@ -142,7 +145,7 @@ def play(  # noqa: PLR0913 - the command's own options
     # The history stays; the collector need not go through it again and again.
     gc.freeze()
     try:
-        return work(scene.book, horizon, presses, progress)
+        return work_daily(scene.book, horizon, presses, progress)
     finally:
         gc.unfreeze()
 
@@ -170,7 +173,7 @@ class Scene:
         last = load([self.conn], self.book, history)
         horizon = last + _LONGEST if last is not None else _FOREVER
         schedule(self.conn, self.book, history, horizon)
-        played = work(self.book, horizon, [(self.conn, self.press)], lambda _moment, _items: None)
+        played = work_daily(self.book, horizon, [(self.conn, self.press)], lambda _moment, _items: None)
         return list(journal_lines(self.conn, played.until))
 
 

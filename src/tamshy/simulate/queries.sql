@@ -1,6 +1,7 @@
 -- name: journal
 -- What happened, by time, then profile, then as it happened; a profile goes by its user id, else its address, else its anonymous id.
-select j.at, j.kind, n.name, j.flow, j.step, j.message, j.outcome, j.reason, j.until, j.address, j.locale, j.subject, j.key
+select j.at, j.kind, n.name, j.flow, j.step, j.message, j.outcome, j.reason, j.until, j.address, j.locale, j.subject, j.key,
+    coalesce(j.facts -> 'arms', '{}')
 from journal j
 join profile p on p.bucket = j.bucket and p.id = j.profile
 cross join lateral (
@@ -74,3 +75,8 @@ where e.bucket between w.first_bucket and w.first_bucket + w.buckets - 1
     and e.entered_at > %(since)s and e.entered_at <= %(until)s
 group by 1
 order by 1
+
+-- name: coming
+-- When the next thing happens to anybody: a day without anything needs no look.
+select least((select min(moment) from inbox), (select min(at) from occasion),
+    (select min(work_at) from enrollment where active and work_at < 'infinity'))

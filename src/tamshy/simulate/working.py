@@ -89,11 +89,16 @@ def work(
     until: datetime,
     hands: Sequence[tuple[Connection, Press]],
     progress: Callable[[datetime, int], None],
+    before: int = 0,
 ) -> Play:
-    """Work every bucket of the rulebook up to ``until``, a hand each; as many hands as the workspace has buckets."""
+    """Work every bucket of the rulebook up to ``until``, a hand each; as many hands as the workspace has buckets.
+
+    ``before``: how many passes each hand has made already, in an earlier part of the same play.
+    """
     meeting = Meeting(len(hands))
     workers = [
-        _Hand(conn, press, book, book.first_bucket + place, until, meeting) for place, (conn, press) in enumerate(hands)
+        _Hand(conn, press, book, book.first_bucket + place, until, meeting, before)
+        for place, (conn, press) in enumerate(hands)
     ]
     if len(workers) == 1:
         workers[0].work(progress)
@@ -113,7 +118,14 @@ class _Hand:
     """One connection working one bucket."""
 
     def __init__(
-        self, conn: Connection, press: Press, book: Rulebook, bucket: int, until: datetime, meeting: Meeting
+        self,
+        conn: Connection,
+        press: Press,
+        book: Rulebook,
+        bucket: int,
+        until: datetime,
+        meeting: Meeting,
+        before: int,
     ) -> None:
         self._conn = conn
         self._press = press
@@ -122,6 +134,7 @@ class _Hand:
         self._horizon = Horizon(until, None, _EVERYBODY)
         self._meeting = meeting
         self._values = LiquidValues(book.settings)
+        self._before = before
         self.passes = 0
         self.items = 0
         self.missed: list[tuple[object, ...]] = []
@@ -159,7 +172,8 @@ class _Hand:
         self.items += worked.items
         self.missed += worked.missed
         # Plans are made for tables of the size they have: these grow fast at first, then slowly.
-        if self.passes & (self.passes - 1) == 0 and self.passes <= _SETTLED:
+        made = self._before + self.passes
+        if made & (made - 1) == 0 and made <= _SETTLED:
             for table in _GROWING:
                 conn.execute(f"analyze {table}".encode())
             conn.commit()

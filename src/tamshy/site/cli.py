@@ -40,12 +40,14 @@ _COMMANDS: Final = {
     "simulate": ("tamshy.site.commands.playing", "simulate"),
     "backtest": ("tamshy.site.commands.playing", "backtest"),
     "explain": ("tamshy.site.commands.explaining", "explain"),
+    "report": ("tamshy.site.commands.reporting", "report"),
     "aside": ("tamshy.site.commands.aside", "aside"),
     "uncertain": ("tamshy.site.commands.uncertain", "uncertain_"),
     "import": ("tamshy.site.commands.importing", "import_"),
     "forget": ("tamshy.site.commands.people", "forget"),
     "takeout": ("tamshy.site.commands.people", "takeout"),
     "key": ("tamshy.site.commands.keys", "key"),
+    "enroll": ("tamshy.site.commands.enlisting", "enroll"),
     "pause": ("tamshy.site.commands.pausing", "pause"),
     "resume": ("tamshy.site.commands.pausing", "resume"),
     "hold": ("tamshy.site.commands.standing", "hold"),
@@ -196,6 +198,8 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     explain.add_argument("profile", metavar="PROFILE", help="user id, address, anonymous id, or the profile's own id")
     explain.add_argument("--flow", metavar="FLOW", default="", help="this flow only")
     explain.add_argument("--message", metavar="MESSAGE", default="", help="this message only")
+    report = commands.add_parser("report", parents=[shared, place], help="what flows have brought, with intervals")
+    report.add_argument("flow", metavar="FLOW", nargs="?", default="", help="this flow only (default: all)")
     aside = commands.add_parser("aside", parents=[shared, place], help="whose items raised an error, and wait")
     aside.add_argument(
         "--let-in", metavar="PROFILE", default="", help="let this one in again, or `all`, once the cause is mended"
@@ -278,6 +282,13 @@ def _settling(commands: _Commands, parents: list[argparse.ArgumentParser], again
 
 
 def _stopping(commands: _Commands, shared: argparse.ArgumentParser, place: argparse.ArgumentParser) -> None:
+    enroll = commands.add_parser("enroll", parents=[shared, place], help="put somebody into a flow by hand")
+    enroll.add_argument("flow", metavar="FLOW", help="the flow's name; it has the trigger `manual`")
+    enroll.add_argument("profile", metavar="PROFILE", help="user id, address, anonymous id, or the profile's own id")
+    enroll.add_argument(
+        "--event", metavar="JSON", default="{}", help="what `event.…` holds in the flow (default: nothing)"
+    )
+    enroll.add_argument("--key", metavar="TEXT", default="", help="said again with the same key, nothing happens")
     pause = commands.add_parser("pause", parents=[shared, place], help="let a flow stand still")
     resume = commands.add_parser("resume", parents=[shared, place], help="let a flow go on, and say with whom")
     for each in (pause, resume):

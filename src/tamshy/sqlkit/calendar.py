@@ -42,6 +42,12 @@ _WIDEST: Final = "interval '16 hours'"
 """More than any clock was ever off UTC: by so long after a span's beginning no reading of an earlier one is left."""
 
 
+def engine_moment_sql(written: str, alias: str = "held") -> str:
+    """Give the moment that the engine itself has written into a document, with its offset; null where there is none."""
+    reading = f"iso_reading({alias}.written) - iso_offset({alias}.written)"
+    return f"(select ({reading}) at time zone 'UTC' from (select {written} as written offset 0) {alias})"
+
+
 def local_sql(moment: str, zone: str) -> str:
     """Give the naive reading of a local clock: timestamptz and zone name to `timestamp`."""
     return f"(select at.reading from {_LOCAL_AT.format(moment=moment, zone=zone)} at)"

@@ -1,4 +1,4 @@
-"""Finds which events on the agenda start which published flow, and plans the moments that no event brings.
+"""Finds which events on the agenda start which published flow, who is put into one by hand, and plans what no event brings.
 
 Reads ``agenda`` and ``profile``; leaves one row of ``candidate`` for each flow that an event may start, with its key and
 whether it came too late. Whether the flow is entered is for ``enroll`` to say. Keeps in ``occasion`` when the dates of profiles
@@ -7,6 +7,7 @@ come round, and puts what has come into ``inbox``.
 
 from __future__ import annotations
 
+from tamshy.trigger.by_hand import by_hand
 from tamshy.trigger.occasions import MEMBERSHIPS, Planning, call_occasions, come_round, plan_everybody, plan_occasions
 from tamshy.trigger.stage import run, starting_names
 from tamshy.trigger.ticks import renew_ticks, write_ticks
@@ -14,6 +15,7 @@ from tamshy.trigger.ticks import renew_ticks, write_ticks
 __all__ = [
     "MEMBERSHIPS",
     "Planning",
+    "by_hand",
     "call_occasions",
     "come_round",
     "plan_everybody",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from tamshy.ingest import prune
 from tamshy.language.model import Keep
+from tamshy.look import catch_up, next_look
 from tamshy.passes import Horizon, at_hand, merge_ready, merging, prepare, run, settle_rendered
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
@@ -118,6 +119,7 @@ class Worker:
         self._stopping = stopping
         self._rules: dict[str, _Rules] = {}
         self._resting: dict[int, float] = {}
+        self._looks: dict[str, datetime] = {}
         self._paused_until: dict[int, datetime] = {}
         self._share_at = 0.0
         self._retained = -1
@@ -168,6 +170,7 @@ class Worker:
                     conn.commit()
                     self._retain(conn)
             self._keep_up(conn)
+            self._look(conn)
             worked = self.once(conn)
             if self._wait(self._pause(worked)):
                 self._leases.give_back(conn)
@@ -178,6 +181,16 @@ class Worker:
         for rules in self._rules.values():
             renew_ticks(conn, rules.book, self._clock.now())
         conn.commit()
+
+    def _look(self, conn: Connection) -> None:
+        """Look at the experiments of the workspaces whose first bucket is ours, once a day; not by a clock that is not believed."""
+        now = self._clock.now()
+        for name, rules in self._rules.items():
+            ours = rules.book.first_bucket in self._leases.held
+            if ours and now >= self._looks.get(name, now) and self._clear(conn):
+                catch_up(conn, rules.book, now)
+                conn.commit()
+                self._looks[name] = next_look(now, rules.book.settings.timezone)
 
     def _retain(self, conn: Connection) -> None:
         """Let go of old history in the next few of our buckets; not by a clock that is not believed."""

@@ -21,6 +21,7 @@ from tamshy.language.model import (
     Every,
     Flow,
     InFlight,
+    ManualTrigger,
     Operator,
     PropertyTest,
     Reentry,
@@ -45,6 +46,12 @@ def refusal(line: str, trigger: str = "{event: E}") -> list[str]:
     """The problems, without their file; the line is the third."""
     text = f"trigger: {trigger}\nsteps: []\n{line}\n"
     return [problem.removeprefix("flows/cart.yaml:") for problem in said({"flows/cart.yaml": text})]
+
+
+def test_a_flow_may_be_entered_by_hand_alone_or_as_well() -> None:
+    assert flow_of("trigger: {manual: true}\nsteps: []\n").triggers == (ManualTrigger(),)
+    both = flow_of("trigger: [{manual: true}, {event: E}]\nsteps: []\n").triggers
+    assert both == (ManualTrigger(), EventTrigger("E", None, DAY))
 
 
 def test_a_flow_has_defaults() -> None:
@@ -186,6 +193,10 @@ def test_what_is_no_head_is_refused(line: str, problems: list[str]) -> None:
         ("[]", ["1:10: 'trigger' needs at least one trigger"]),
         ("{}", ["1:10: 'trigger' needs 'event': what starts the flow"]),
         ("{evnt: X}", ["1:11: unknown trigger 'evnt' (did you mean 'event'?)"]),
+        ("{manual: false}", ["1:19: 'manual' must be true; leave the trigger out where nobody enters by hand"]),
+        ("{manual: yes}", ["1:19: 'manual' must be true or false, not 'yes'"]),
+        ("{manual: true, at: 9}", ["1:25: unknown key 'at'; there is manual in a manual trigger"]),
+        ("{mnual: true}", ["1:11: unknown trigger 'mnual' (did you mean 'manual'?)"]),
         ("{event: X, whre: {}}", ["1:21: unknown key 'whre' (did you mean 'where'?) in an event trigger"]),
         ("{date: birthday}", ["1:17: 'birthday' is not a reference; it starts with profile."]),
         ("{date: event.at}", ["1:17: 'event.at' must start with profile."]),
@@ -225,7 +236,6 @@ def test_what_is_no_trigger_is_refused(trigger: str, problems: list[str]) -> Non
         ("{back_in_stock: {for: [viewed]}}", ["1:11: the trigger 'back_in_stock' is not yet supported"]),
         ("{new_arrivals: {at_least: 3}}", ["1:11: the trigger 'new_arrivals' is not yet supported"]),
         ("{reorder_due: {offset: -7d}}", ["1:11: the trigger 'reorder_due' is not yet supported"]),
-        ("{manual: true}", ["1:11: the trigger 'manual' is not yet supported"]),
     ],
 )  # fmt: skip
 def test_other_triggers_are_not_yet_supported(trigger: str, problems: list[str]) -> None:
@@ -293,6 +303,15 @@ def test_a_flow_must_not_start_itself() -> None:
         ("[{wait_for: {event: X, at_most: 59m, else: [{track: {event: A}}]}}]", True),
         ("[{wait_for: {event: X, at_most: 1h, then: [{exit: x}]}}, {track: {event: A}}]", False),
         ("[{branch: [{if: {clicked: any}, steps: [{exit: x}]}, {else: [{wait: 1h}]}]}, {track: {event: A}}]", False),
+        ("[{split: {name: n, arms: {A: {steps: [{wait: 1h}]}, B: {}}}}, {track: {event: A}}]", True),
+        ("[{split: {name: n, arms: {A: {steps: [{wait: 1h}]}, B: {steps: [{exit: x}]}}}}, {track: {event: A}}]", False),
+        ("[{split: {name: n, arms: {A: {steps: [{track: {event: A}}]}, B: {}}}}]", True),
+        ("[{repeat: {times: 2, every: 1h, steps: [{track: {event: A}}]}}]", True),
+        ("[{repeat: {times: 2, every: 1h, steps: [{wait: 1m}]}}, {track: {event: A}}]", False),
+        ("[{repeat: {times: 2, every: 59m, steps: [{wait: 1m}]}}, {track: {event: A}}]", True),
+        ("[{repeat: {times: 1, every: 1h, steps: [{wait: 1m}]}}, {track: {event: A}}]", True),
+        ("[{repeat: {times: 2, steps: [{wait: 1h}]}}, {track: {event: A}}]", False),
+        ("[{repeat: {times: 2, while: {clicked: any}, steps: [{wait: 1h}]}}, {track: {event: A}}]", True),
     ],
 )
 def test_the_hour_must_stand_in_every_way(steps: str, *, refused: bool) -> None:

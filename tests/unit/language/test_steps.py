@@ -273,19 +273,6 @@ def test_a_step_that_some_way_leads_to_is_fine(steps: str) -> None:
         ("[{coupon: {pool: p, as: c, expires: 48h}}]", ["2:9: 'coupon' is not yet supported"]),
         ("[{webhook: {url: 'https://x.example'}}]", ["2:9: 'webhook' is not yet supported"]),
         ("[{notify: {to: a@b.example, subject: s, text: t}}]", ["2:9: 'notify' is not yet supported"]),
-        ("[{repeat: {times: 3, every: 1d, steps: [{wait: 1d}]}}]", ["2:9: 'repeat' is not yet supported"]),
-        ("[{split: {name: n, arms: {A: {weight: 50, steps: [{send: hello}]}, B: {weight: 50, steps: []}}}}]", [
-            "2:9: 'split' is not yet supported",
-        ]),
-        ("[{split: {name: n, arms: {A: {steps: [{send: hullo}]}}}}]", [
-            "2:9: 'split' is not yet supported",
-            "2:53: unknown message 'hullo' (did you mean 'hello'?)",
-        ]),
-        ("[{repeat: {times: 101, while: {dd: X}, steps: []}}]", [
-            "2:9: 'repeat' is not yet supported",
-            "2:26: 'times' must lie between 1 and 100, not 101",
-            "2:39: unknown condition 'dd' (did you mean 'did'?)",
-        ]),
         ("[{coupon: {pool: p}}]", ["2:9: 'coupon' is not yet supported", "2:18: 'coupon' needs 'as': variable"]),
         ("[{wait_for: {segment: vip, at_most: 1d}}]", [
             "2:20: 'wait_for' needs 'event' or 'any': what it waits for",
