@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.oracle.shop import write_workspace
 
-from tamshy.language import read_folder, read_workspace
+from tamshy.language import all_flows, read_folder, read_workspace
 from tamshy.language.model import MessageKind
 from tamshy.language.program import program
 from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow
@@ -134,6 +134,8 @@ def oracle_folder() -> Path:
 MORE: Final = {
     "tamshy.yaml": "name: Shop\n",
     "flows/birthday.yaml": "trigger: {date: profile.birthday, offset: -7d}\nsteps: [{set: {profile.birthday: 03-09}}]\n",
+    "flows/weekly.yaml": "trigger: {schedule: {cron: 0 9 * * mon, segment: all}}\nsteps: [{wait: {until: best_hour}}]\n",
+    "segments/all.yaml": "where: {profile.email: {exists: true}}\n",
 }
 """Forms that the oracle's workspace does not hold."""
 
@@ -155,13 +157,14 @@ def rulebook(folder: Path) -> Rulebook:
     assert problems == []
     flows = tuple(
         RunningFlow(version, flow, program(flow), live=True)
-        for version, flow in enumerate((workspace.flows[name] for name in sorted(workspace.flows)), start=1)
+        for version, (_, flow) in enumerate(sorted(all_flows(workspace).items()), start=1)
     )
     messages = {
         name: PublishedMessage(number, name, message.kind is MessageKind.MARKETING, message.topic or "news")
         for number, (name, message) in enumerate(sorted(workspace.messages.items()), start=1)
     }
-    return Rulebook(1, "default", 0, 64, workspace.settings, flows, messages)
+    segments = {name: segment.where for name, segment in workspace.segments.items()}
+    return Rulebook(1, "default", 0, 64, workspace.settings, flows, messages, segments=segments)
 
 
 @cache

@@ -19,7 +19,8 @@ Beside `x` it reads the tables `event` (which holds what has been taken in by th
 `zone_span`, each by bucket and profile. Names of parameters and aliases begin with the environment's prefix, which
 must differ between the fragments of one statement; the texts hold no other `%`.
 
-A question is a condition asked of everybody in a bucket at one moment (`compile_question`): a query of its own.
+A question is a condition asked of everybody in a bucket at one moment (`compile_question`): a query of its own. A turn is the next
+moment at which time alone may make a condition hold, or no longer (`compile_turn`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from tamshy.conditions.compiling import (
     moment_sql,
     value_sql,
 )
+from tamshy.conditions.segments import measure, nested, walk
+from tamshy.conditions.turning import compile_turn, is_timed
 from tamshy.conditions.writing import ENTRY, Environment, Fragment, Tested
 
 __all__ = [
@@ -47,10 +50,15 @@ __all__ = [
     "compile_match",
     "compile_question",
     "compile_test",
+    "compile_turn",
     "compile_window",
     "cost",
     "day_sql",
+    "is_timed",
     "key_sql",
+    "measure",
     "moment_sql",
+    "nested",
     "value_sql",
+    "walk",
 ]

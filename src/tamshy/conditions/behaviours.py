@@ -7,13 +7,14 @@ could be turned into a join over everybody's events.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tamshy.conditions import references, testing
 from tamshy.conditions.references import Source
 from tamshy.conditions.writing import ENTRY as ENTRY_EVENT
 from tamshy.conditions.writing import Tested, finite
-from tamshy.language.model import ENTRY, Behaviour, Engaged, TopicDefault
+from tamshy.language.model import ALWAYS, ENTRY, Behaviour, Engaged, Engagement, TopicDefault
 from tamshy.sqlkit.calendar import add_sql
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tamshy.language.model import (
         Aggregate,
         Condition,
-        Engagement,
         Enrolled,
         Recency,
         Ref,
@@ -116,6 +116,23 @@ def subscribed(writer: Writer, condition: Subscribed) -> str:
     """`subscribed`: the profile's word, else the topic's default."""
     default = writer.env.topics.get(condition.topic, TopicDefault.OPT_IN) is TopicDefault.OPT_OUT
     return f"coalesce(x.consents -> {writer.text(condition.topic)} -> 'on' = 'true'::jsonb, {json.dumps(default)})"
+
+
+def happened(
+    writer: Writer, condition: Behaviour | Recency | Engagement, nested: Nested, *, whatever: bool = False
+) -> tuple[str, Tested]:
+    """Give what a behaviour is about, up to the moment and whatever its window: the rows, and each as the event under test.
+
+    ``whatever``: also those that its ``where`` does not hold for.
+    """
+    if isinstance(condition, Engagement):
+        received = condition.kind is Engaged.RECEIVED
+        rows = (_received if received else _touched)(writer, replace(condition, window=ALWAYS))
+        at = f"{rows.alias}.{'decided_at' if received else 'occurred_at'}"
+        return rows.sql, Tested("null::jsonb", "null::jsonb", at)
+    where = None if whatever else condition.where
+    rows = _events(writer, Behaviour(condition.event, where, same=condition.same), nested)
+    return rows.sql, _tested(rows.alias)
 
 
 class _Rows(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from tamshy.conditions import behaviours, references, testing
+from tamshy.conditions import behaviours, references, segments, testing
 from tamshy.conditions.writing import Environment, Fragment, Tested, Writer
 from tamshy.language.model import (
     All,
@@ -12,10 +12,12 @@ from tamshy.language.model import (
     Behaviour,
     Engagement,
     Enrolled,
+    In,
     Not,
     PropertyTest,
     Recency,
     Subscribed,
+    Top,
 )
 
 if TYPE_CHECKING:
@@ -26,12 +28,13 @@ _PROPERTY = 2
 _FAN_OUT = 8
 _ROWS = 30
 _NESTED = 10
+_SEGMENT = 60
 
 
 def compile_condition(condition: Condition, env: Environment) -> Fragment:
     """Compile a condition into a boolean expression over `x` that is never null and never raises."""
     writer = Writer(env)
-    return writer.fragment(_written(writer, condition, env.tested))
+    return writer.fragment(written(writer, condition, env.tested))
 
 
 def compile_match(match: EventMatch, env: Environment, tested: tuple[str, str, str]) -> Fragment:
@@ -47,7 +50,7 @@ def compile_match(match: EventMatch, env: Environment, tested: tuple[str, str, s
     if match.same:
         parts.append(behaviours.same(writer, match.same, event))
     if match.where is not None:
-        parts.append(_written(writer, match.where, event))
+        parts.append(written(writer, match.where, event))
     return writer.fragment(f"({' and '.join(parts) or 'true'})")
 
 
@@ -105,8 +108,10 @@ def cost(condition: Condition) -> int:
             rate = _WORD
         case PropertyTest():
             rate = (_FAN_OUT if len(condition.ref.path) > 1 else _PROPERTY) * len(condition.test.clauses)
-        case Enrolled() | Engagement():
+        case Enrolled() | Engagement() | Top():
             rate = _ROWS
+        case In():
+            rate = _SEGMENT
         case Behaviour():
             rate = (_ROWS + _nested_cost(condition.where)) * (len(condition.aggregates) + 1)
         case Recency():
@@ -120,25 +125,26 @@ def _nested_cost(where: Condition | None) -> int:
     return 0 if where is None else _NESTED + cost(where)
 
 
-def _written(writer: Writer, condition: Condition, tested: Tested) -> str:
+def written(writer: Writer, condition: Condition, tested: Tested) -> str:
+    """Write a condition on the event under test; never null."""
     match condition:
         case All():
             return _joined(writer, condition.members, "and", tested)
         case AnyOf():
             return _joined(writer, condition.members, "or", tested)
         case Not():
-            return f"not {_written(writer, condition.member, tested)}"
+            return f"not {written(writer, condition.member, tested)}"
         case _:
             return _form(writer, condition, tested)
 
 
 def _form(
     writer: Writer,
-    condition: PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed,
+    condition: PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed | In | Top,
     tested: Tested,
 ) -> str:
     def nested(where: Condition, event: Tested) -> str:
-        return _written(writer, where, event)
+        return written(writer, where, event)
 
     match condition:
         case PropertyTest():
@@ -153,11 +159,15 @@ def _form(
             return behaviours.engaged(writer, condition)
         case Subscribed():
             return behaviours.subscribed(writer, condition)
+        case In():
+            return segments.member(writer, condition.segment, lambda one: written(writer, one, tested))
+        case Top():
+            return segments.among_the_best(writer, condition)
 
 
 def _joined(writer: Writer, members: tuple[Condition, ...], word: str, tested: Tested) -> str:
     """Join members, the cheap ones first: what they settle spares the others."""
     if not members:
         return "true" if word == "and" else "false"
-    parts = [_written(writer, member, tested) for member in sorted(members, key=cost)]
+    parts = [written(writer, member, tested) for member in sorted(members, key=cost)]
     return f"({f' {word} '.join(parts)})"

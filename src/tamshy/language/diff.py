@@ -20,6 +20,7 @@ from tamshy.language.model import (
     Flow,
     Message,
     Repeat,
+    Segment,
     Send,
     SetProperties,
     Settings,
@@ -84,6 +85,8 @@ def diff(old: Workspace | None, new: Workspace) -> list[Change]:
         changes += _thing(f"broadcasts/{name}.yaml", before.broadcasts.get(name), new.broadcasts.get(name))
     for name in sorted({*before.messages, *new.messages}):
         changes += _thing(f"{MESSAGES}/{name}/message.yaml", before.messages.get(name), new.messages.get(name))
+    for name in sorted({*before.segments, *new.segments}):
+        changes += _thing(f"segments/{name}.yaml", before.segments.get(name), new.segments.get(name))
     for name in sorted({*before.stories, *new.stories}):
         changes += _thing(f"stories/{name}.yaml", before.stories.get(name), new.stories.get(name))
     told = {change.file for change in changes}
@@ -112,7 +115,7 @@ def _settings(old: Workspace | None, new: Workspace) -> list[Change]:
     return _keys(SETTINGS_FILE, old.settings, new.settings)
 
 
-Thing = Flow | Message | Story | Broadcast
+Thing = Flow | Message | Segment | Story | Broadcast
 
 
 def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
@@ -124,7 +127,7 @@ def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
         bodies = [*_bodies("body", old.bodies, new.bodies), *_bodies("plain text", old.texts, new.texts)]
         head = [replace(message, bodies={}, texts={}, position=NOWHERE) for message in (old, new)]
         return [*_keys(file, head[0], head[1]), *bodies]
-    if isinstance(old, Broadcast) and isinstance(new, Broadcast):
+    if isinstance(old, Broadcast | Segment) and isinstance(new, Broadcast | Segment):
         return _keys(file, replace(old, position=NOWHERE), replace(new, position=NOWHERE))
     if isinstance(old, Story) and isinstance(new, Story):
         same = _bare_story(old) == _bare_story(new)
@@ -157,7 +160,9 @@ _WRITTEN |= {"opened_attribution": "attribution", "merge_on": "identities"}
 
 
 def _keys(
-    file: str, old: Settings | Flow | Message | Broadcast, new: Settings | Flow | Message | Broadcast
+    file: str,
+    old: Settings | Flow | Message | Broadcast | Segment,
+    new: Settings | Flow | Message | Broadcast | Segment,
 ) -> list[Change]:
     """One change for each key whose value differs, under the name it is written with."""
     changed = [field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name)]

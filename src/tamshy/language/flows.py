@@ -5,7 +5,7 @@ from __future__ import annotations
 from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
 from tamshy.language.conditions import Scope, read_condition, read_event_name, read_event_refs, read_ref
-from tamshy.language.matches import read_match
+from tamshy.language.matches import by_segment, match_of, read_match, segment_match
 from tamshy.language.model import (
     Conversion,
     EventMatch,
@@ -81,6 +81,9 @@ def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[Trigger, ...]
 
 
 def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
+    if by_segment(tree):
+        match = segment_match(reading, fields.mapping(reading, tree, vocabulary.SEGMENT_TRIGGER) or {})
+        return None if match is None else EventTrigger(match.event, segment=match.segment)
     if isinstance(tree, Mapping) and "manual" in tree.entries:
         return _manual(reading, tree)
     if isinstance(tree, Mapping) and "event" not in tree.entries:
@@ -93,7 +96,7 @@ def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
             _later_trigger(reading, tree, kinds[0])
         elif tree.entries:
             first, entry = next(iter(tree.entries.items()))
-            known = ["event", "date", "schedule", "manual", *_LATER_TRIGGERS]
+            known = ["event", "segment", "date", "schedule", "manual", *_LATER_TRIGGERS]
             reading.refuse(entry.at, f"{unknown('trigger', first, known)}")
         else:
             reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
@@ -113,9 +116,7 @@ def _manual(reading: Reading, tree: Mapping) -> ManualTrigger | None:
 
 
 def _later_trigger(reading: Reading, tree: Mapping, kind: str) -> None:
-    keys = fields.mapping(reading, tree, _LATER_TRIGGERS[kind]) or {}
-    if kind == "segment":
-        fields.name(reading, keys[kind], kind)
+    fields.mapping(reading, tree, _LATER_TRIGGERS[kind])
     reading.later(tree.entries[kind].at, f"the trigger '{kind}'")
 
 
@@ -140,16 +141,13 @@ def _conversion(reading: Reading, tree: Tree, scope: Scope) -> Conversion | None
     matches: list[EventMatch] = []
     terms: list[tuple[Position, Duration | None, Ref | None]] = []
     for member in fields.one_or_list(tree):
-        if isinstance(member, Mapping) and "segment" in member.entries:
-            read_match(reading, member, scope)
-            continue
-        keys = fields.mapping(reading, member, vocabulary.CONVERSION) or {}
-        event = read_event_name(reading, keys["event"], "event") if "event" in keys else None
-        where = read_condition(reading, keys["where"], scope) if "where" in keys else None
-        same = read_event_refs(reading, keys["same"], "same") if "same" in keys else ()
+        segment = by_segment(member)
+        form = vocabulary.SEGMENT_CONVERSION if segment else vocabulary.CONVERSION
+        keys = fields.mapping(reading, member, form) or {}
+        match = segment_match(reading, keys) if segment else match_of(reading, keys, scope)
         within = fields.duration(reading, keys["within"], "within") if "within" in keys else None
-        if event is not None:
-            matches.append(EventMatch(event, where, same))
+        if match is not None:
+            matches.append(match)
             terms.append((member.at, within, _worth(reading, keys)))
     for at, within, value in terms[1:]:
         if (within, value) != terms[0][1:]:

@@ -253,27 +253,72 @@ class Subscribed:
     topic: str
 
 
-Condition = All | AnyOf | Not | PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed
+@dataclass(frozen=True, slots=True)
+class In:
+    """``in: SEGMENT``."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """``top: 1%, by: {sum: event.PATH, of: EVENT}`` or ``by: {count: EVENT}``; ``ref`` None: by the count.
+
+    ``share`` from 0 to 1. In segments alone; computed daily (rule 29).
+    """
+
+    share: Decimal
+    event: str
+    ref: Ref | None = None
+    within: Duration | None = None
+
+
+Condition = All | AnyOf | Not | PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed | In | Top
+
+# -- segments --------------------------------------------------------------------------------------------------------
+
+SEGMENT_ENTERED = "Segment Entered"
+SEGMENT_LEFT = "Segment Left"
+"""The engine's own events of a profile that enters or leaves a segment, with ``segment`` among their properties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """``segments/NAME.yaml``; ``name`` is the file's, ``title`` the marketer's."""
+
+    name: str
+    title: str
+    where: Condition
+    position: Position = NOWHERE
+
 
 # -- flows -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class EventMatch:
-    """``{event: NAME, where: C, same: event.PATH}`` in ``exit_on``, ``conversion`` and ``wait_for``."""
+    """``{event: NAME, where: C, same: event.PATH}`` in ``exit_on``, ``conversion`` and ``wait_for``.
+
+    ``segment``: written ``{segment: NAME, on: enter | leave}``; ``event`` is then the engine's own, of that segment.
+    """
 
     event: str
     where: Condition | None = None
     same: tuple[Ref, ...] = ()
+    segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventTrigger:
-    """``event: NAME, where: C, max_age: D``."""
+    """``event: NAME, where: C, max_age: D``.
+
+    ``segment``: written ``segment: NAME, on: enter | leave``; ``event`` is then the engine's own, of that segment.
+    """
 
     event: str
     where: Condition | None = None
     max_age: Duration = Duration(days=1)
+    segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -783,6 +828,7 @@ class Workspace:
     messages: dict[str, Message] = field(default_factory=dict)
     broadcasts: dict[str, Broadcast] = field(default_factory=dict)
     stories: dict[str, Story] = field(default_factory=dict)
+    segments: dict[str, Segment] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
 
 

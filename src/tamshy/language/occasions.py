@@ -113,7 +113,7 @@ def _date(text: str) -> date | MonthDay | None:
 def described(trigger: Trigger) -> str:
     """What starts a flow, in a few words: the event's name, or the date with when it comes."""
     if isinstance(trigger, EventTrigger):
-        return trigger.event
+        return trigger.event if trigger.segment is None else f"{trigger.event} ({trigger.segment})"
     if isinstance(trigger, ManualTrigger):
         return "by hand"
     away = _away(trigger.offset)

@@ -1,4 +1,4 @@
-"""Folders of the language that this version does not run yet: segments, coupons, the catalogue.
+"""Folders of the language that this version does not run yet: coupons, the catalogue.
 
 They are read as far as sensible, so that their faults show, and refused with their place.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields, vocabulary
-from tamshy.language.conditions import Scope, read_condition
 from tamshy.language.model import Position
 from tamshy.language.trees import Broken
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from tamshy.language.trees import Tree
 
 FOLDERS = {
-    "segments": (vocabulary.SEGMENT, "a segment"),
     "coupons": (vocabulary.COUPON_POOL, "a coupon pool"),
 }
 
@@ -25,9 +23,7 @@ FOLDERS = {
 def read_other(reading: Reading, folder: str, tree: Tree) -> None:
     """Read a file of one of ``FOLDERS`` and refuse it."""
     form, what = FOLDERS[folder]
-    keys = fields.mapping(reading, tree, form) or {}
-    if "where" in keys:
-        read_condition(reading, keys["where"], Scope("", entered=False))
+    fields.mapping(reading, tree, form)
     if not isinstance(tree, Broken):
         reading.later(tree.at, what)
 

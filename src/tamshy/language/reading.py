@@ -46,6 +46,15 @@ class StepUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Nesting:
+    """A segment that stands in the condition of another, and where."""
+
+    outer: str
+    inner: str
+    at: Position
+
+
+@dataclass(frozen=True, slots=True)
 class StoryStepUse:
     """The id of a step that a story names; ``flow`` None: of any flow that the story runs."""
 
@@ -74,6 +83,7 @@ class Reading:
     uses: list[Use] = field(default_factory=list)
     step_uses: list[StepUse] = field(default_factory=list)
     story_steps: list[StoryStepUse] = field(default_factory=list)
+    nestings: list[Nesting] = field(default_factory=list)
     exits: list[tuple[str, Position]] = field(default_factory=list)
     """Reasons of exits that stories expect: checked when all ``exit:`` steps are known."""
     names: dict[Thing, dict[str, Position]] = field(default_factory=lambda: {thing: {} for thing in Thing})

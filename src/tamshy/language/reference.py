@@ -97,14 +97,16 @@ def reference() -> str:
             ),
         ),
         "## Flows: `flows/NAME.yaml`\n",
-        *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.DATE_TRIGGER, words.SCHEDULE_TRIGGER, words.SCHEDULE)),
-        _form(words.MANUAL_TRIGGER),
+        *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.SEGMENT_TRIGGER, words.DATE_TRIGGER)),
+        *map(_form, (words.SCHEDULE_TRIGGER, words.SCHEDULE, words.MANUAL_TRIGGER)),
         *(_form(form, later=True) for form in words.OTHER_TRIGGERS),
-        *map(_form, (words.REENTRY, words.EVENT_MATCH)),
-        _form(words.SEGMENT_MATCH, later=True),
-        _form(words.CONVERSION),
+        *map(
+            _form, (words.REENTRY, words.EVENT_MATCH, words.SEGMENT_MATCH, words.CONVERSION, words.SEGMENT_CONVERSION)
+        ),
         _steps(),
         _conditions(),
+        "## Segments: `segments/NAME.yaml`\n",
+        *map(_form, (words.SEGMENT, words.TOP_BY)),
         "## Broadcasts: `broadcasts/NAME.yaml`\n",
         *map(_form, (words.BROADCAST, words.BROADCAST_TIME, words.BROADCAST_CRON)),
         "## Messages: `messages/NAME/`\n",
@@ -169,12 +171,9 @@ def _conditions() -> str:
             for root, names in words.LATER_REFERENCES.items()
         ),
         "| `subscribed` | topic |",
-        "| `in` | segment; *not yet* |",
+        "| `in` | segment |",
     ]
-    verbs = [
-        f"| `{verb}` | {_listed(keys, ', ')}{'; *not yet*' if verb in words.LATER_CONDITIONS else ''} |"
-        for verb, keys in words.BEHAVIOUR_KEYS.items()
-    ]
+    verbs = [f"| `{verb}` | {_listed(keys, ', ')} |" for verb, keys in words.BEHAVIOUR_KEYS.items()]
     operators = [f"| `{operator}` | {_cell(_OPERANDS[operator])} |" for operator in Operator]
     return "\n".join(
         (
@@ -185,7 +184,8 @@ def _conditions() -> str:
             "`since` takes `entry` or the id of a step; of `within`, `since` and `after`/`before` one may be given;",
             "`until` goes with `within`. `received`, `opened` and `clicked` take a step that sends, `message/NAME`,",
             "`flow/NAME` or `any`. In a `trigger` and an `audience` nobody has entered yet: steps and `entry` are",
-            "refused there.\n",
+            "refused there. In a segment nothing has started anything: `event.` stands in a `where` alone, and `same`",
+            "nowhere; `top` stands in segments alone.\n",
             "### Tests\n",
             "A single value (equal), a list (one of), or a mapping of operators that must all hold. `count` takes",
             "whole numbers, `sum`, `avg`, `min` and `max` numbers, `ago` durations with `gt`, `gte`, `lt` and `lte`.\n",

@@ -43,7 +43,7 @@ FLOW = Form(
         Key("per", "`event.PATH`: one enrollment per profile and value; without it one per profile"),
         Key("audience", "condition: whom it is for, looked at when the trigger comes"),
         Key("reentry", "`once` (default), `always` or `{after: DURATION}`"),
-        Key("exit_on", "an event match, or a list: any of them ends the enrollment"),
+        Key("exit_on", "an event match, a segment match, or a list: any of them ends the enrollment"),
         Key("conversion", "a conversion, or a list of them with the same `within` and `value`"),
         Key("holdout", "percentage: the share that is enrolled and measured, and sent nothing"),
         Key("priority", "whole number (default 0); the higher goes first under a frequency cap"),
@@ -87,8 +87,12 @@ MANUAL_TRIGGER = Form(
     "a manual trigger", (Key("manual", "`true`: by the API, the console or the command line alone", required=True),)
 )
 
+SEGMENT_TRIGGER = Form(
+    "a segment trigger",
+    (Key("segment", "name of a segment", required=True), Key("on", "`enter` (default) or `leave`")),
+)
+
 OTHER_TRIGGERS = (
-    Form("a segment trigger", (Key("segment", "name", required=True), Key("on", "`enter` or `leave`"))),
     Form("a price drop trigger", (Key("price_drop", "`{by, for, within}`", required=True),)),
     Form("a back-in-stock trigger", (Key("back_in_stock", "`{for, within}`", required=True),)),
     Form(
@@ -108,7 +112,7 @@ EVENT_MATCH = Form(
         Key("same", "`event.PATH` or a list: equal in that event and in the one that started the enrollment"),
     ),
 )
-SEGMENT_MATCH = Form("a segment match", (Key("segment", "name", required=True), Key("on", "`enter` or `leave`")))
+SEGMENT_MATCH = Form("a segment match", SEGMENT_TRIGGER.keys)
 
 CONVERSION = Form(
     "a conversion",
@@ -118,6 +122,7 @@ CONVERSION = Form(
         Key("value", "`event.PATH`: its worth; by default the first present of `value`, `revenue`, `total`"),
     ),
 )
+SEGMENT_CONVERSION = Form("a conversion by a segment", (*SEGMENT_MATCH.keys, CONVERSION.key("within")))
 
 _COMMON = (
     Key("id", "the step's name in this flow (default: the message's name for `send`, else verb and position)"),
@@ -328,7 +333,21 @@ KEEP = Form(
 )
 IDENTITIES = Form("'identities'", (Key("merge_on", "list of `user_id`, `email` (default `[user_id]`)", required=True),))
 
-SEGMENT = Form("a segment", (Key("name", "text"), Key("where", "condition", required=True)))
+SEGMENT = Form(
+    "a segment",
+    (
+        Key("name", "text; what people call it (default: the file's name)"),
+        Key("where", "condition: who is in it", required=True),
+    ),
+)
+TOP_BY = Form(
+    "'by'",
+    (
+        Key("sum", "`event.PATH`: by what that adds up to, over the events of `of`"),
+        Key("of", "event name, with `sum`"),
+        Key("count", "event name: by how many there are"),
+    ),
+)
 COUPON_POOL = Form(
     "a coupon pool",
     (Key("codes", "`generated`"), Key("file", "file of codes"), Key("pattern", "text"), Key("discount", "mapping")),
@@ -422,7 +441,6 @@ BEHAVIOUR_KEYS = {
 """The verbs of a condition, one of which may stand in a mapping, and what may refine each."""
 
 OTHER_CONDITIONS = ("all", "any", "not", "in", "subscribed")
-LATER_CONDITIONS = ("in", "top")
 REFERENCE_ROOTS = ("profile", "event")
 LATER_REFERENCES = {
     "cart": ("value", "count", "updated_at"),

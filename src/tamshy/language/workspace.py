@@ -14,9 +14,10 @@ from tamshy.language.circles import check_loops
 from tamshy.language.experiments import check_experiments
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
-from tamshy.language.model import Broadcast, Flow, Message, Position, Problem, Settings, Story, Workspace
+from tamshy.language.model import Broadcast, Flow, Message, Position, Problem, Segment, Settings, Story, Workspace
 from tamshy.language.others import FOLDERS, read_other, refuse_catalogue
 from tamshy.language.reading import Reading, Thing
+from tamshy.language.segments import check_nesting, read_segment
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.settings import read_settings
 from tamshy.language.stories import read_story
@@ -60,11 +61,13 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
         if flow is not None:
             flows[name] = flow
             check_reach(reading, flow)
-    broadcasts: dict[str, Broadcast] = {}
-    for name, path in folder.things["broadcasts"].items():
-        broadcast = read_broadcast(reading, name, _tree(reading, files, path))
-        if broadcast is not None:
-            broadcasts[name] = broadcast
+    segments: dict[str, Segment] = {}
+    for name, path in folder.things["segments"].items():
+        segment = read_segment(reading, name, _tree(reading, files, path))
+        if segment is not None:
+            segments[name] = segment
+    check_nesting(reading)
+    broadcasts = _broadcasts(reading, files, folder)
     stories = _stories(reading, files, folder)
     for other in FOLDERS:
         for path in folder.things[other].values():
@@ -72,7 +75,7 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     check_names(reading, flows)
     check_loops(reading, flows)
     check_experiments(reading, flows)
-    workspace = Workspace(settings, flows, messages, broadcasts, stories, sources=dict(files))
+    workspace = Workspace(settings, flows, messages, broadcasts, stories, segments, dict(files))
     return workspace, sorted(set(reading.problems))
 
 
@@ -85,6 +88,15 @@ def _settings(reading: Reading, files: Mapping[str, str], folder: _Folder) -> Se
     text = "the settings of the workspace are missing; is this the right folder?"
     reading.refuse(Position(SETTINGS_FILE, 1, 1), text)
     return Settings()
+
+
+def _broadcasts(reading: Reading, files: Mapping[str, str], folder: _Folder) -> dict[str, Broadcast]:
+    broadcasts: dict[str, Broadcast] = {}
+    for name, path in folder.things["broadcasts"].items():
+        broadcast = read_broadcast(reading, name, _tree(reading, files, path))
+        if broadcast is not None:
+            broadcasts[name] = broadcast
+    return broadcasts
 
 
 def _stories(reading: Reading, files: Mapping[str, str], folder: _Folder) -> dict[str, Story]:

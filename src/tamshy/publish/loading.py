@@ -65,7 +65,10 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
         for message in sendable.values()
     }
     paused = frozenset(row[0] for row in conn.execute(_SQL["paused"], {"workspace": id_}))
-    return Rulebook(id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused)
+    segments = {name: segment.where for name, segment in workspace.segments.items()}
+    return Rulebook(
+        id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, segments=segments
+    )
 
 
 def _published_at(conn: Connection, workspace: int, number: int) -> Workspace:

@@ -177,6 +177,7 @@ class Weaver:
         topics = {topic.name: topic.default for topic in settings.topics}
         return Environment(
             topics=topics,
+            segments=self._book.segments,
             zone=settings.timezone,
             prefix=f"c{self._next()}_",
             bucket="%(bucket)s::smallint",

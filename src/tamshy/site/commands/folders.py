@@ -77,9 +77,10 @@ def publish_folder(dsn: str, workspace: str, folder: Path, now: datetime) -> Pub
 def plan(options: argparse.Namespace) -> int:
     """Show what applying a folder would change, and the people it would move."""
     from tamshy.language import diff  # noqa: PLC0415 - `check` does without the rest
-    from tamshy.publish import published_files  # noqa: PLC0415
+    from tamshy.publish import published_files, reach  # noqa: PLC0415
+    from tamshy.site.clock import clock_from  # noqa: PLC0415
     from tamshy.site.commands.moving import moves  # noqa: PLC0415
-    from tamshy.site.commands.surroundings import opened  # noqa: PLC0415
+    from tamshy.site.commands.surroundings import configured, opened  # noqa: PLC0415
 
     _, after, problems = _checked(Path(options.dir))
     if problems:
@@ -90,16 +91,21 @@ def plan(options: argparse.Namespace) -> int:
         before, _ = read_workspace(published_files(work.conn, work.id))
         changes = diff(before, after)
         people = moves(work, before, after)
+        new = [name for name, one in after.broadcasts.items() if before.broadcasts.get(name) != one]
+        span = (work.id, work.first_bucket, work.buckets)
+        mails = reach(work.conn, span, after, new, clock_from(configured(options).clock).now()) if new else []
     if options.json:
         rows = [{**asdict(change), "kind": change.kind.value} for change in changes]
-        data({"changes": rows, "moves": [asdict(move) for move in people]})
+        data(
+            {"changes": rows, "moves": [asdict(move) for move in people], "broadcasts": [asdict(one) for one in mails]}
+        )
         return _DONE
     if not changes:
         out("nothing would change")
     for change in changes:
         out(change)
-    for move in people:
-        out(move)
+    for line in (*people, *mails):
+        out(line)
     return _DONE
 
 
