@@ -64,6 +64,7 @@ ACROSS = {
     "deliver: queries.settled": "who has settled them",
     "deliver: queries.hasten": "what waited for a paused domain, once, when a person has mended it",
     "trigger: queries.forget": "publishing: the dates of flows that are gone, once",
+    "look: queries.first_due": "when a broadcast's test is settled, once",
     "simulate: queries.coming": "when anything happens next in a simulation",
     "advance: splitting.build_merged_arms of oracle": "merging: two profiles, each in its bucket",
     "enroll: opening.build_holdouts of oracle": "merging: two profiles, each in its bucket",

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.engine.living import small
 
+from tamshy.domain.arm import arm_of
 from tamshy.ingest import calls_from_lines
 from tamshy.language import read_workspace
 from tamshy.render.children import InProcess
@@ -171,11 +172,92 @@ def test_a_broadcast_goes_out_when_it_says(stage: Connection, at: str, expected:
     assert mails(lines) == [(one, "broadcast/christmas", "gifts", "sent") for one in expected]
 
 
-def test_consent_caps_and_quiet_hours_decide_as_for_flows(stage: Connection) -> None:
+def test_consent_decides_as_for_flows(stage: Connection) -> None:
     files = broadcast("segment: club\nmessage: gifts\ntopic: news\nat: 2026-12-01T10:00\n")
     lines = played(stage, files, known("2026-11-01T00:00:00Z", club=True))
     assert mails(lines) == [("2026-12-01T10:00:00Z", "broadcast/christmas", "gifts", "no_consent")]
+
+
+def test_quiet_hours_hold_a_broadcast_back_or_let_it_expire(stage: Connection) -> None:
     files = broadcast("segment: club\nmessage: gifts\nat: 2026-12-01T22:00\nexpires: 2h\n")
     files["tamshy.yaml"] += 'quiet_hours: {from: "21:00", to: "09:00"}\n'
     lines = played(stage, files, known("2026-11-01T00:00:00Z", club=True))
     assert mails(lines) == [("2026-12-01T22:00:00Z", "broadcast/christmas", "gifts", "quiet_hours")]
+
+
+# -- a test on a part ------------------------------------------------------------------------------------------------
+
+SPLIT = """\
+segment: club
+at: 2026-12-01T10:00
+split:
+  name: subject
+  arms: {a: {weight: 25, message: gifts-a}, b: {weight: 25, message: gifts-b}}
+  winner: {by: clicked, after: 4h}
+"""
+SHARES = {"a": 25.0, "b": 25.0, "rest": 50.0}
+PEOPLE = [f"u{number}" for number in range(1, 25)]
+ARMS = {user: arm_of(f"user_id:{user}", "subject", SHARES) for user in PEOPLE}
+
+
+def members() -> list[dict[str, object]]:
+    return [
+        {**known("2026-11-01T00:00:00Z"), "userId": user, "traits": {"email": f"{user}@x.example", "club": True}}
+        for user in PEOPLE
+    ]
+
+
+def clicks(message: str, arm: str, at: str) -> list[dict[str, object]]:
+    deed = {"type": "engage", "message": message, "did": "clicked", "timestamp": at}
+    return [{**deed, "userId": user} for user in PEOPLE if ARMS[user] == arm]
+
+
+def got(lines: list[dict[str, object]]) -> dict[str, tuple[str, str, object]]:
+    sent = [line for line in lines if line.get("decision") == "sent"]
+    assert len({line["profile"] for line in sent}) == len(sent)
+    return {str(line["profile"]): (str(line["at"]), str(line["message"]), line["arm"]) for line in sent}
+
+
+def test_rule_32_the_rest_gets_the_best_of_a_test_on_a_part(stage: Connection) -> None:
+    files = broadcast(SPLIT, {"gifts-a": "A.\n", "gifts-b": "B.\n"})
+    early, late = (
+        clicks("gifts-b", "b", "2026-12-01T13:59:59Z"),
+        # when the rest is due it is too late to count
+        clicks("gifts-a", "a", "2026-12-01T14:00:00Z"),
+    )
+    lines = played(stage, files, *members(), *early, *late)
+    expected = {
+        "a": ("2026-12-01T10:00:00Z", "gifts-a", {"subject": "a"}),
+        "b": ("2026-12-01T10:00:00Z", "gifts-b", {"subject": "b"}),
+        "rest": ("2026-12-01T14:00:00Z", "gifts-b", {"subject": "b"}),
+    }
+    assert {*ARMS.values()} == {"a", "b", "rest"}
+    assert got(lines) == {user: expected[ARMS[user]] for user in PEOPLE}
+
+
+def test_rule_32_with_nothing_shown_the_first_arm_goes_to_the_rest(stage: Connection) -> None:
+    files = broadcast(SPLIT, {"gifts-a": "A.\n", "gifts-b": "B.\n"})
+    rest = {user: mail for user, mail in got(played(stage, files, *members())).items() if ARMS[user] == "rest"}
+    expected = ("2026-12-01T14:00:00Z", "gifts-a", {"subject": "a"})
+    assert rest == {user: expected for user in PEOPLE if ARMS[user] == "rest"}
+
+
+def test_rule_32_without_a_winner_the_weights_are_relative_and_all_go_at_once(stage: Connection) -> None:
+    arms = "{a: {weight: 3, message: gifts-a}, b: {weight: 1, message: gifts-b}}"
+    text = f"segment: club\nat: 2026-12-01T10:00\nsplit: {{name: subject, arms: {arms}}}\n"
+    lines = played(stage, broadcast(text, {"gifts-a": "A.\n", "gifts-b": "B.\n"}), *members())
+    drawn = {user: arm_of(f"user_id:{user}", "subject", {"a": 3.0, "b": 1.0}) for user in PEOPLE}
+    assert got(lines) == {
+        user: ("2026-12-01T10:00:00Z", f"gifts-{arm}", {"subject": arm}) for user, arm in drawn.items()
+    }
+
+
+def test_the_test_is_settled_once_for_every_zone(stage: Connection) -> None:
+    text = SPLIT.replace("2026-12-01T10:00", "{time: 2026-12-01T10:00, zone: profile}")
+    files = broadcast(text, {"gifts-a": "A.\n", "gifts-b": "B.\n"})
+    far = next(user for user in PEOPLE if ARMS[user] == "rest")
+    moved = {**known("2026-11-02T00:00:00Z"), "userId": far, "traits": {"timezone": "America/New_York"}}
+    # in New York it is 10:00 at 15:00 UTC, when the others know already; later clicks change nothing
+    first, more = clicks("gifts-a", "a", "2026-12-01T12:00:00Z"), clicks("gifts-b", "b", "2026-12-01T15:30:00Z")
+    lines = played(stage, files, *members(), moved, *first, *more)
+    assert got(lines)[far] == ("2026-12-01T19:00:00Z", "gifts-a", {"subject": "a"})

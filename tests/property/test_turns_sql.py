@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from tests.property.condition_oracle import Scene
 from tests.property.condition_stage import lay_out
-from tests.property.test_conditions_sql import LENGTHS, NOWS, TOPICS, WORKSPACE_ZONE, ZONES, a_scene, conditions
+from tests.property.test_conditions_sql import LENGTHS, TOPICS, WORKSPACE_ZONE, ZONES, a_scene, conditions
 
 from tamshy import sqlkit
 from tamshy.conditions import Environment, compile_condition, compile_turn, is_timed
@@ -43,9 +43,7 @@ if TYPE_CHECKING:
 MICRO: Final = timedelta(microseconds=1)
 SCENES: Final = 60
 PROBES: Final = 60
-ROW: Final = (
-    "bucket, b.profile, p.moment, b.zone, b.props, b.consents, b.enrollment, b.entered_at, b.reached, b.ev_props, b.ev_ctx, b.ev_at"
-)
+ROW: Final = "bucket, b.profile, p.moment, b.zone, b.props, b.consents, b.enrollment, b.entered_at, b.reached, b.ev_props, b.ev_ctx, b.ev_at"
 
 
 def a_life(chance: random.Random) -> Scene:
@@ -86,9 +84,7 @@ def stage(databases: Databases) -> Iterator[sqlkit.Connection]:
         fill_zones(conn, [*ZONES, WORKSPACE_ZONE, "America/Sao_Paulo"])
         lay_out(conn, scenes)
         rows = [
-            {"place": place, "moment": moment}
-            for place, scene in enumerate(scenes)
-            for moment in probes(chance, scene)
+            {"place": place, "moment": moment} for place, scene in enumerate(scenes) for moment in probes(chance, scene)
         ]
         conn.execute("create temp table probe (place integer, moment timestamptz)")
         conn.execute(
@@ -169,5 +165,3 @@ def test_each_kind_of_window_is_seen_to_turn(stage: sqlkit.Connection, made) -> 
         assert turned_unseen(stage, made(length), segments) == []
         seen += turned_unseen(stage, made(length), segments, blind=True)
     assert seen != []
-
-

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tamshy.language.model import WaitBestHour
 from tamshy.sqlkit import queries
 from tamshy.sqlkit.calendar import add_sql, local_sql, next_hour_sql
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tamshy.language.model import WaitBestHour
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
 
@@ -39,6 +39,11 @@ def best_hour_sql(step: WaitBestHour, clock: str) -> str:
     last = add_sql("x.reached_at", "x.zone", step.at_most, clock)
     found = next_hour_sql("x.reached_at", "x.zone", hour)
     return f"(select case when h.at is null then x.reached_at else least(h.at, {last}) end from (select {found} as at offset 0) h)"
+
+
+def asks_for_best_hour(book: Rulebook) -> bool:
+    """Whether any running flow waits for it."""
+    return any(isinstance(place.node.step, WaitBestHour) for place in book.places())
 
 
 def find_best_hour(conn: Connection, book: Rulebook, at: datetime) -> int | None:

@@ -553,11 +553,15 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """``winner: {by, confidence, at_least}``; ``confidence`` a share between 0 and 1, ``at_least`` people in every arm."""
+    """``winner: {by, confidence, at_least}``; ``confidence`` a share between 0 and 1, ``at_least`` people in every arm.
+
+    ``after``: of a broadcast's test, so long after it went to the first; the best measure then wins, where none is proven.
+    """
 
     by: Measure
     confidence: Decimal = Decimal("0.95")
     at_least: int = 0
+    after: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -642,14 +646,37 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
+class BroadcastArm:
+    """One arm of a broadcast's test: its message. ``weight``: relative, but with a winner per cent of the segment."""
+
+    name: str
+    weight: Decimal
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastTest:
+    """``split`` of a broadcast; ``winner`` None: everybody is in an arm at once."""
+
+    name: str
+    arms: tuple[BroadcastArm, ...]
+    winner: Winner | None = None
+    position: Position = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
 class Broadcast:
-    """``broadcasts/NAME.yaml``: one message to a segment, at the times of ``schedules``. ``name`` is the file's."""
+    """``broadcasts/NAME.yaml``: a message to a segment, at the times of ``schedules``. ``name`` is the file's.
+
+    Either ``message``, or ``test`` with one for each arm.
+    """
 
     name: str
     title: str
     segment: str
     schedules: tuple[ScheduleTrigger, ...]
-    message: str
+    message: str | None = None
+    test: BroadcastTest | None = None
     topic: str | None = None
     expires: Duration = Duration(days=1)
     holdout: Decimal | None = None

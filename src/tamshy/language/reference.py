@@ -109,6 +109,7 @@ def reference() -> str:
         *map(_form, (words.SEGMENT, words.TOP_BY)),
         "## Broadcasts: `broadcasts/NAME.yaml`\n",
         *map(_form, (words.BROADCAST, words.BROADCAST_TIME, words.BROADCAST_CRON)),
+        *map(_form, (words.BROADCAST_SPLIT, words.BROADCAST_ARM, words.BROADCAST_WINNER)),
         "## Messages: `messages/NAME/`\n",
         _form(words.MESSAGE),
         _liquid(),

@@ -359,7 +359,7 @@ BROADCAST = Form(
         Key("segment", "name of a segment: its members at that time", required=True),
         Key("message", "message's name; this or `split`"),
         Key("at", "timestamp, list of timestamps, or one of the mappings below", required=True),
-        Key("split", "mapping", later=True),
+        Key("split", "mapping, below: several messages, or a test of them on a part of the segment"),
         Key("topic", "topic (default: the message's)"),
         Key("expires", "duration (default `1d`): later than that after it was due it is skipped"),
         Key("holdout", "percentage: the share that is measured, and sent nothing"),
@@ -368,6 +368,28 @@ BROADCAST = Form(
 )
 _ZONE = Key("zone", "`profile`: by each reader's own clock, `workspace` (default), or an IANA name")
 BROADCAST_TIME = Form("'at' with 'time'", (Key("time", "timestamp, or a list of them", required=True), _ZONE))
+BROADCAST_SPLIT = Form(
+    "'split' of a broadcast",
+    (
+        Key("name", "the experiment's name, in no other file", required=True),
+        Key("arms", "mapping of names to `{weight, message}`", required=True),
+        Key("winner", "mapping, below: the arms are a test, and what is left of the segment gets the best"),
+    ),
+)
+BROADCAST_ARM = Form(
+    "an arm of a broadcast",
+    (
+        Key("weight", "number from 0, for all arms or none; with `winner` per cent of the segment"),
+        Key("message", "message's name", required=True),
+    ),
+)
+BROADCAST_WINNER = Form(
+    "'winner' of a broadcast",
+    (
+        Key("by", "`opened` or `clicked`", required=True),
+        Key("after", "duration from `10m`: so long after it went to the first", required=True),
+    ),
+)
 BROADCAST_CRON = Form("'at' with 'cron'", (Key("cron", "five fields, at most once an hour", required=True), _ZONE))
 
 STORY = Form(

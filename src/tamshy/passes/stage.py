@@ -10,6 +10,7 @@ from tamshy.advance import arrive, change, leave
 from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
+from tamshy.look import settle_tests
 from tamshy.rulebook import PLACES_PER_VERSION
 from tamshy.sqlkit import queries
 from tamshy.trigger import (
@@ -170,6 +171,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
             raise NowhereToGo(places - book.numbers)
         change(conn, book, bucket, pass_, places, evaluate)
         plan_occasions(conn, book, bucket, Planning.CHANGED, places)
+        settle_tests(conn, book, places)
         leave(conn, book, bucket, pass_, places)
         moved += decide(conn, book, bucket, pass_, places)
     if moved:

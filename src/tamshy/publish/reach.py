@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tamshy.language.model import All, MessageKind, Subscribed
+from tamshy.language.model import All, AnyOf, MessageKind, Subscribed
 from tamshy.rulebook import Rulebook
 from tamshy.rulebook.weaver import Weaver
 
@@ -72,7 +72,9 @@ join profile p on p.bucket = %(bucket)s and p.id = q.profile"""
 
 
 def _consent(book: Rulebook, workspace: Workspace, broadcast: Broadcast) -> tuple[Condition, ...]:
-    message = workspace.messages[broadcast.message]
-    if message.kind is MessageKind.TRANSACTIONAL:
-        return ()
-    return (Subscribed(broadcast.topic or message.topic or book.default_topic),)
+    names = [broadcast.message] if broadcast.test is None else [arm.message for arm in broadcast.test.arms]
+    messages = [workspace.messages[name] for name in names if name is not None]
+    topics = {one.topic or book.default_topic for one in messages if one.kind is not MessageKind.TRANSACTIONAL}
+    if broadcast.topic is not None and topics:
+        topics = {broadcast.topic}
+    return (AnyOf(tuple(map(Subscribed, sorted(topics)))),) if topics else ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tamshy.trigger.by_hand import by_hand
 from tamshy.trigger.occasions import MEMBERSHIPS, Planning, call_occasions, come_round, plan_everybody, plan_occasions
+from tamshy.trigger.sources import marks_of
 from tamshy.trigger.stage import run, starting_names
 from tamshy.trigger.ticks import renew_ticks, write_ticks
 
@@ -18,6 +19,7 @@ __all__ = [
     "by_hand",
     "call_occasions",
     "come_round",
+    "marks_of",
     "plan_everybody",
     "plan_occasions",
     "renew_ticks",

@@ -10,7 +10,7 @@ from uuid import UUID
 from tamshy.language.model import DateTrigger, ScheduleTrigger
 
 if TYPE_CHECKING:
-    from tamshy.rulebook import Rulebook
+    from tamshy.rulebook import Rulebook, RunningFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,15 @@ def dates(book: Rulebook) -> list[tuple[Source, DateTrigger]]:
 def schedules(book: Rulebook) -> list[tuple[Source, ScheduleTrigger]]:
     """The schedules that start the live flows."""
     return [(one, one.trigger) for one in sources(book) if isinstance(one.trigger, ScheduleTrigger)]
+
+
+def marks_of(running: RunningFlow) -> list[UUID]:
+    """The marks of a flow's dates and schedules."""
+    return [
+        mark_of(running.name, trigger)
+        for trigger in running.flow.triggers
+        if isinstance(trigger, DateTrigger | ScheduleTrigger)
+    ]
 
 
 def mark_of(flow: str, trigger: DateTrigger | ScheduleTrigger) -> UUID:

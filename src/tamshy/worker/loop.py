@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tamshy.advance import asks_for_best_hour, find_best_hour
 from tamshy.ingest import prune
 from tamshy.language.model import Keep
-from tamshy.look import catch_up, next_look
+from tamshy.look import catch_up, last_look, next_look
 from tamshy.passes import Horizon, at_hand, merge_ready, merging, prepare, run, settle_rendered
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
@@ -183,12 +184,14 @@ class Worker:
         conn.commit()
 
     def _look(self, conn: Connection) -> None:
-        """Look at the experiments of the workspaces whose first bucket is ours, once a day; not by a clock that is not believed."""
+        """Make the daily figures of the workspaces whose first bucket is ours; not by a clock that is not believed."""
         now = self._clock.now()
         for name, rules in self._rules.items():
             ours = rules.book.first_bucket in self._leases.held
             if ours and now >= self._looks.get(name, now) and self._clear(conn):
                 catch_up(conn, rules.book, now)
+                if asks_for_best_hour(rules.book):
+                    find_best_hour(conn, rules.book, last_look(now, rules.book.settings.timezone))
                 conn.commit()
                 self._looks[name] = next_look(now, rules.book.settings.timezone)
 

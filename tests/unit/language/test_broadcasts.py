@@ -10,7 +10,18 @@ from tests.unit.language.shop import FLOW, files
 
 from tamshy.domain.duration import Duration
 from tamshy.language import all_flows, diff, file_of, read_workspace
-from tamshy.language.model import Broadcast, MonthDay, Position, ScheduleTrigger, Send
+from tamshy.language.model import (
+    Broadcast,
+    Measure,
+    MonthDay,
+    Position,
+    ScheduleTrigger,
+    Send,
+    Split,
+    Wait,
+    Winner,
+)
+from tamshy.language.program import all_steps
 
 SEGMENT = "where: {profile.email: {exists: true}}\n"
 PATH = "broadcasts/christmas.yaml"
@@ -70,6 +81,7 @@ def test_a_broadcast_has_defaults_and_every_key_is_read() -> None:
         "everybody",
         (times(TEN, zone="Asia/Almaty"),),
         "hello",
+        None,
         "news",
         Duration(seconds=21600),
         Decimal("0.1"),
@@ -127,6 +139,81 @@ def test_a_broadcast_is_a_flow_of_one_send() -> None:
 )
 def test_what_is_no_broadcast_is_refused(text: str, problems: list[str]) -> None:
     assert refused(text) == problems
+
+
+TESTED = "segment: everybody\nat: 2026-12-01T10:00\nsplit: {name: subject, arms: ARMS, winner: WINNER}\n"
+GOOD_ARMS = "{a: {weight: 10, message: hello}, b: {weight: 10, message: hello}}"
+GOOD_WINNER = "{by: clicked, after: 4h}"
+
+
+def test_the_rest_of_a_test_waits_and_goes_to_the_best() -> None:
+    text = TESTED.replace("ARMS", GOOD_ARMS).replace("WINNER", GOOD_WINNER)
+    workspace, problems = read_workspace(files({PATH: text, "segments/everybody.yaml": SEGMENT}))
+    assert problems == []
+    (split,) = all_flows(workspace)["broadcast/christmas"].steps
+    assert isinstance(split, Split)
+    assert (split.name, [(arm.name, arm.weight) for arm in split.arms], split.winner) == (
+        "subject",
+        [("a", Decimal(10)), ("b", Decimal(10)), ("rest", Decimal(80))],
+        None,
+    )
+    wait, best = split.arms[2].steps
+    assert isinstance(wait, Wait)
+    assert isinstance(best, Split)
+    assert (wait.duration, best.name, best.winner) == (
+        Duration(seconds=14400),
+        "subject",
+        Winner(Measure.CLICKED, after=Duration(seconds=14400)),
+    )
+    assert [step.id for step in all_steps(split.arms[0].steps + best.arms[1].steps)] == ["a", "best-b"]
+
+
+@pytest.mark.parametrize(
+    ("arms", "winner", "problems"),
+    [
+        (
+            "{a: {weight: 60, message: hello}, b: {weight: 40, message: hello}}",
+            GOOD_WINNER,
+            ["3:30: with 'winner' each arm has a 'weight', per cent of the segment; together less than 100"],
+        ),
+        (
+            "{a: {message: hello}, rest: {message: helo}}",
+            GOOD_WINNER,
+            [
+                "3:30: with 'winner' each arm has a 'weight', per cent of the segment; together less than 100",
+                "3:52: 'rest' is no name of an arm: one word of letters and digits, and not 'rest'",
+                "3:68: unknown message 'helo' (did you mean 'hello'?)",
+            ],
+        ),
+        (
+            GOOD_ARMS,
+            "{by: revenue, after: 4h}",
+            ["3:111: a broadcast has no 'conversion' to be judged by; 'by' is opened or clicked, not revenue"],
+        ),
+        (GOOD_ARMS, "{by: opened, after: 5m}", ["3:126: 'after' must be 10m or longer: nobody has read it sooner"]),
+        (
+            "{a: {message: hello}}",
+            GOOD_WINNER,
+            [
+                "3:30: 'arms' must be 2 to 20 arms, not 1",
+                "3:30: with 'winner' each arm has a 'weight', per cent of the segment; together less than 100",
+            ],
+        ),
+    ],
+)
+def test_what_is_no_test_is_refused(arms: str, winner: str, problems: list[str]) -> None:
+    assert refused(TESTED.replace("ARMS", arms).replace("WINNER", winner)) == problems
+
+
+def test_a_broadcast_has_one_message_or_several_and_its_own_experiment() -> None:
+    text = TESTED.replace("ARMS", GOOD_ARMS).replace(", winner: WINNER", "")
+    assert refused(text + "message: hello\n") == ["1:1: a broadcast needs 'message' or 'split', not both"]
+    _, problems = read_workspace(
+        files({PATH: text, "broadcasts/easter.yaml": text, "segments/everybody.yaml": SEGMENT})
+    )
+    assert [str(problem) for problem in problems] == [
+        f"broadcasts/easter.yaml:3:8: the experiment 'subject' is in {PATH} too; give it another 'name'"
+    ]
 
 
 def test_a_change_of_when_is_told_in_words() -> None:
