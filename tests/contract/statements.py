@@ -34,7 +34,7 @@ EDGE: Final = frozenset({"site", "api", "panel", "public", "accounts", "senders"
 """The packages that may read a clock; all others are the engine."""
 
 _COMPILES: Final = "Statement | None"
-STAGES: Final = ("trigger", "enroll", "advance", "decide")
+STAGES: Final = ("commerce", "trigger", "enroll", "advance", "decide")
 """The packages that compile statements of a rulebook."""
 
 

@@ -14,6 +14,8 @@ PER_PROFILE = {
     "consent",
     "inbox",
     "event",
+    "cart",
+    "orders",
     "enrollment",
     "entry",
     "conversion",

@@ -32,7 +32,7 @@ from tamshy.language.model import (
 )
 from tamshy.language.reading import Reading, StepUse, Thing, did_you_mean, nearest, unknown
 from tamshy.language.trees import Broken, Entry, Items, Leaf, Mapping, Tree
-from tamshy.language.vocabulary import BEHAVIOUR_KEYS, LATER_REFERENCES, OTHER_CONDITIONS, REFERENCE_ROOTS
+from tamshy.language.vocabulary import BEHAVIOUR_KEYS, FIGURES, LATER_REFERENCES, OTHER_CONDITIONS, REFERENCE_ROOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,9 @@ def read_ref(reading: Reading, text: str, at: Tree | Entry, roots: tuple[Root, .
         likely = nearest(root, names)
         hint = f" (did you mean '{'.'.join((likely, *path))}'?)" if likely else ""
         reading.refuse(place, f"'{text}' must start with {_dotted(names)}{hint}")
+        return None
+    if root in FIGURES and (len(path) > 1 or path[0] not in FIGURES[root]):
+        reading.refuse(place, unknown("reference", text, [f"{root}.{name}" for name in FIGURES[root]]))
         return None
     return Ref(Root(root), tuple(path))
 
@@ -164,10 +167,10 @@ def _plain(reading: Reading, name: str, entry: Entry, scope: Scope) -> Condition
         reading.later(entry.at, "'in'")
         return None
     if "." in name:
-        ref = read_ref(reading, name, entry, (Root.PROFILE, Root.EVENT))
+        ref = read_ref(reading, name, entry, (Root.PROFILE, Root.EVENT, Root.CART, Root.ORDER))
         test = read_test(reading, entry.value, name)
         return None if ref is None or test is None else PropertyTest(ref, test)
-    known = [*OTHER_CONDITIONS, *BEHAVIOUR_KEYS, *_MODIFIERS, *(f"{root}." for root in REFERENCE_ROOTS)]
+    known = [*OTHER_CONDITIONS, *BEHAVIOUR_KEYS, *_MODIFIERS, *(f"{root}." for root in (*REFERENCE_ROOTS, *FIGURES))]
     hint = did_you_mean(name, known) or "; a property is written profile.NAME or event.NAME"
     reading.refuse(entry.at, f"unknown condition '{name}'{hint}")
     return None

@@ -39,6 +39,8 @@ class Root(StrEnum):
 
     PROFILE = "profile"
     EVENT = "event"
+    CART = "cart"
+    ORDER = "order"
     VARS = "vars"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tamshy.commerce import fold_merged
 from tamshy.enroll import hear_known, hold_out_again
 from tamshy.sqlkit import queries
 
@@ -20,6 +21,8 @@ _PASSES = queries("tamshy.passes")
 
 MOVED: Final = (
     "event",
+    "cart",
+    "orders",
     "enrollment",
     "entry",
     "conversion",
@@ -96,6 +99,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     hold_out_again(conn, book, bucket)
     for table in MOVED:
         conn.execute(_moving(conn, table))
+    fold_merged(conn, book, bucket)
     if conn.execute(_SQL["rename_merges"]).rowcount:
         conn.execute(_SQL["drop_empty_merges"])
     conn.execute(_SQL["bury"], params)

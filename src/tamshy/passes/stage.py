@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tamshy.advance import arrive, change, leave
+from tamshy.commerce import fold
 from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
@@ -179,7 +180,10 @@ def _params(book: Rulebook, bucket: int, horizon: Horizon) -> dict[str, object]:
 
 
 def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: Sequence[tuple[object, ...]]) -> int:
-    """Events, as taken in: properties, exits, conversions, waits for it, then triggers (rule 1); gives how many may begin."""
+    """Events, as taken in: properties, carts and orders, exits, conversions, waits for it, then triggers (rule 1).
+
+    Gives how many may begin.
+    """
     taken = [row for row in survey if row[0] != "due"]
     names = {str(row[1]) for row in taken}
     params = {"bucket": bucket}
@@ -188,6 +192,7 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
         conn.execute(_SQL["promote"], params)
     apply(conn, book, bucket, pass_, {str(row[0]) for row in taken}, ambient=any(row[4] for row in taken))
     conn.execute(_SQL["take_in"], params)
+    fold(conn, book, bucket, names)
     heard = names & listened_names(book)
     if heard:
         hear(conn, book, bucket, pass_, heard)

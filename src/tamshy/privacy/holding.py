@@ -18,6 +18,8 @@ BY_PROFILE: Final = (
     "consent",
     "inbox",
     "event",
+    "cart",
+    "orders",
     "enrollment",
     "entry",
     "conversion",

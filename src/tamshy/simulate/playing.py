@@ -42,6 +42,8 @@ PEOPLE: Final = (
     "seen_message",
     "inbox",
     "event",
+    "cart",
+    "orders",
     "enrollment",
     "entry",
     "conversion",
