@@ -34,7 +34,7 @@ EDGE: Final = frozenset({"site", "api", "panel", "public", "accounts", "senders"
 """The packages that may read a clock; all others are the engine."""
 
 _COMPILES: Final = "Statement | None"
-STAGES: Final = ("trigger", "enroll", "advance", "decide")
+STAGES: Final = ("commerce", "trigger", "enroll", "advance", "decide")
 """The packages that compile statements of a rulebook."""
 
 
@@ -134,6 +134,7 @@ def oracle_folder() -> Path:
 MORE: Final = {
     "tamshy.yaml": "name: Shop\n",
     "flows/birthday.yaml": "trigger: {date: profile.birthday, offset: -7d}\nsteps: [{set: {profile.birthday: 03-09}}]\n",
+    "flows/again.yaml": "trigger: {date: order.last_at, every: once}\nsteps: [{wait: 1h}]\n",
     "flows/weekly.yaml": "trigger: {schedule: {cron: 0 9 * * mon, segment: all}}\nsteps: [{wait: {until: best_hour}}]\n",
     "segments/all.yaml": "where: {profile.email: {exists: true}}\n",
 }

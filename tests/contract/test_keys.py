@@ -15,6 +15,8 @@ PER_PROFILE = {
     "inbox",
     "occasion",
     "event",
+    "cart",
+    "orders",
     "enrollment",
     "entry",
     "conversion",

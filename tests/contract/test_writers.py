@@ -45,6 +45,8 @@ WRITERS: dict[str, dict[str, str]] = {
     "best_hour": {"advance": "insert update"},
     "occasion": {"trigger": "insert update delete", "privacy": "delete"},
     "event": {"passes": "insert", "retain": "delete", "privacy": "delete"},
+    "cart": {"commerce": "insert update delete", "retain": "delete", "privacy": "delete"},
+    "orders": {"commerce": "insert update", "privacy": "delete"},
     # passage
     "enrollment": {
         "enroll": "insert update",

@@ -359,3 +359,20 @@ def test_two_who_become_one_have_one_birthday(stage: Connection) -> None:
         {"type": "identify", "anonymousId": "d1", "timestamp": "2026-03-03T00:00:00Z", "traits": {}},
     )
     assert entries(lines) == [("2026-03-09T09:00:00Z", "entered", "profile.birthday 2026")]
+
+
+def test_the_last_order_is_a_date_and_every_order_another(stage: Connection) -> None:
+    def order(number: int, at: str, name: str = "Order Completed") -> dict[str, object]:
+        return {"type": "track", "event": name, "timestamp": at, "properties": {"order_id": f"o{number}", "total": 10}}
+
+    lines = played(
+        stage,
+        flow("{date: order.last_at, every: once, offset: 30d}"),
+        known("2026-03-01T00:00:00Z", timezone="Asia/Almaty"),
+        order(1, "2026-03-02T20:00:00Z"),
+        order(2, "2026-03-20T08:00:00Z"),
+        order(3, "2026-06-01T08:00:00Z"),
+        # it counts no more: the one before is the last again, and its day has gone by
+        order(3, "2026-06-02T08:00:00Z", "Order Cancelled"),
+    )
+    assert entries(lines) == [("2026-04-19T04:00:00Z", "entered", "order.last_at 2026-03-20T08:00:00Z")]

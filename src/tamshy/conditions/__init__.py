@@ -15,8 +15,8 @@ these columns. It is never null, and raises for no value that a property can hol
 | `reached` | jsonb or null | {step id: ISO 8601 text with offset}: the steps reached so far |
 | `ev_props`, `ev_ctx`, `ev_at` | jsonb, jsonb, timestamptz, or null | the event that started it |
 
-Beside `x` it reads the tables `event` (which holds what has been taken in by the moment), `message`, `enrollment` and
-`zone_span`, each by bucket and profile. Names of parameters and aliases begin with the environment's prefix, which
+Beside `x` it reads the tables `event` (which holds what has been taken in by the moment), `cart`, `orders`, `message`,
+`enrollment` and `zone_span`, each by bucket and profile. Names of parameters and aliases begin with the environment's prefix, which
 must differ between the fragments of one statement; the texts hold no other `%`.
 
 A question is a condition asked of everybody in a bucket at one moment (`compile_question`): a query of its own. A turn is the next

@@ -201,7 +201,7 @@ def _enough(test: Test) -> int | None:
 def _aggregated(writer: Writer, behaviour: Behaviour, aggregate: Aggregate, nested: Nested) -> str:
     """Test the sum and the like of a property over the matching events; what is no number is left out (rule 18)."""
     events = _events(writer, behaviour, nested)
-    place = references.source(aggregate.ref, _tested(events.alias))
+    place = references.source(writer, aggregate.ref, _tested(events.alias))
     row = writer.alias()
     found = events.sql
     if place.fans_out:
@@ -219,7 +219,7 @@ def _aggregated(writer: Writer, behaviour: Behaviour, aggregate: Aggregate, nest
 
 
 def _same(writer: Writer, ref: Ref, tested: Tested) -> str:
-    here, there = references.source(ref, tested), references.source(ref, ENTRY_EVENT)
+    here, there = references.source(writer, ref, tested), references.source(writer, ref, ENTRY_EVENT)
     if here.moment is not None:
         return f"coalesce({here.moment} = {there.moment}, false)"
     if not here.fans_out:

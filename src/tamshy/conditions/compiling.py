@@ -16,6 +16,7 @@ from tamshy.language.model import (
     Not,
     PropertyTest,
     Recency,
+    Root,
     Subscribed,
     Top,
 )
@@ -69,7 +70,7 @@ def compile_test(test: Test, env: Environment, value: str) -> Fragment:
 def value_sql(ref: Ref, env: Environment) -> Fragment:
     """Give the first text, number or boolean at a reference as jsonb; null where there is none."""
     writer = Writer(env)
-    return writer.fragment(references.first_scalar(writer, references.source(ref, env.tested)))
+    return writer.fragment(references.first_scalar(writer, references.source(writer, ref, env.tested)))
 
 
 def moment_sql(ref: Ref, env: Environment) -> Fragment:
@@ -79,7 +80,7 @@ def moment_sql(ref: Ref, env: Environment) -> Fragment:
     One before 1900 or after 7000 is given as that edge.
     """
     writer = Writer(env)
-    return writer.fragment(references.source_moment(writer, references.source(ref, env.tested)))
+    return writer.fragment(references.source_moment(writer, references.source(writer, ref, env.tested)))
 
 
 def day_sql(value: str, env: Environment) -> Fragment:
@@ -94,7 +95,7 @@ def day_sql(value: str, env: Environment) -> Fragment:
 def key_sql(ref: Ref, env: Environment) -> Fragment:
     """Give an enrollment's key: the value as text, '' where it is missing, null, a list or an object (rule 12)."""
     writer = Writer(env)
-    return writer.fragment(references.key(writer, references.source(ref, env.tested)))
+    return writer.fragment(references.key(writer, references.source(writer, ref, env.tested)))
 
 
 def cost(condition: Condition) -> int:
@@ -106,6 +107,8 @@ def cost(condition: Condition) -> int:
             rate = cost(condition.member)
         case Subscribed():
             rate = _WORD
+        case PropertyTest() if condition.ref.root in {Root.CART, Root.ORDER}:
+            rate = _ROWS * len(condition.test.clauses)
         case PropertyTest():
             rate = (_FAN_OUT if len(condition.ref.path) > 1 else _PROPERTY) * len(condition.test.clauses)
         case Enrolled() | Engagement() | Top():
@@ -148,7 +151,7 @@ def _form(
 
     match condition:
         case PropertyTest():
-            return testing.property_test(writer, references.source(condition.ref, tested), condition.test)
+            return testing.property_test(writer, references.source(writer, condition.ref, tested), condition.test)
         case Behaviour():
             return behaviours.did(writer, condition, nested)
         case Recency():

@@ -34,7 +34,14 @@ from tamshy.language.model import (
 )
 from tamshy.language.reading import Nesting, Reading, StepUse, Thing, did_you_mean, nearest, unknown
 from tamshy.language.trees import Broken, Entry, Items, Leaf, Mapping, Tree
-from tamshy.language.vocabulary import BEHAVIOUR_KEYS, LATER_REFERENCES, OTHER_CONDITIONS, REFERENCE_ROOTS, TOP_BY
+from tamshy.language.vocabulary import (
+    BEHAVIOUR_KEYS,
+    FIGURES,
+    LATER_REFERENCES,
+    OTHER_CONDITIONS,
+    REFERENCE_ROOTS,
+    TOP_BY,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +91,9 @@ def read_ref(reading: Reading, text: str, at: Tree | Entry, roots: tuple[Root, .
         likely = nearest(root, names)
         hint = f" (did you mean '{'.'.join((likely, *path))}'?)" if likely else ""
         reading.refuse(place, f"'{text}' must start with {_dotted(names)}{hint}")
+        return None
+    if root in FIGURES and (len(path) > 1 or path[0] not in FIGURES[root]):
+        reading.refuse(place, unknown("reference", text, [f"{root}.{name}" for name in FIGURES[root]]))
         return None
     return Ref(Root(root), tuple(path))
 
@@ -173,7 +183,7 @@ def _plain(reading: Reading, name: str, entry: Entry, scope: Scope) -> Condition
             reading.nestings.append(Nesting(scope.segment, segment, entry.value.at))
         return None if segment is None else In(segment)
     if "." in name:
-        ref = read_ref(reading, name, entry, (Root.PROFILE, Root.EVENT))
+        ref = read_ref(reading, name, entry, (Root.PROFILE, Root.EVENT, Root.CART, Root.ORDER))
         if ref is not None and ref.root is Root.EVENT and scope.segment is not None and not scope.tested:
             text = (
                 f"'{name}' asks for an event, and nothing has started a segment; it may stand in the 'where' of a 'did'"
@@ -181,7 +191,7 @@ def _plain(reading: Reading, name: str, entry: Entry, scope: Scope) -> Condition
             reading.refuse(entry.at, text)
         test = read_test(reading, entry.value, name)
         return None if ref is None or test is None else PropertyTest(ref, test)
-    known = [*OTHER_CONDITIONS, *BEHAVIOUR_KEYS, *_MODIFIERS, *(f"{root}." for root in REFERENCE_ROOTS)]
+    known = [*OTHER_CONDITIONS, *BEHAVIOUR_KEYS, *_MODIFIERS, *(f"{root}." for root in (*REFERENCE_ROOTS, *FIGURES))]
     hint = did_you_mean(name, known) or "; a property is written profile.NAME or event.NAME"
     reading.refuse(entry.at, f"unknown condition '{name}'{hint}")
     return None

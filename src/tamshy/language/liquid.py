@@ -28,10 +28,10 @@ LEFT_OUT_FILTERS = ("safe", "escapejs")
 LOCALE_FILTERS = ("money", "date", "plural")
 LATER_FILTERS = ("recommend",)
 
-VALUE_ROOTS = ("profile", "event", "vars", "shop", "locale", "now")
+VALUE_ROOTS = ("profile", "event", "cart", "order", "vars", "shop", "locale", "now")
 """What a value in ``set`` and ``track`` can look at."""
 MESSAGE_ROOTS = (*VALUE_ROOTS, "unsubscribe_url", "preferences_url", "view_url")
-LATER_ROOTS = ("cart", "order", "coupon")
+LATER_ROOTS = ("coupon",)
 
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _TAG = re.compile(r"\{%-?\s*(\w+)")

@@ -36,6 +36,8 @@ class Root(StrEnum):
 
     PROFILE = "profile"
     EVENT = "event"
+    CART = "cart"
+    ORDER = "order"
     VARS = "vars"
 
 

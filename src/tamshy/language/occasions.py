@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tamshy.domain.duration import Duration
 from tamshy.domain.ticks import cron_fault
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NINE = time(9)
 """When it is where a trigger does not say."""
-_LATER = "order.last_at"
+_LAST_ORDER: Final = "order.last_at"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -31,10 +31,8 @@ def read_date_trigger(reading: Reading, tree: Tree) -> DateTrigger | None:
     """Read ``date: profile.PATH`` with its siblings; None where the date itself was refused."""
     keys = fields.mapping(reading, tree, vocabulary.DATE_TRIGGER) or {}
     text = fields.text(reading, keys["date"], "date") if "date" in keys else None
-    if text == _LATER:
-        reading.later(keys["date"].at, f"'{text}'")
-        text = None
-    date = None if text is None else read_ref(reading, text, keys["date"], (Root.PROFILE,))
+    roots = (Root.ORDER,) if text == _LAST_ORDER else (Root.PROFILE,)
+    date = None if text is None else read_ref(reading, text, keys["date"], roots)
     every = fields.choice(reading, keys["every"], "every", Every) if "every" in keys else None
     offset = fields.duration(reading, keys["offset"], "offset", negative=True) if "offset" in keys else None
     at = fields.time_of_day(reading, keys["at"], "at") if "at" in keys else None

@@ -167,6 +167,7 @@ def _conditions() -> str:
         "| `all`, `any` | list of conditions |",
         "| `not` | condition |",
         *(f"| `{root}.PATH` | test |" for root in words.REFERENCE_ROOTS),
+        *(f"| {', '.join(f'`{root}.{name}`' for name in names)} | test |" for root, names in words.FIGURES.items()),
         *(
             f"| {', '.join(f'`{root}.{name}`' for name in names)} | test; *not yet* |"
             for root, names in words.LATER_REFERENCES.items()

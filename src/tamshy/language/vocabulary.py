@@ -184,7 +184,11 @@ WAIT_TIME = Form(
 WAIT_MOMENT = Form(
     "a wait until a moment",
     (
-        Key("until", "reference: `event.PATH`, `profile.PATH` or `vars.PATH`", required=True),
+        Key(
+            "until",
+            "reference: `event.PATH`, `profile.PATH`, `vars.PATH`, `cart.updated_at` or `order.last_at`",
+            required=True,
+        ),
         Key("offset", "duration, may be negative"),
     ),
 )
@@ -464,9 +468,12 @@ BEHAVIOUR_KEYS = {
 
 OTHER_CONDITIONS = ("all", "any", "not", "in", "subscribed")
 REFERENCE_ROOTS = ("profile", "event")
-LATER_REFERENCES = {
+FIGURES = {
     "cart": ("value", "count", "updated_at"),
     "order": ("count", "total", "last_at"),
+}
+"""What the profile's open cart and its orders add up to: roots below which there is nothing else."""
+LATER_REFERENCES = {
     "rfm": ("segment", "score"),
     "predicted": ("clv", "churn", "next_order_at"),
 }

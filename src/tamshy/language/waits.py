@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
 from tamshy.language.conditions import read_ref
-from tamshy.language.model import Position, Root, Step, Wait, WaitBestHour, WaitUntilMoment, WaitUntilTime
+from tamshy.language.model import Position, Ref, Root, Step, Wait, WaitBestHour, WaitUntilMoment, WaitUntilTime
 from tamshy.language.trees import Leaf, Mapping
 
 if TYPE_CHECKING:
     from tamshy.language.reading import Reading
     from tamshy.language.trees import Tree
+
+
+_MOMENTS: Final = {Root.CART: Ref(Root.CART, ("updated_at",)), Root.ORDER: Ref(Root.ORDER, ("last_at",))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +76,8 @@ def _wait_moment(reading: Reading, tree: Mapping, head: StepHead) -> Step | None
         expected = 'a time of day such as "10:00", a reference such as event.delivery_at, or best_hour'
         fields.wrong(reading, keys["until"], "until", expected)
         return None
-    ref = read_ref(reading, text, keys["until"], (Root.EVENT, Root.PROFILE, Root.VARS))
+    ref = read_ref(reading, text, keys["until"], (Root.EVENT, Root.PROFILE, Root.CART, Root.ORDER, Root.VARS))
+    if ref is not None and ref.root in _MOMENTS and ref != _MOMENTS[ref.root]:
+        reading.refuse(keys["until"].at, f"'{ref}' is no moment; {_MOMENTS[ref.root]} is one")
+        return None
     return None if ref is None else WaitUntilMoment(head.id, ref, offset, head.position, head.note)

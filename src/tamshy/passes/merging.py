@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tamshy.advance import take_arms
+from tamshy.commerce import fold_merged
 from tamshy.enroll import hear_known, hold_out_again
 from tamshy.sqlkit import queries
 from tamshy.trigger import Planning, plan_occasions
@@ -22,6 +23,8 @@ _PASSES = queries("tamshy.passes")
 
 MOVED: Final = (
     "event",
+    "cart",
+    "orders",
     "enrollment",
     "entry",
     "arm",
@@ -101,6 +104,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     take_arms(conn, book, bucket)
     for table in MOVED:
         conn.execute(_moving(conn, table))
+    fold_merged(conn, book, bucket)
     if conn.execute(_SQL["rename_merges"]).rowcount:
         conn.execute(_SQL["drop_empty_merges"])
     conn.execute(_SQL["bury"], params)

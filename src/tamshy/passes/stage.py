@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tamshy.advance import arrive, change, leave
+from tamshy.commerce import fold
 from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
@@ -14,13 +15,13 @@ from tamshy.look import settle_tests
 from tamshy.rulebook import PLACES_PER_VERSION
 from tamshy.sqlkit import queries
 from tamshy.trigger import (
-    MEMBERSHIPS,
     Planning,
     by_hand,
     call_occasions,
     come_round,
     plan_occasions,
     starting_names,
+    telling_names,
 )
 from tamshy.trigger import run as find_candidates
 
@@ -192,7 +193,10 @@ def _params(book: Rulebook, bucket: int, horizon: Horizon) -> dict[str, object]:
 
 
 def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: Sequence[tuple[object, ...]]) -> int:
-    """Events, as taken in: properties, exits, conversions, waits for it, then triggers (rule 1); gives how many may begin."""
+    """Events, as taken in: properties, carts and orders, exits, conversions, waits for it, then triggers (rule 1).
+
+    Gives how many may begin.
+    """
     taken = [row for row in survey if row[0] != "due"]
     names = {str(row[1]) for row in taken}
     params = {"bucket": bucket}
@@ -202,6 +206,7 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     kinds, ambient = {str(row[0]) for row in taken}, any(row[4] for row in taken)
     apply(conn, book, bucket, pass_, kinds, ambient=ambient)
     conn.execute(_SQL["take_in"], params)
+    fold(conn, book, bucket, names)
     heard = names & listened_names(book)
     if heard:
         hear(conn, book, bucket, pass_, heard)
@@ -210,7 +215,7 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
         found += by_hand(conn, book, bucket)
     if "occasion" in kinds:
         found += come_round(conn, book, bucket)
-    if ambient or kinds & {"identify", "occasion"} or not names.isdisjoint(MEMBERSHIPS):
+    if ambient or kinds & {"identify", "occasion"} or not names.isdisjoint(telling_names(book)):
         plan_occasions(conn, book, bucket, Planning.TAKEN_IN)
     if found:
         open_enrollments(conn, book, bucket, pass_)

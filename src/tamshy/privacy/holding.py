@@ -19,6 +19,8 @@ BY_PROFILE: Final = (
     "inbox",
     "occasion",
     "event",
+    "cart",
+    "orders",
     "enrollment",
     "entry",
     "conversion",

@@ -65,6 +65,14 @@ select to_jsonb(t) from occasion t where t.bucket = %(bucket)s and t.profile = %
 -- What they have done.
 select to_jsonb(t) from event t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
 
+-- name: cart
+-- What lies in their carts.
+select to_jsonb(t) from cart t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.touched_at, t.id
+
+-- name: orders
+-- What they have ordered, and what became of it.
+select to_jsonb(t) from orders t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.touched_at, t.id
+
 -- name: enrollment
 -- The flows that they are or were inside.
 select to_jsonb(t) from enrollment t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.entered_at, t.id
@@ -228,6 +236,14 @@ delete from occasion where bucket = %(bucket)s and profile = %(profile)s
 -- name: erase_event
 -- Erases: what they have done.
 delete from event where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_cart
+-- Erases: what lies in their carts.
+delete from cart where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_orders
+-- Erases: what they have ordered.
+delete from orders where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_enrollment
 -- Erases: the flows that they are or were inside.

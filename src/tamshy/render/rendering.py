@@ -142,6 +142,8 @@ class Letter:
         return {
             "profile": _mapping(job.profile),
             "event": _mapping(job.event),
+            **({"cart": _mapping(job.cart)} if job.cart else {}),
+            "order": _mapping(job.order),
             "vars": _mapping(job.vars),
             "shop": self._compiled["shop"],
             "locale": manner.locale,

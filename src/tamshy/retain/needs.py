@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from tamshy.language.model import Behaviour, Engaged, Engagement, Recency
+from tamshy.language.model import Behaviour, Engaged, Engagement, Recency, Ref, Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +27,15 @@ class Needs:
 
     ``events``: event name → how far back (`FOREVER`: a condition without a window); ``since``: event name → the moment from
     which on (`after:`). ``messages``: sent messages, for caps and for `received`. ``entries``: what started those who have
-    left, for conversions that still count. ``because``: event name (empty: messages) → the flow that asks for the most.
+    left, for conversions that still count. ``carts``: whether a rule asks for open carts, however old. ``because``: event name
+    (empty: messages) → the flow that asks for the most.
     """
 
     events: dict[str, timedelta] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
     messages: timedelta = timedelta()
     entries: timedelta = timedelta()
+    carts: bool = False
     because: dict[str, str] = field(default_factory=dict)
 
 
@@ -42,6 +44,7 @@ class Limits:
     """Before which moment history may go; None: it is kept. ``names`` has event names with an earlier one, or None."""
 
     events: datetime | None = None
+    carts: datetime | None = None
     names: dict[str, datetime | None] = field(default_factory=dict)
     entries: datetime | None = None
     messages: datetime | None = None
@@ -64,7 +67,9 @@ def needs(book: Rulebook) -> Needs:
     found = _Gathering()
     for running in book.flows:
         for part in _walk(running.flow):
-            if isinstance(part, Behaviour):
+            if isinstance(part, Ref):
+                found.carts |= part.root is Root.CART
+            elif isinstance(part, Behaviour):
                 found.add(part.event, part.window, running.name)
             elif isinstance(part, Recency):
                 # The newest may be years old, and "over 90 days ago" holds of it.
@@ -82,7 +87,7 @@ def needs(book: Rulebook) -> Needs:
         # Rare enough: a moment that conditions on messages begin at keeps them all.
         messages = FOREVER
         found.since.pop("")
-    return Needs(found.events, found.since, messages, found.entries, found.because)
+    return Needs(found.events, found.since, messages, found.entries, found.carts, found.because)
 
 
 def limits(book: Rulebook, now: datetime) -> Limits:
@@ -96,6 +101,7 @@ def limits(book: Rulebook, now: datetime) -> Limits:
         names[name] = limit if limit is None or begins is None else min(limit, begins)
     return Limits(
         events=events,
+        carts=None if asked.carts else events,
         names=names,
         entries=_earlier(events, now, asked.entries),
         messages=_earlier(_before(now, keep.messages), now, asked.messages),
@@ -122,6 +128,7 @@ class _Gathering:
         self.since: dict[str, datetime] = {}
         self.because: dict[str, str] = {}
         self.entries = timedelta()
+        self.carts = False
 
     def add(self, name: str, window: Window, flow: str) -> None:
         if window.within is not None:

@@ -27,6 +27,7 @@ class Gone:
     """What went: rows of each kind. ``people``: how many were looked at."""
 
     people: int = 0
+    carts: int = 0
     events: int = 0
     entries: int = 0
     messages: int = 0
@@ -36,11 +37,12 @@ class Gone:
     @property
     def rows(self) -> int:
         """All rows that went or were emptied."""
-        return self.events + self.entries + self.messages + self.bodies + self.decisions
+        return self.carts + self.events + self.entries + self.messages + self.bodies + self.decisions
 
     def add(self, other: Gone) -> None:
         """Count another bite's in."""
         self.people += other.people
+        self.carts += other.carts
         self.events += other.events
         self.entries += other.entries
         self.messages += other.messages
@@ -72,6 +74,8 @@ def let_go(conn: Connection, limits: Limits, bucket: int, fence: int, now: datet
 
 
 def _remove(conn: Connection, limits: Limits, given: dict[str, object], gone: Gone) -> None:
+    if limits.carts is not None:
+        gone.carts = conn.execute(_SQL["carts"], given | {"carts": limits.carts}).rowcount
     if limits.events is not None:
         names = {name: None if before is None else before.isoformat() for name, before in limits.names.items()}
         gone.events = conn.execute(

@@ -46,6 +46,8 @@ PEOPLE: Final = (
     "occasion",
     "tick",
     "event",
+    "cart",
+    "orders",
     "enrollment",
     "entry",
     "arm",

@@ -8,13 +8,19 @@ come round, and puts what has come into ``inbox``.
 from __future__ import annotations
 
 from tamshy.trigger.by_hand import by_hand
-from tamshy.trigger.occasions import MEMBERSHIPS, Planning, call_occasions, come_round, plan_everybody, plan_occasions
+from tamshy.trigger.occasions import (
+    Planning,
+    call_occasions,
+    come_round,
+    plan_everybody,
+    plan_occasions,
+    telling_names,
+)
 from tamshy.trigger.sources import marks_of
 from tamshy.trigger.stage import run, starting_names
 from tamshy.trigger.ticks import renew_ticks, write_ticks
 
 __all__ = [
-    "MEMBERSHIPS",
     "Planning",
     "by_hand",
     "call_occasions",
@@ -25,5 +31,6 @@ __all__ = [
     "renew_ticks",
     "run",
     "starting_names",
+    "telling_names",
     "write_ticks",
 ]

@@ -8,10 +8,12 @@ read again, and the member asked for: is it another by now, or none, nothing hap
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from tamshy.conditions.figures import figure
 from tamshy.domain import calendar
-from tamshy.language.model import Every, SetProperties
+from tamshy.language.model import Every, Root, SetProperties
 from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import Weaver
 from tamshy.sqlkit import queries
@@ -30,12 +32,24 @@ if TYPE_CHECKING:
 
 _SQL = queries("tamshy.trigger")
 _YEAR: Final = 365.2425
-MEMBERSHIPS: Final = ("Segment Entered", "Segment Left")
-"""The engine's own events of those whose schedules have to be looked at again."""
+_MEMBERSHIPS: Final = ("Segment Entered", "Segment Left")
+_ORDERS: Final = ("Order Completed", "Order Updated", "Order Cancelled", "Order Refunded")
+"""Those after which an order counts, or no more."""
 _NO_YEAR: Final = 4
 """The year in which a date without one is read: the first leap year."""
 _BEHIND_EVENTS: Final = 9_000_000_000_000_000_000
 """More than what any client's call counts to: at its moment an occasion comes behind all events (rule 1)."""
+
+
+@lru_cache(maxsize=8)
+def telling_names(book: Rulebook) -> frozenset[str]:
+    """The names of the events by which somebody's occasions may change."""
+    found: set[str] = set()
+    if schedules(book):
+        found.update(_MEMBERSHIPS)
+    if any(trigger.date.root is Root.ORDER for _, trigger in dates(book)):
+        found.update(_ORDERS)
+    return frozenset(found)
 
 
 class Planning(Enum):
@@ -159,6 +173,7 @@ def _dates_come(weave: Weaver, book: Rulebook) -> str:
     found = dates(book)
     if not found:
         return ""
+    held_in = _held_in(found)
     return f"""
     select x.profile, t.flow, t.version, x.facts ->> 'key' as key, t.name,
         md5(concat_ws('|', 'date', x.facts ->> 'key'))::uuid as id,
@@ -167,7 +182,7 @@ def _dates_come(weave: Weaver, book: Rulebook) -> str:
             || case when e.element is null then '{{}}' else jsonb_build_object('item', e.element) end as holds
     from x
     join (values {_rows(weave, found)}) as t ({_COLUMNS}) on t.mark = x.mark
-    cross join lateral dates_at(x.props, t.path) e
+    cross join lateral dates_at({held_in}, t.path) e
     cross join lateral (select {weave.day("e.value")} as day offset 0) d
     where e.item = x.facts ->> 'item' and d.day is not null and case when t.yearly
         then {_in_year("d.day", "extract(year from x.day)::integer")} = x.day
@@ -200,13 +215,14 @@ def build_taken_in(book: Rulebook) -> Statement | None:
     """Plans for those on the agenda of whom something was told; an occasion that has come is behind them."""
     if not sources(book):
         return None
+    named = ", ".join(f"'{name}'" for name in sorted(telling_names(book)))
     return _planning(
         book,
         f"""
         select a.profile, a.moment,
             a.moment + case a.kind when 'occasion' then interval '1 microsecond' else interval '0' end as since
         from agenda a
-        where a.kind in ('identify', 'occasion') or a.facts ? 'ambient' or a.name in {MEMBERSHIPS}""",
+        where a.kind in ('identify', 'occasion') or a.facts ? 'ambient' {f"or a.name in ({named})" if named else ""}""",
     )
 
 
@@ -293,7 +309,7 @@ def _whose(who: str) -> str:
 """
 
 
-_COLUMNS: Final = "flow, version, mark, name, path, yearly, days, seconds, hour, back"
+_COLUMNS: Final = "flow, version, mark, name, of_orders, path, yearly, days, seconds, hour, back"
 
 
 def _rows(weave: Weaver, found: Sequence[tuple[Source, DateTrigger]]) -> str:
@@ -304,7 +320,8 @@ def _rows(weave: Weaver, found: Sequence[tuple[Source, DateTrigger]]) -> str:
         days = offset.months * _YEAR / 12 + offset.days + offset.seconds / 86_400
         rows.append(
             f"({weave.literal(one.flow, 'text')}, {one.version}, {weave.literal(one.mark, 'uuid')},"
-            f" {weave.literal(str(trigger.date), 'text')}, {weave.literal(list(trigger.date.path), 'text[]')},"
+            f" {weave.literal(str(trigger.date), 'text')}, {str(trigger.date.root is Root.ORDER).lower()},"
+            f" {weave.literal(list(trigger.date.path), 'text[]')},"
             f" {str(trigger.every is Every.YEAR).lower()}, {calendar_interval(offset)},"
             f" interval '{offset.seconds} seconds', time '{trigger.at.isoformat()}', {days // _YEAR:.0f})"
         )
@@ -370,6 +387,14 @@ def _ticks_planned(weave: Weaver, found: Sequence[tuple[Source, ScheduleTrigger]
     ) o"""
 
 
+def _held_in(found: Sequence[tuple[Source, DateTrigger]]) -> str:
+    """The document that the date ``t`` is read from: the profile's properties, or what its orders add up to."""
+    if all(trigger.date.root is Root.PROFILE for _, trigger in found):
+        return "x.props"
+    last = figure("order", "last_at", "%(bucket)s::smallint", "last_order")
+    return f"case when t.of_orders then jsonb_build_object('last_at', iso_text({last})) else x.props end"
+
+
 def _held(row: str, flow: str, mark: str, item: str, planned: str, called: str) -> str:
     """Whether an occurrence is still ahead of the profile by what was planned before, or lies in its inbox."""
     return f"""coalesce((
@@ -388,12 +413,13 @@ def _dates_planned(weave: Weaver, found: Sequence[tuple[Source, DateTrigger]]) -
         return ""
     year = "extract(year from x.since at time zone 'UTC')::integer - t.back"
     # Returns alone count, not the day itself.
+    held_in = _held_in(found)
     first = f"case extract(year from d.day) when {_NO_YEAR} then 0 else extract(year from d.day)::integer + 1 end"
     return f"""
     select x.profile, t.flow, t.mark, e.item, o.at, o.key, o.day
     from x
     cross join (values {_rows(weave, found)}) as t ({_COLUMNS})
-    cross join lateral dates_at(x.props, t.path) e
+    cross join lateral dates_at({held_in}, t.path) e
     cross join lateral (select {weave.day("e.value")} as day offset 0) d
     cross join lateral (
         select c.day, c.key, case when c.at >= x.since then c.at else x.since end as at

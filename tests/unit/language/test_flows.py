@@ -80,6 +80,10 @@ def test_a_flow_has_defaults() -> None:
             (EventTrigger("E", VALUE, Duration(seconds=7200)),),
         ),
         ("[{event: A}, {event: B}]", (EventTrigger("A", None, DAY), EventTrigger("B", None, DAY))),
+        (
+            "{date: order.last_at, every: once, offset: 60d}",
+            (DateTrigger(Ref(Root.ORDER, ("last_at",)), Every.ONCE, Duration(days=60), time(9)),),
+        ),
         ("{date: profile.birthday}", (DateTrigger(BIRTHDAY, Every.YEAR, Duration(), time(9)),)),
         (
             '{date: profile.birthday, every: once, offset: -7d, at: "18:30"}',
@@ -200,7 +204,7 @@ def test_what_is_no_head_is_refused(line: str, problems: list[str]) -> None:
         ("{event: X, whre: {}}", ["1:21: unknown key 'whre' (did you mean 'where'?) in an event trigger"]),
         ("{date: birthday}", ["1:17: 'birthday' is not a reference; it starts with profile."]),
         ("{date: event.at}", ["1:17: 'event.at' must start with profile."]),
-        ("{date: order.last_at}", ["1:17: 'order.last_at' is not yet supported"]),
+        ("{date: order.total}", ["1:17: 'order.total' must start with profile."]),
         ("{date: profile.birthday, every: month}", ["1:42: 'every' must be year or once, not 'month'"]),
         (
             "{date: profile.birthday, offset: soon}",
