@@ -37,7 +37,7 @@ from tamshy.conditions.compiling import (
     moment_sql,
     value_sql,
 )
-from tamshy.conditions.segments import measure, nested, walk
+from tamshy.conditions.segments import measure, nested, total_sql, walk
 from tamshy.conditions.turning import compile_turn, is_timed
 from tamshy.conditions.writing import ENTRY, Environment, Fragment, Tested
 
@@ -59,6 +59,7 @@ __all__ = [
     "measure",
     "moment_sql",
     "nested",
+    "total_sql",
     "value_sql",
     "walk",
 ]

@@ -210,12 +210,16 @@ def _aggregated(writer: Writer, behaviour: Behaviour, aggregate: Aggregate, nest
         value = f"{row}v.value"
     else:
         value = references.single(writer, place)
-    number = f"case when jsonb_typeof({value}) = 'number' and {value} {_SUMMABLE} then ({value})::numeric end"
     test = testing.number_test(writer, f"{row}.n", aggregate.test)
     return (
         f"coalesce((select {row}.n is not null and {test}"
-        f" from (select {aggregate.function.value}({number}) as n {found}) {row}), false)"
+        f" from (select {aggregate.function.value}({number(value)}) as n {found}) {row}), false)"
     )
+
+
+def number(value: str) -> str:
+    """Give SQL of a jsonb value as a number that can be added up; null where it is none."""
+    return f"case when jsonb_typeof({value}) = 'number' and {value} {_SUMMABLE} then ({value})::numeric end"
 
 
 def _same(writer: Writer, ref: Ref, tested: Tested) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from tamshy.conditions import behaviours, references
+from tamshy.conditions.writing import Tested
 from tamshy.language.model import In, Top
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tamshy.conditions.writing import Writer
-    from tamshy.language.model import Condition
+    from tamshy.language.model import Condition, Ref
 
     Write = Callable[[Condition], str]
     """Compiles a condition where it stands."""
@@ -56,6 +59,29 @@ def measure(condition: Top) -> str:
     within = condition.within
     window = "" if within is None else f"{within.months}mo{within.days}d{within.seconds}s"
     return "|".join((str(condition.share.normalize()), condition.event, str(condition.ref or ""), window))
+
+
+class Total(NamedTuple):
+    """What a property of events adds up to: an aggregate over their rows, and what has to be joined to each of them."""
+
+    value: str
+    joined: str
+
+
+def total_sql(ref: Ref | None, event: str, value: str) -> Total:
+    """Add up a property of the events ``event``, what is no number left out (rule 18), or count them: without a reference.
+
+    ``value``: a name for what is joined. Raises for nothing that a property can hold.
+    """
+    if ref is None:
+        return Total("count(*)", "")
+    place = references.source(ref, Tested(f"{event}.properties", f"{event}.context", f"{event}.occurred_at"))
+    if place.moment is not None or not place.path:
+        return Total("null::numeric", "")
+    path = "{" + ",".join(json.dumps(part, ensure_ascii=False) for part in place.path) + "}"
+    written = path.replace("'", "''").replace("%", "%%")
+    joined = f" cross join lateral leaves({place.document}, '{written}'::text[]) {value} (value)"
+    return Total(f"sum({behaviours.number(f'{value}.value')})", joined)
 
 
 def nested(segments: Mapping[str, Condition], *names: str) -> list[str]:

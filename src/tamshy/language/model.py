@@ -281,7 +281,9 @@ Condition = All | AnyOf | Not | PropertyTest | Behaviour | Recency | Enrolled | 
 
 SEGMENT_ENTERED = "Segment Entered"
 SEGMENT_LEFT = "Segment Left"
-"""The engine's own events of a profile that enters or leaves a segment, with ``segment`` among their properties."""
+SEGMENT_BACKFILLED = "Segment Backfilled"
+"""The engine's own events of a profile that enters or leaves a segment, or was inside already when a flow is published with a
+backfill: with ``segment`` among their properties."""
 
 
 @dataclass(frozen=True, slots=True)

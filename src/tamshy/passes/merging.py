@@ -37,6 +37,8 @@ MOVED: Final = (
     "consent",
     "journal",
     "inbox",
+    "membership",
+    "best",
 )
 """The tables whose rows follow the profile that stays."""
 
@@ -110,6 +112,8 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     conn.execute(_SQL["bury"], params)
     plan_occasions(conn, book, bucket, Planning.MERGED)
     conn.execute(_SQL["freshen"], params)
+    if book.tracked:
+        conn.execute(_SQL["look_again"], params)
     hear_known(conn, book, bucket, int(str(params["pass"])))
     conn.execute(_SQL["withdraw"], params)
     conn.execute(_PASSES["clear_few"])

@@ -43,6 +43,10 @@ where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 's
                 where e.bucket = s.bucket and e.profile = s.profile and e.active and e.work_at < i.moment
                     and e.work_at >= coalesce(%(late_before)s::timestamptz, '-infinity') and e.flow <> all(%(paused)s))
             or exists (
+                select from flip f
+                where f.bucket = s.bucket and f.profile = s.profile and f.at < i.moment
+                    and f.at >= coalesce(%(late_before)s::timestamptz, '-infinity'))
+            or exists (
                 select from message m where m.bucket = s.bucket and m.profile = s.profile and m.state = 'accepted')
             or exists (
                 select from delivery d where d.bucket = s.bucket and d.profile = s.profile and d.state = 'handing_over'))
@@ -164,6 +168,17 @@ insert into fresh (profile, enrollment, moment)
 select e.profile, e.id, r.moment
 from pair r
 join enrollment e on e.bucket = r.survivor_bucket and e.profile = r.survivor
+
+-- name: look_again
+-- The one that stays is looked at whole, as the two are now; what either was in, it was in before.
+with idle as (
+    delete from flip f using pair r where f.bucket = r.loser_bucket and f.profile = r.loser
+)
+insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, occurred_at, properties)
+select r.survivor_bucket, r.survivor, r.moment, true, %(pass)s, md5(concat_ws('|', 'look', r.merge))::uuid, %(workspace)s, 'look', 1,
+    r.moment, '{"all": true}'
+from pair r
+on conflict do nothing
 
 -- name: withdraw
 -- What is decided and not yet handed over when its enrollment ends is withdrawn.

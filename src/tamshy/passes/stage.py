@@ -13,6 +13,8 @@ from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
 from tamshy.look import settle_tests
 from tamshy.rulebook import PLACES_PER_VERSION
+from tamshy.segment import look_again
+from tamshy.segment import run as cross_borders
 from tamshy.sqlkit import queries
 from tamshy.trigger import (
     Planning,
@@ -177,6 +179,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         moved += decide(conn, book, bucket, pass_, places)
     if moved:
         arrive(conn, book, bucket, pass_)
+    look_again(conn, book, bucket, pass_)
     clear(conn, events + due)
     return Worked(events + forwarded, due, missed=missed)
 
@@ -207,6 +210,7 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     apply(conn, book, bucket, pass_, kinds, ambient=ambient)
     conn.execute(_SQL["take_in"], params)
     fold(conn, book, bucket, names)
+    cross_borders(conn, book, bucket)
     heard = names & listened_names(book)
     if heard:
         hear(conn, book, bucket, pass_, heard)
@@ -243,5 +247,6 @@ def settle_rendered(
     if not settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content):
         raise NeverSettled(len(rows))
     arrive(conn, book, bucket, pass_)
+    look_again(conn, book, bucket, pass_)
     clear(conn, len(rows))
     return len(rows)

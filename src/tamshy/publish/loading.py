@@ -44,6 +44,7 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
     flows = all_flows(workspace)
     running: list[RunningFlow] = []
     sendable = dict(workspace.messages)
+    segments = {segment.name: segment.where for segment in workspace.segments.values()}
     older: dict[int, Workspace] = {}
     for version, flow_name, source, publication, live in conn.execute(_SQL["running_versions"], span).fetchall():
         if files.get(file_of(flow_name)) == source:
@@ -55,6 +56,8 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
             # Who finishes on an old version may still be sent what new ones send no more.
             for message in older[publication].messages.values():
                 sendable.setdefault(message.name, message)
+            for segment in older[publication].segments.values():
+                segments.setdefault(segment.name, segment.where)
         running.append(RunningFlow(version, flow, program(flow), live))
     default = workspace.settings.topics[0].name if workspace.settings.topics else ""
     numbers = {row[0]: row[1] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
@@ -65,10 +68,7 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
         for message in sendable.values()
     }
     paused = frozenset(row[0] for row in conn.execute(_SQL["paused"], {"workspace": id_}))
-    segments = {name: segment.where for name, segment in workspace.segments.items()}
-    return Rulebook(
-        id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, segments=segments
-    )
+    return Rulebook(id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, segments)
 
 
 def _published_at(conn: Connection, workspace: int, number: int) -> Workspace:

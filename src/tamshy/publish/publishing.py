@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tamshy import segment
 from tamshy.advance import arrive
 from tamshy.language import all_flows, file_of, kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight, Repeat
@@ -15,7 +16,7 @@ from tamshy.sqlkit import queries, rows_json
 from tamshy.trigger import plan_everybody
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from tamshy.language.model import Message, Problem, Settings, Workspace
@@ -44,12 +45,16 @@ class Unpublishable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing did: the flows with a new version, the messages with a new version, the flows archived."""
+    """What publishing did: the flows with a new version, the messages with a new version, the flows archived.
+
+    ``moved``: people inside who went on elsewhere. ``backfilled``: people inside a segment already of whom a flow was told.
+    """
 
     flows: tuple[str, ...]
     messages: tuple[str, ...]
     archived: tuple[str, ...]
     moved: int
+    backfilled: int = 0
 
 
 def create_workspace(conn: Connection, name: str, *, buckets: int) -> int:
@@ -65,14 +70,22 @@ def create_workspace(conn: Connection, name: str, *, buckets: int) -> int:
 
 
 def publish(
-    conn: Connection, name: str, files: Mapping[str, str], *, at: datetime, compile_message: CompileMessage
+    conn: Connection,
+    name: str,
+    files: Mapping[str, str],
+    *,
+    at: datetime,
+    compile_message: CompileMessage,
+    backfill: Collection[str] = (),
 ) -> Published:
     """Publish the texts of a folder in the workspace of that name; the caller commits.
 
     Publishers take turns, and no pass over the workspace is under way meanwhile: the next one works by the new rules.
-    What is published already, and compiles to the same, changes nothing.
+    What is published already, and compiles to the same, changes nothing. ``backfill``: flows that are told of everybody who is
+    inside a segment that starts them.
 
-    Raises Unpublishable (nothing is changed) where the texts have problems, LookupError where there is no such workspace.
+    Raises Unpublishable (nothing is changed) where the texts have problems, LookupError where there is no such workspace, or
+    no segment starts a flow of ``backfill``.
     """
     workspace, problems = read_workspace(files)
     compiled: dict[str, Mapping[str, object]] = {}
@@ -90,10 +103,13 @@ def publish(
     messages = _write_messages(conn, before.workspace, compiled, at)
     flows, archived = _write_flows(conn, before.workspace, workspace, number, at)
     moved = _move_people(conn, before, name, flows, archived, at, passes)
+    now = load_rulebook(conn, name)
+    segment.build(conn, now, before, at)
     if flows or archived:
-        plan_everybody(conn, before, load_rulebook(conn, name), at)
+        plan_everybody(conn, before, now, at)
+    told = sum(segment.backfill(conn, now, flow, at) for flow in sorted(backfill))
     call_in(conn, span)
-    return Published(tuple(flows), tuple(messages), tuple(archived), moved)
+    return Published(tuple(flows), tuple(messages), tuple(archived), moved, told)
 
 
 def _write_texts(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> int:

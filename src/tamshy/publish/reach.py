@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tamshy.language.model import All, AnyOf, MessageKind, Subscribed
+from tamshy.language.model import All, AnyOf, In, MessageKind, Subscribed
 from tamshy.rulebook import Rulebook
 from tamshy.rulebook.weaver import Weaver
 
@@ -60,9 +60,9 @@ def _count(book: Rulebook, workspace: Workspace, broadcast: Broadcast) -> tuple[
     """The statement that counts in one bucket."""
     weave = Weaver(book)
     moment = "%(at)s::timestamptz"
-    condition = book.segments[broadcast.segment]
-    members = weave.question(condition, moment)
-    allowed = weave.question(All((condition, *_consent(book, workspace, broadcast))), moment)
+    condition = In(broadcast.segment)
+    members = weave.question(broadcast.segment, moment)
+    allowed = weave.ask(All((condition, *_consent(book, workspace, broadcast))), moment)
     sql = f"""
 select count(*)::integer, (count(*) filter (
     where p.address is not null and p.suppressed is null and q.profile in ({allowed})))::integer

@@ -11,10 +11,12 @@ from tamshy.conditions import (
     compile_condition,
     compile_match,
     compile_question,
+    compile_turn,
     day_sql,
     key_sql,
     moment_sql,
 )
+from tamshy.language.model import In
 from tamshy.sqlkit.calendar import clock_sql
 
 if TYPE_CHECKING:
@@ -123,6 +125,24 @@ class Weaver:
         self.params.update(fragment.params)
         return f"({fragment.sql})"
 
+    def segment(self, name: str) -> str:
+        """Whether ``x`` is in a segment now; never null."""
+        return self.condition(In(name))
+
+    def turn(self, name: str) -> str:
+        """The next moment after ``x.moment`` at which time alone may bring ``x`` into a segment, or out of it; null: never."""
+        fragment = compile_turn(In(name), self._environment())
+        if fragment is None:
+            return "null::timestamptz"
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def question(self, name: str, moment: str) -> str:
+        """A query of one column, ``profile``: everybody who is in a segment at a moment, in the bucket of the statement."""
+        fragment = compile_question(In(name), self._environment(), moment)
+        self.params.update(fragment.params)
+        return fragment.sql
+
     def match(self, match: EventMatch, tested: Tested) -> str:
         """The ``where`` and ``same`` of an event match; empty where it has neither."""
         if match.where is None and not match.same:
@@ -152,8 +172,8 @@ class Weaver:
         self.params.update(fragment.params)
         return fragment.sql
 
-    def question(self, condition: Condition, moment: str) -> str:
-        """A query of one column, ``profile``: for whom in the bucket a condition holds at a moment (SQL without columns)."""
+    def ask(self, condition: Condition, moment: str) -> str:
+        """The same for a condition: for whom in the bucket it holds at a moment (SQL without columns)."""
         fragment = compile_question(condition, self._environment(), moment)
         self.params.update(fragment.params)
         return fragment.sql
@@ -177,10 +197,10 @@ class Weaver:
         topics = {topic.name: topic.default for topic in settings.topics}
         return Environment(
             topics=topics,
-            segments=self._book.segments,
             zone=settings.timezone,
             prefix=f"c{self._next()}_",
             bucket="%(bucket)s::smallint",
             clock=self.clock,
             inside=self._inside,
+            segments=self._book.segments,
         )

@@ -60,6 +60,9 @@ PEOPLE: Final = (
     "soft_bounce",
     "engagement",
     "journal",
+    "membership",
+    "flip",
+    "best",
 )
 """The tables that hold people and what became of them; the others hold what is published."""
 _LONGEST: Final = timedelta(days=366)

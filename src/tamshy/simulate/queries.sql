@@ -78,7 +78,7 @@ order by 1
 
 -- name: coming
 -- When the next thing happens to anybody: a day without anything needs no look.
-select least((select min(moment) from inbox), (select min(at) from occasion),
+select least((select min(moment) from inbox), (select min(at) from occasion), (select min(at) from flip),
     (select min(work_at) from enrollment where active and work_at < 'infinity'))
 
 -- name: begins

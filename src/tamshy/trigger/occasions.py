@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions.figures import figure
 from tamshy.domain import calendar
-from tamshy.language.model import Every, Root, SetProperties
+from tamshy.language.model import SEGMENT_ENTERED, SEGMENT_LEFT, Every, Root, SetProperties
 from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import Weaver
 from tamshy.sqlkit import queries
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 _SQL = queries("tamshy.trigger")
 _YEAR: Final = 365.2425
-_MEMBERSHIPS: Final = ("Segment Entered", "Segment Left")
+_MEMBERSHIPS: Final = (SEGMENT_ENTERED, SEGMENT_LEFT)
 _ORDERS: Final = ("Order Completed", "Order Updated", "Order Cancelled", "Order Refunded")
 """Those after which an order counts, or no more."""
 _NO_YEAR: Final = 4
 """The year in which a date without one is read: the first leap year."""
-_BEHIND_EVENTS: Final = 9_000_000_000_000_000_000
-"""More than what any client's call counts to: at its moment an occasion comes behind all events (rule 1)."""
+_BEHIND_EVENTS: Final = 9_100_000_000_000_000_000
+"""More than what any client's call, or a flip, counts to: at its moment an occasion comes behind all events (rule 1)."""
 
 
 @lru_cache(maxsize=8)
@@ -205,9 +205,7 @@ def _ticks_come(weave: Weaver, book: Rulebook) -> str:
 
 def _member(weave: Weaver, book: Rulebook) -> str:
     """Whether ``x`` is a member of the segment of the schedule ``t`` at ``x.moment``."""
-    members = [
-        (place, weave.condition(book.segments[trigger.segment])) for place, (_, trigger) in enumerate(schedules(book))
-    ]
+    members = [(place, weave.segment(trigger.segment)) for place, (_, trigger) in enumerate(schedules(book))]
     return by_number("t.place", members, "false")
 
 
@@ -263,7 +261,7 @@ def build_everybody(book: Rulebook) -> Statement | None:
         select p.id as profile, %(at)s::timestamptz as moment, %(at)s::timestamptz as since from profile p
         where p.bucket = %(bucket)s and p.merged_into is null"""
     asked = [
-        (place, f"x.profile in ({weave.question(book.segments[trigger.segment], '%(at)s::timestamptz')})")
+        (place, f"x.profile in ({weave.question(trigger.segment, '%(at)s::timestamptz')})")
         for place, (_, trigger) in enumerate(schedules(book))
     ]
     sql = f"""

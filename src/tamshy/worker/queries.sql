@@ -65,6 +65,10 @@ from (
                     select from set_aside s where s.bucket = b and s.profile = e.profile and s.until > %(horizon)s))
         or exists (select from occasion o where o.bucket = b and o.at <= %(horizon)s)
         or exists (
+            select from flip f where f.bucket = b and f.at <= %(horizon)s
+                and not exists (
+                    select from set_aside s where s.bucket = b and s.profile = f.profile and s.until > %(horizon)s))
+        or exists (
             select from message m where m.bucket = b and m.state = 'accepted'
                 and not exists (
                     select from set_aside s where s.bucket = b and s.profile = m.profile and s.until > %(horizon)s)) as work,
