@@ -10,13 +10,13 @@ from tamshy.language import fields, vocabulary
 from tamshy.language.model import (
     Broadcast,
     BroadcastArm,
-    BroadcastTest,
     Flow,
     Measure,
     ScheduleTrigger,
     Send,
     Split,
     SplitArm,
+    Trial,
     Wait,
     Winner,
 )
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "broadcast/"
 """Begins the name of the flow that a broadcast is: no file of a flow can have it."""
 REST: Final = "rest"
-"""The arm of those who wait for what a test on the others shows."""
+"""The arm of those who wait for what a trial on the others shows."""
 _GREATEST_PRIORITY: Final = 1_000_000
 _FEWEST_ARMS: Final = 2
 _MOST_ARMS: Final = 20
@@ -57,7 +57,7 @@ def read_broadcast(reading: Reading, name: str, tree: Tree) -> Broadcast | None:
     message = fields.name(reading, keys["message"], "message") if "message" in keys else None
     if "message" in keys:
         reading.use(Thing.MESSAGE, message, keys["message"].at)
-    test = _test(reading, keys["split"]) if "split" in keys else None
+    trial = _trial(reading, keys["split"]) if "split" in keys else None
     if ("message" in keys) is ("split" in keys):
         reading.refuse(tree.at, f"a broadcast needs 'message' or 'split'{', not both' if 'split' in keys else ''}")
     schedules = _schedules(reading, keys["at"], segment or "") if "at" in keys else ()
@@ -69,7 +69,7 @@ def read_broadcast(reading: Reading, name: str, tree: Tree) -> Broadcast | None:
     priority = 0
     if "priority" in keys:
         priority = fields.integer(reading, keys["priority"], "priority", -_GREATEST_PRIORITY, _GREATEST_PRIORITY) or 0
-    if segment is None or not schedules or (message is None) is (test is None):
+    if segment is None or not schedules or (message is None) is (trial is None):
         return None
     return Broadcast(
         name,
@@ -77,7 +77,7 @@ def read_broadcast(reading: Reading, name: str, tree: Tree) -> Broadcast | None:
         segment,
         schedules,
         message,
-        test,
+        trial,
         topic,
         expires or Send("", "").expires,
         holdout,
@@ -124,7 +124,7 @@ def _timed(
     )
 
 
-def _test(reading: Reading, tree: Tree) -> BroadcastTest | None:
+def _trial(reading: Reading, tree: Tree) -> Trial | None:
     keys = fields.mapping(reading, tree, vocabulary.BROADCAST_SPLIT)
     if keys is None:
         return None
@@ -133,7 +133,7 @@ def _test(reading: Reading, tree: Tree) -> BroadcastTest | None:
     arms = _arms(reading, keys["arms"], tested="winner" in keys) if "arms" in keys else ()
     if name is None or len(arms) < _FEWEST_ARMS or ("winner" in keys and winner is None):
         return None
-    return BroadcastTest(name, arms, winner, tree.at)
+    return Trial(name, arms, winner, tree.at)
 
 
 def _arms(reading: Reading, tree: Tree, *, tested: bool) -> tuple[BroadcastArm, ...]:
@@ -182,20 +182,21 @@ def _winner(reading: Reading, tree: Tree) -> Winner | None:
     return None if by is None or after is None else Winner(by, after=after)
 
 
-def check_tests(reading: Reading, flows: dict[str, Flow], broadcasts: dict[str, Broadcast]) -> None:
-    """Refuse a test by the name of another experiment: who is in an arm of one would be in it in both."""
+def check_trials(reading: Reading, flows: dict[str, Flow], broadcasts: dict[str, Broadcast]) -> None:
+    """Refuse a trial by the name of another experiment: who is in an arm of one would be in it in both."""
     taken = {
         step.name: flow.position for flow in flows.values() for step in all_steps(flow.steps) if isinstance(step, Split)
     }
     for _, broadcast in sorted(broadcasts.items()):
-        test = broadcast.test
-        if test is None:
+        trial = broadcast.trial
+        if trial is None:
             continue
-        if test.name in taken:
+        if trial.name in taken:
             reading.refuse(
-                test.position, f"the experiment '{test.name}' is in {taken[test.name].file} too; give it another 'name'"
+                trial.position,
+                f"the experiment '{trial.name}' is in {taken[trial.name].file} too; give it another 'name'",
             )
-        taken.setdefault(test.name, broadcast.position)
+        taken.setdefault(trial.name, broadcast.position)
 
 
 def flow_of(broadcast: Broadcast) -> Flow:
@@ -213,21 +214,21 @@ def flow_of(broadcast: Broadcast) -> Flow:
 
 def _steps(broadcast: Broadcast) -> tuple[Step, ...]:
     """One send; or a split; or one whose last arm waits for what the others show, and then goes to the best of them."""
-    test = broadcast.test
-    if test is None:
+    trial = broadcast.trial
+    if trial is None:
         return (_send(broadcast, broadcast.message or "", broadcast.message or ""),)
-    arms = [SplitArm(arm.name, arm.weight, (_send(broadcast, arm.name, arm.message),)) for arm in test.arms]
-    if test.winner is None or test.winner.after is None:
-        return (Split("split-1", test.name, tuple(arms), position=broadcast.position),)
+    arms = [SplitArm(arm.name, arm.weight, (_send(broadcast, arm.name, arm.message),)) for arm in trial.arms]
+    if trial.winner is None or trial.winner.after is None:
+        return (Split("split-1", trial.name, tuple(arms), position=broadcast.position),)
     best = tuple(
-        SplitArm(arm.name, arm.weight, (_send(broadcast, f"best-{arm.name}", arm.message),)) for arm in test.arms
+        SplitArm(arm.name, arm.weight, (_send(broadcast, f"best-{arm.name}", arm.message),)) for arm in trial.arms
     )
     rest: tuple[Step, ...] = (
-        Wait("wait-1", test.winner.after, broadcast.position),
-        Split("best", test.name, best, test.winner, position=broadcast.position),
+        Wait("wait-1", trial.winner.after, broadcast.position),
+        Split("best", trial.name, best, trial.winner, position=broadcast.position),
     )
-    left = _WHOLE - sum(arm.weight for arm in test.arms)
-    return (Split("split-1", test.name, (*arms, SplitArm(REST, left, rest)), position=broadcast.position),)
+    left = _WHOLE - sum(arm.weight for arm in trial.arms)
+    return (Split("split-1", trial.name, (*arms, SplitArm(REST, left, rest)), position=broadcast.position),)
 
 
 def _send(broadcast: Broadcast, id_: str, message: str) -> Send:

@@ -559,7 +559,7 @@ class Measure(StrEnum):
 class Winner:
     """``winner: {by, confidence, at_least}``; ``confidence`` a share between 0 and 1, ``at_least`` people in every arm.
 
-    ``after``: of a broadcast's test, so long after it went to the first; the best measure then wins, where none is proven.
+    ``after``: of a broadcast's trial, so long after it went to the first; the best measure then wins, where none is proven.
     """
 
     by: Measure
@@ -651,7 +651,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastArm:
-    """One arm of a broadcast's test: its message. ``weight``: relative, but with a winner per cent of the segment."""
+    """One arm of a broadcast's trial: its message. ``weight``: relative, but with a winner per cent of the segment."""
 
     name: str
     weight: Decimal
@@ -659,7 +659,7 @@ class BroadcastArm:
 
 
 @dataclass(frozen=True, slots=True)
-class BroadcastTest:
+class Trial:
     """``split`` of a broadcast; ``winner`` None: everybody is in an arm at once."""
 
     name: str
@@ -672,7 +672,7 @@ class BroadcastTest:
 class Broadcast:
     """``broadcasts/NAME.yaml``: a message to a segment, at the times of ``schedules``. ``name`` is the file's.
 
-    Either ``message``, or ``test`` with one for each arm.
+    Either ``message``, or ``trial`` with one for each arm.
     """
 
     name: str
@@ -680,7 +680,7 @@ class Broadcast:
     segment: str
     schedules: tuple[ScheduleTrigger, ...]
     message: str | None = None
-    test: BroadcastTest | None = None
+    trial: Trial | None = None
     topic: str | None = None
     expires: Duration = Duration(days=1)
     holdout: Decimal | None = None

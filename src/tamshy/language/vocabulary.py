@@ -363,7 +363,7 @@ BROADCAST = Form(
         Key("segment", "name of a segment: its members at that time", required=True),
         Key("message", "message's name; this or `split`"),
         Key("at", "timestamp, list of timestamps, or one of the mappings below", required=True),
-        Key("split", "mapping, below: several messages, or a test of them on a part of the segment"),
+        Key("split", "mapping, below: several messages, or a trial of them on a part of the segment"),
         Key("topic", "topic (default: the message's)"),
         Key("expires", "duration (default `1d`): later than that after it was due it is skipped"),
         Key("holdout", "percentage: the share that is measured, and sent nothing"),
@@ -377,7 +377,7 @@ BROADCAST_SPLIT = Form(
     (
         Key("name", "the experiment's name, in no other file", required=True),
         Key("arms", "mapping of names to `{weight, message}`", required=True),
-        Key("winner", "mapping, below: the arms are a test, and what is left of the segment gets the best"),
+        Key("winner", "mapping, below: the arms are a trial, and what is left of the segment gets the best"),
     ),
 )
 BROADCAST_ARM = Form(

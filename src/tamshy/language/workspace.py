@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
-from tamshy.language.broadcasts import check_tests, read_broadcast
+from tamshy.language.broadcasts import check_trials, read_broadcast
 from tamshy.language.checks import check_names, check_reach
 from tamshy.language.circles import check_loops
 from tamshy.language.experiments import check_experiments
@@ -75,7 +75,7 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     check_names(reading, flows)
     check_loops(reading, flows)
     check_experiments(reading, flows)
-    check_tests(reading, flows, broadcasts)
+    check_trials(reading, flows, broadcasts)
     workspace = Workspace(settings, flows, messages, broadcasts, stories, segments, dict(files))
     return workspace, sorted(set(reading.problems))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tamshy.look.moments import HOUR, last_look, next_look
 from tamshy.look.sampling import samples
 from tamshy.look.stage import Look, catch_up, experiments, measure_of, newest, run
-from tamshy.look.testing import first_due, settle_tests, settled, tests
+from tamshy.look.trials import first_due, settle_trials, settled, trials
 
 __all__ = [
     "HOUR",
@@ -23,7 +23,7 @@ __all__ = [
     "next_look",
     "run",
     "samples",
-    "settle_tests",
+    "settle_trials",
     "settled",
-    "tests",
+    "trials",
 ]

@@ -11,7 +11,7 @@ from tamshy.commerce import fold
 from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
-from tamshy.look import settle_tests
+from tamshy.look import settle_trials
 from tamshy.rulebook import PLACES_PER_VERSION
 from tamshy.segment import look_again
 from tamshy.segment import run as cross_borders
@@ -174,7 +174,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
             raise NowhereToGo(places - book.numbers)
         change(conn, book, bucket, pass_, places, evaluate)
         plan_occasions(conn, book, bucket, Planning.CHANGED, places)
-        settle_tests(conn, book, places)
+        settle_trials(conn, book, places)
         leave(conn, book, bucket, pass_, places)
         moved += decide(conn, book, bucket, pass_, places)
     if moved:

@@ -72,7 +72,7 @@ join profile p on p.bucket = %(bucket)s and p.id = q.profile"""
 
 
 def _consent(book: Rulebook, workspace: Workspace, broadcast: Broadcast) -> tuple[Condition, ...]:
-    names = [broadcast.message] if broadcast.test is None else [arm.message for arm in broadcast.test.arms]
+    names = [broadcast.message] if broadcast.trial is None else [arm.message for arm in broadcast.trial.arms]
     messages = [workspace.messages[name] for name in names if name is not None]
     topics = {one.topic or book.default_topic for one in messages if one.kind is not MessageKind.TRANSACTIONAL}
     if broadcast.topic is not None and topics:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tamshy.advance import asks_for_best_hour, find_best_hour
-from tamshy.look import experiments, next_look, tests
+from tamshy.look import experiments, next_look, trials
 from tamshy.look import run as look
 from tamshy.simulate.settling import next_settling
 from tamshy.simulate.working import Play, work
@@ -33,7 +33,7 @@ def work_daily(
     """Work as `work` does, with a stop wherever what some have done decides what becomes of others.
 
     That is a look at experiments and best hours at each 03:00 of the workspace, and whenever the rest of a broadcast learns what
-    its test has shown. What lies before a stop is all worked by then. A day on which nothing happens would show the same as the
+    its trial has shown. What lies before a stop is all worked by then. A day on which nothing happens would show the same as the
     one before, and is not looked at.
     """
     timed = asks_for_best_hour(book)
@@ -41,7 +41,7 @@ def work_daily(
     played = Play(until, 0, 0)
     conn = hands[0][0]
     done: datetime | None = None
-    while watched or tests(book):
+    while watched or trials(book):
         coming = _coming(conn)
         if coming is None or coming > until:
             break

@@ -1,11 +1,11 @@
-"""How far a play may go before the rest of a broadcast learns what its test has shown."""
+"""How far a play may go before the rest of a broadcast learns what its trial has shown."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tamshy.look import first_due, settled, tests
+from tamshy.look import first_due, settled, trials
 from tamshy.sqlkit import queries
 from tamshy.trigger import marks_of
 
@@ -19,12 +19,12 @@ _SQL = queries("tamshy.simulate")
 
 
 def next_settling(conn: Connection, book: Rulebook, done: datetime) -> datetime | None:
-    """A moment after ``done``, up to which all is worked, before which no test can be settled; None: none ever is.
+    """A moment after ``done``, up to which all is worked, before which no trial can be settled; None: none ever is.
 
     It is the earliest at which somebody of a rest can be due: who waits already, and whoever may begin to wait, so long after that.
     """
     found: list[datetime] = []
-    for place, split in tests(book):
+    for place, split in trials(book):
         if split.winner is None or split.winner.after is None or settled(conn, book, split):
             continue
         after = split.winner.after

@@ -210,35 +210,39 @@ def _member(weave: Weaver, book: Rulebook) -> str:
 
 
 def build_taken_in(book: Rulebook) -> Statement | None:
-    """Plans for those on the agenda of whom something was told; an occasion that has come is behind them."""
+    """Plans for those on the agenda of whom something was told that matters; an occasion that has come is behind them."""
     if not sources(book):
         return None
     named = ", ".join(f"'{name}'" for name in sorted(telling_names(book)))
-    return _planning(
-        book,
-        f"""
+    weave = Weaver(book)
+    properties = weave.literal(sorted(_properties(book)), "text[]")
+    who = f"""
         select a.profile, a.moment,
             a.moment + case a.kind when 'occasion' then interval '1 microsecond' else interval '0' end as since
         from agenda a
-        where a.kind in ('identify', 'occasion') or a.facts ? 'ambient' {f"or a.name in ({named})" if named else ""}""",
-    )
+        where a.kind = 'occasion' or a.facts -> 'ambient' ? 'timezone' or (a.kind = 'identify' and a.properties ?| {properties})
+            {f"or a.name in ({named})" if named else ""}"""
+    return _planning(book, weave, who)
+
+
+def _properties(book: Rulebook) -> set[str]:
+    """The properties by which somebody's occasions may change."""
+    return {trigger.date.path[0] for _, trigger in dates(book) if trigger.date.root is Root.PROFILE} | {"timezone"}
 
 
 def build_changed(book: Rulebook) -> Statement | None:
     """Plans for those whose dates or zone a due step has set."""
     if not sources(book):
         return None
-    planned = _planning(
-        book,
-        "select s.profile, max(s.moment) as moment, max(s.moment) as since from assignment s group by s.profile",
-    )
-    names = {trigger.date.path[0] for _, trigger in dates(book)} | {"timezone"}
+    names = _properties(book)
     places = frozenset(
         place.number
         for place in book.places()
         if isinstance(place.node.step, SetProperties)
         and any(path[0] in names for path, _ in place.node.step.assignments)
     )
+    who = "select s.profile, max(s.moment) as moment, max(s.moment) as since from assignment s group by s.profile"
+    planned = _planning(book, Weaver(book), who)
     return Statement(planned.sql, planned.params, places)
 
 
@@ -246,10 +250,10 @@ def build_merged(book: Rulebook) -> Statement | None:
     """Plans for the profiles that stay of those in ``pair``."""
     if not sources(book):
         return None
-    return _planning(
-        book,
-        "select r.survivor as profile, max(r.moment) as moment, max(r.moment) as since from pair r group by r.survivor",
+    who = (
+        "select r.survivor as profile, max(r.moment) as moment, max(r.moment) as since from pair r group by r.survivor"
     )
+    return _planning(book, Weaver(book), who)
 
 
 def build_everybody(book: Rulebook) -> Statement | None:
@@ -280,9 +284,8 @@ _BUILDERS: Final = {
 }
 
 
-def _planning(book: Rulebook, who: str) -> Statement:
+def _planning(book: Rulebook, weave: Weaver, who: str) -> Statement:
     """The statement that puts the occasions of some right: ``who`` gives profile, moment, and since when they are looked for."""
-    weave = Weaver(book)
     sql = f"""
 with x as materialized ({_whose(who)}), planned as materialized ({_planned(weave, book, _member(weave, book))}
 ), gone as (

@@ -1,4 +1,4 @@
-"""A broadcast's test: which arm the rest of the segment gets, settled once, when the first of them is due (rule 32)."""
+"""A broadcast's trial: which arm the rest of the segment gets, settled once, when the first of them is due (rule 32)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @lru_cache(maxsize=8)
-def tests(book: Rulebook) -> tuple[tuple[Place, Split], ...]:
-    """The steps at which the rest of a broadcast learns what its test has shown."""
+def trials(book: Rulebook) -> tuple[tuple[Place, Split], ...]:
+    """The steps at which the rest of a broadcast learns what its trial has shown."""
     return tuple(
         (place, place.node.step)
         for place in book.places()
@@ -40,13 +40,13 @@ def settled(conn: Connection, book: Rulebook, split: Split) -> bool:
     return conn.execute(_SQL["settled"], params).fetchone() == (True,)
 
 
-def settle_tests(conn: Connection, book: Rulebook, places: set[int]) -> int:
+def settle_trials(conn: Connection, book: Rulebook, places: set[int]) -> int:
     """Settle the tests whose rest is due at these places; part of the caller's transaction. Returns how many.
 
     What came before the first of the rest is due, in whatever bucket, is counted: whoever comes to it first settles it for all.
     """
     done = 0
-    for place, split in tests(book):
+    for place, split in trials(book):
         if place.number in places and not settled(conn, book, split):
             _settle(conn, book, place, split)
             done += 1
@@ -54,7 +54,7 @@ def settle_tests(conn: Connection, book: Rulebook, places: set[int]) -> int:
 
 
 def first_due(conn: Connection, book: Rulebook, place: Place) -> datetime | None:
-    """When the first of those is due who wait for what a test shows; None: nobody waits."""
+    """When the first of those is due who wait for what a trial shows; None: nobody waits."""
     span = {"first": book.first_bucket, "beyond": book.first_bucket + book.buckets}
     row = conn.execute(
         _SQL["first_due"], span | {"version": place.running.version, "step": place.node.index}
