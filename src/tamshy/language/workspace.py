@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
-from tamshy.language.broadcasts import check_trials, read_broadcast
+from tamshy.language.broadcasts import PREFIX, check_trials, flow_of, read_broadcast
 from tamshy.language.checks import check_names, check_reach
 from tamshy.language.circles import check_loops
 from tamshy.language.experiments import check_experiments
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
-from tamshy.language.model import Broadcast, Flow, Message, Position, Problem, Segment, Settings, Story, Workspace
+from tamshy.language.model import Broadcast, Flow, Message, Position, Problem, Segment, Send, Settings, Story, Workspace
 from tamshy.language.others import FOLDERS, read_other, refuse_catalogue
-from tamshy.language.reading import Reading, Thing
+from tamshy.language.program import all_steps
+from tamshy.language.reading import DefinedStep, Reading, Thing
 from tamshy.language.segments import check_nesting, read_segment
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.settings import read_settings
@@ -48,6 +49,8 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     settings = _settings(reading, files, folder)
     reading.zone, reading.locale = settings.timezone, settings.locale
     reading.names[Thing.FLOW] = {name: Position(path, 1, 1) for name, path in folder.things["flows"].items()}
+    told = {f"{PREFIX}{name}": Position(path, 1, 1) for name, path in folder.things["broadcasts"].items()}
+    reading.names[Thing.FLOW] |= told
     reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
     reading.names[Thing.SEGMENT] = {name: Position(path, 1, 1) for name, path in folder.things["segments"].items()}
     messages: dict[str, Message] = {}
@@ -97,6 +100,10 @@ def _broadcasts(reading: Reading, files: Mapping[str, str], folder: _Folder) -> 
         broadcast = read_broadcast(reading, name, _tree(reading, files, path))
         if broadcast is not None:
             broadcasts[name] = broadcast
+            reading.steps[f"{PREFIX}{name}"] = {
+                step.id: DefinedStep("send" if isinstance(step, Send) else "split", broadcast.position)
+                for step in all_steps(flow_of(broadcast).steps)
+            }
     return broadcasts
 
 

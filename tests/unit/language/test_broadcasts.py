@@ -294,3 +294,17 @@ def test_schedules(text: str, expected: ScheduleTrigger) -> None:
 )
 def test_what_is_no_schedule_is_refused(text: str, problems: list[str]) -> None:
     assert schedule(text)[0] == problems
+
+
+def test_stories_and_conditions_know_a_broadcast_as_a_flow() -> None:
+    story = (
+        "flow: broadcast/christmas\nprofile: {id: u1}\nstart: 2026-11-01\n"
+        "expect: [{sent: hello, flow: broadcast/christmas, step: hello}, {entered: broadcast/christmas}]\n"
+    )
+    both = "{all: [{received: flow/broadcast/christmas}, {enrolled: broadcast/christmas}]}"
+    more = f"trigger: {{event: E}}\naudience: {both}\nsteps: []\n"
+    text = "segment: everybody\nmessage: hello\nat: 2026-12-01T10:00\n"
+    given = {PATH: text, "segments/everybody.yaml": SEGMENT, "stories/s.yaml": story, "flows/cart.yaml": more}
+    workspace, problems = read_workspace(files(given))
+    assert problems == []
+    assert workspace.stories["s"].flows == ("broadcast/christmas",)
