@@ -52,6 +52,8 @@ VALUES: dict[str, object] = {
     "zone": "Asia/Almaty",
     "profile": SOMEBODY,
     "rows": "[]",
+    "at": NOW,
+    "fresh": [SOMEBODY],
 }
 """Values for what a pass hands in; what is not here is null, and so takes the type that the statement gives it."""
 OTHERWISE: dict[str, dict[str, object]] = {
