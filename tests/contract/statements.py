@@ -34,7 +34,7 @@ EDGE: Final = frozenset({"site", "api", "panel", "public", "accounts", "senders"
 """The packages that may read a clock; all others are the engine."""
 
 _COMPILES: Final = "Statement | None"
-STAGES: Final = ("commerce", "trigger", "enroll", "advance", "decide")
+STAGES: Final = ("commerce", "segment", "trigger", "enroll", "advance", "decide")
 """The packages that compile statements of a rulebook."""
 
 
@@ -86,11 +86,12 @@ def named() -> tuple[Said, ...]:
 
 @cache
 def compiled() -> tuple[Said, ...]:
-    """What the stages weave of the example's rulebook, of the oracle's, and of one with the forms that this does not hold."""
+    """What the stages weave of the example's rulebook, of the oracle's, and of two with the forms that this does not hold."""
     found = []
     books = {
         "shop": rulebook(ROOT / "examples/shop"),
         "oracle": rulebook(oracle_folder()),
+        "segments": rulebook(segments_folder()),
         "more": rulebook(more_folder()),
     }
     for origin, book in books.items():
@@ -150,6 +151,33 @@ def more_folder() -> Path:
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     return folder
+
+
+@cache
+def segments_folder() -> Path:
+    """Write a workspace with every kind of segment to a folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for path, text in SEGMENTS.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+SEGMENTS: Final = {
+    "tamshy.yaml": "name: S\ntimezone: Europe/Berlin\ntopics: {news: {}}\n",
+    "segments/best.yaml": "where: {top: 1%, by: {sum: event.products.price, of: Order Completed}, within: 365d}\n",
+    "segments/buyers.yaml": "where: {did: Order Completed, within: 90d, until: 1mo}\n",
+    "segments/born.yaml": "where: {profile.birthday: {anniversary: 7d}, profile.dates: {within_next: 3d}}\n",
+    "segments/quiet.yaml": "where: [{last: Order Completed, ago: {gt: 60d}}, {not: {opened: any, within: 30d}}]\n",
+    "segments/all.yaml": (
+        "where: {any: [{in: best}, {in: buyers}, {in: born}, {in: quiet}, {enrolled: f, within: 3d}, {subscribed: news}]}\n"
+    ),
+    "flows/f.yaml": (
+        "trigger: [{segment: all}, {segment: best, on: leave}]\nexit_on: {segment: quiet}\n"
+        "conversion: {segment: buyers, within: 5d}\nsteps: [{wait: 1d}]\n"
+    ),
+}
 
 
 def rulebook(folder: Path) -> Rulebook:

@@ -67,6 +67,11 @@ ACROSS = {
     "look: queries.first_due": "when a broadcast's test is settled, once",
     "simulate: queries.coming": "when anything happens next in a simulation",
     "advance: splitting.build_merged_arms of oracle": "merging: two profiles, each in its bucket",
+    "segment: queries.forget_members": "segments that nobody listens to any more, when a folder is published",
+    "segment: queries.forget_flips": "the same",
+    "segment: queries.forget_measures": "the same of measures",
+    "segment: queries.backfill": "who is in a segment already, once, when a flow is published with a backfill",
+    "segment: queries.next_moment": "how far a simulation may go before the best are computed",
     "enroll: opening.build_holdouts of oracle": "merging: two profiles, each in its bucket",
 }
 """The engine's statements that look at more than one bucket, each with the reason; beside them ingest and merging."""

@@ -125,7 +125,7 @@ def test_a_woven_statement_fits_the_migrated_tables(stage: Connection, said: Sai
 
 
 def test_the_rulebooks_need_every_statement_there_is() -> None:
-    woven = {said.name.partition(" of ")[0] for said in compiled()}
+    woven = {said.name.rpartition(" of ")[0] for said in compiled()}
     assert woven == {f"{build.__module__.split('.')[2]}.{build.__name__}" for build in builders()}
 
 

@@ -154,8 +154,27 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a segment's condition, and whether it holds."""
+
+    condition: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """A segment, and whether somebody is in it now; since when, where that is kept; when time alone may change it; and why."""
+
+    segment: str
+    inside: bool
+    since: datetime | None
+    may_turn_at: datetime | None
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of why: what happened, where the person stands, and what they have never been in."""
+    """All that is known of why: what happened, where the person stands, what they have never been in, and their segments."""
 
     person: Person
     now: datetime
@@ -163,3 +182,4 @@ class Explanation:
     standing: tuple[Standing, ...]
     absences: tuple[Absence, ...]
     coming: tuple[Coming, ...] = ()
+    belongings: tuple[Belonging, ...] = ()

@@ -78,3 +78,7 @@ group by name
 -- name: first_published
 -- Since when each flow is there.
 select flow, min(published_at) from flow_version where workspace = %(workspace)s group by flow
+
+-- name: memberships
+-- Since when somebody is in the segments that are kept.
+select segment, since from membership where bucket = %(bucket)s and profile = %(profile)s

@@ -10,6 +10,7 @@ from uuid import UUID
 from tamshy.domain.address import lowered
 from tamshy.domain.call import IMPORTED
 from tamshy.explain.absence import absences
+from tamshy.explain.belonging import belongings
 from tamshy.explain.facts import Cause, Coming, Consent, Delivery, Explanation, Happening, Person, Suppressed
 from tamshy.explain.rules import rule_behind
 from tamshy.explain.standing import standing
@@ -114,6 +115,7 @@ def _explained(
             for one in conn.execute(_SQL["coming"], params).fetchall()
             if wanted is None or one[0] in wanted
         ),
+        belongings(conn, book, params, now),
     )
 
 

@@ -9,7 +9,7 @@ from tamshy.explain.sentences import sentence
 from tamshy.explain.times import Times
 
 if TYPE_CHECKING:
-    from tamshy.explain.facts import Absence, Coming, Consent, Explanation, Person, Standing
+    from tamshy.explain.facts import Absence, Belonging, Coming, Consent, Explanation, Person, Standing
 
 _KINDS: Final = {"user_id": "user id", "email": "address", "anonymous_id": "device"}
 _SUPPRESSED: Final = {
@@ -52,6 +52,9 @@ def lines(explanation: Explanation, zone: str = "") -> list[str]:
     if explanation.absences:
         said += ["", "Never entered"]
         said += [f"  {_absence(one, times)}" for one in explanation.absences]
+    if explanation.belongings:
+        said += ["", "Segments"]
+        said += [f"  {_belonging(one, times, explanation)}" for one in explanation.belongings]
     return said
 
 
@@ -120,6 +123,14 @@ def _absence(absence: Absence, times: Times) -> str:
             reason = absence.reason.replace("_", " ")
             came = f" came {_times(absence.came)}" if absence.came else ""
             return f"{absence.flow}: {events}{came}; refused last on {last}: {reason}."
+
+
+def _belonging(one: Belonging, times: Times, explanation: Explanation) -> str:
+    since = "" if one.since is None or not one.inside else f" since {times.full(one.since)}"
+    parts = [part.condition for part in one.parts if part.holds is one.inside]
+    why = f"{'; '.join(parts)}{' holds' if one.inside else ' does not hold'}"
+    turn = "" if one.may_turn_at is None else f" Time may change that {times.until(one.may_turn_at, explanation.now)}."
+    return f"{one.segment}: {'in' if one.inside else 'not in'}{since}: {why}.{turn}"
 
 
 def _times(number: int) -> str:

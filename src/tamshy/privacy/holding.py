@@ -32,6 +32,9 @@ BY_PROFILE: Final = (
     "engagement",
     "journal",
     "set_aside",
+    "membership",
+    "flip",
+    "best",
 )
 """The tables whose rows are one profile's."""
 HELD: Final = (
@@ -65,6 +68,7 @@ FREE: Final = {
     "installation": "where the database lies",
     "ramp": "a moment",
     "anchor": "a machine's clock",
+    "ranked": "a moment",
     "import": "a file's name, its hash, and how far it was read",
     "erasure_key": "a key",
     "schema_version": "migrations",

@@ -117,6 +117,18 @@ select to_jsonb(t) from journal t where t.bucket = %(bucket)s and t.profile = %(
 -- Whether an item of theirs raised an error.
 select to_jsonb(t) from set_aside t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.since
 
+-- name: membership
+-- The segments that they are in, of those that are kept.
+select to_jsonb(t) from membership t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.segment
+
+-- name: flip
+-- When time may bring them into one, or out of it.
+select to_jsonb(t) from flip t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.segment
+
+-- name: best
+-- By which measures they are among the best.
+select to_jsonb(t) from best t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.measure
+
 -- name: addresses
 -- Every address that is, or was, written to for a person.
 select p.address from profile p where p.bucket = %(bucket)s and p.id = %(profile)s and p.address is not null
@@ -284,6 +296,18 @@ delete from engagement where bucket = %(bucket)s and profile = %(profile)s
 -- name: erase_journal
 -- Erases: what was done and decided for them.
 delete from journal where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_membership
+-- Erases: the segments that they are in.
+delete from membership where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_flip
+-- Erases: when that may change.
+delete from flip where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_best
+-- Erases: what they are among the best by.
+delete from best where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_set_aside
 -- Erases: whether an item of theirs raised an error.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tamshy.segment.building import backfill, build, forget
 from tamshy.segment.counting import count, members_sql, sample
 from tamshy.segment.ranking import measured, rank, rank_when_due, rankings
-from tamshy.segment.stage import look_again, run
+from tamshy.segment.stage import look_again, rows, run
 
 __all__ = [
     "backfill",
@@ -22,6 +22,7 @@ __all__ = [
     "rank",
     "rank_when_due",
     "rankings",
+    "rows",
     "run",
     "sample",
 ]

@@ -80,6 +80,9 @@ def rank_when_due(conn: Connection, book: Rulebook, now: datetime) -> bool:
 
 def rank(conn: Connection, book: Rulebook, at: datetime, measures: Mapping[str, Top] | None = None) -> None:
     """Compute who is among the best at a moment, by what is known; those who come or go are looked at at that moment."""
+    # Of everybody at once: what a pass's session is kept from is the right thing here.
+    for way in ("seqscan", "bitmapscan", "mergejoin"):
+        conn.execute(f"set local enable_{way} = on".encode())
     for name, top in (measured(book) if measures is None else measures).items():
         weave = Weaver(book)
         kept = [one.name for one in reasons(book) if name in one.measures]

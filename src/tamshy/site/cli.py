@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "backtest": ("tamshy.site.commands.playing", "backtest"),
     "explain": ("tamshy.site.commands.explaining", "explain"),
     "report": ("tamshy.site.commands.reporting", "report"),
+    "segment": ("tamshy.site.commands.segments", "segment"),
     "aside": ("tamshy.site.commands.aside", "aside"),
     "uncertain": ("tamshy.site.commands.uncertain", "uncertain_"),
     "import": ("tamshy.site.commands.importing", "import_"),
@@ -169,6 +170,13 @@ def _folders(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     export = commands.add_parser("export", parents=[shared, place], help="write the workspace as a folder")
     for each in (check, plan, apply, export):
         each.add_argument("dir", metavar="DIR", help="workspace folder")
+    apply.add_argument(
+        "--backfill",
+        metavar="FLOW",
+        action="append",
+        default=[],
+        help="enroll those who are inside a segment that starts this flow already",
+    )
 
 
 def _playing(commands: _Commands, shared: argparse.ArgumentParser) -> None:
@@ -200,6 +208,11 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     explain.add_argument("--message", metavar="MESSAGE", default="", help="this message only")
     report = commands.add_parser("report", parents=[shared, place], help="what flows have brought, with intervals")
     report.add_argument("flow", metavar="FLOW", nargs="?", default="", help="this flow only (default: all)")
+    segment = commands.add_parser("segment", parents=[shared, place], help="how many people are in a segment, and some")
+    segment.add_argument("name", metavar="NAME", nargs="?", default="", help="this one, with some of its people")
+    segment.add_argument(
+        "--sample", metavar="N", type=_sample, default=10, help="how many of them to show (default: 10)"
+    )
     aside = commands.add_parser("aside", parents=[shared, place], help="whose items raised an error, and wait")
     aside.add_argument(
         "--let-in", metavar="PROFILE", default="", help="let this one in again, or `all`, once the cause is mended"
@@ -312,6 +325,13 @@ def _stopping(commands: _Commands, shared: argparse.ArgumentParser, place: argpa
     )
     for each in (backup, restore):
         each.add_argument("file", metavar="FILE", help="the backup")
+
+
+def _sample(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 1000:  # noqa: PLR2004 - a list for a person to read
+        raise argparse.ArgumentTypeError("give a number from 0 to 1000")
+    return value
 
 
 def _count(text: str) -> int:

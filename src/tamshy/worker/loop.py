@@ -15,6 +15,7 @@ from tamshy.passes import Horizon, at_hand, merge_ready, merging, prepare, run, 
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
 from tamshy.retain import Gone, let_go, limits
+from tamshy.segment import rank_when_due
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
 from tamshy.trigger import renew_ticks
 from tamshy.worker.leasing import Leases
@@ -170,6 +171,7 @@ class Worker:
                     count_journal(conn, list(self._leases.held), self._clock.now(), self._clock.speed)
                     conn.commit()
                     self._retain(conn)
+                    self._rank(conn)
             self._keep_up(conn)
             self._look(conn)
             worked = self.once(conn)
@@ -212,6 +214,15 @@ class Worker:
             _LOG.info(
                 "%d rows were old enough to go", total.rows, extra={"event": "history_let_go", "count": total.rows}
             )
+
+    def _rank(self, conn: Connection) -> None:
+        """Compute who is among the best, once the hour of a workspace of ours has come (rule 29); one worker does."""
+        for rules in self._rules.values():
+            first = rules.book.first_bucket
+            ours = any(first <= bucket < first + rules.book.buckets for bucket in self._leases.held)
+            if ours and self._clear(conn):
+                rank_when_due(conn, rules.book, self._clock.now())
+            conn.commit()
 
     def _pause(self, worked: int) -> float:
         """How long to rest now: longer and longer while nothing is to do."""

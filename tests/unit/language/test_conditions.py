@@ -257,17 +257,19 @@ def test_what_is_no_condition_is_refused(written: str, problems: list[str]) -> N
                 "6:31: 'gte' must be a number, a date such as 2026-12-24 or a timestamp, not a list",
             ],
         ),
-        ("{in: vip}", ["6:14: 'in' is not yet supported"]),
+        ("{in: vip}", ["6:18: unknown segment 'vip'; there is none"]),
         ("{in: VIP!}", [
-            "6:14: 'in' is not yet supported",
             "6:18: 'in' must be a name of small letters, digits and hyphens, 64 at most, not 'VIP!'",
         ]),
-        ("{top: 1%, by: {count: X}, within: 1d}", ["6:14: 'top' is not yet supported"]),
+        (
+            "{top: 1%, by: {count: X}, within: 1d}",
+            ["6:14: 'top' stands in segments only; make one of it, and ask with in: SEGMENT"],
+        ),
         (
             "{top: 101%, within: x}",
             [
-                "6:14: 'top' is not yet supported",
                 "6:14: 'top' needs 'by' beside it",
+                "6:14: 'top' stands in segments only; make one of it, and ask with in: SEGMENT",
                 "6:19: 'top' must be a percentage from 0% to 100%, such as 10%, not '101%'",
                 "6:33: 'within': 'x' is not a duration such as 90s, 15m, 2h, 3d, 2w, 1mo, 1y or 1d12h",
             ],

@@ -232,8 +232,6 @@ def test_what_is_no_trigger_is_refused(trigger: str, problems: list[str]) -> Non
 @pytest.mark.parametrize(
     ("trigger", "problems"),
     [
-        ("{segment: vip}", ["1:11: the trigger 'segment' is not yet supported"]),
-        ("{segment: vip, on: leave}", ["1:11: the trigger 'segment' is not yet supported"]),
         ("{price_drop: {by: 10%, for: [viewed], within: 30d}}", [
             ("1:11: the trigger 'price_drop' is not yet "
             "supported")]),
@@ -244,12 +242,6 @@ def test_what_is_no_trigger_is_refused(trigger: str, problems: list[str]) -> Non
 )  # fmt: skip
 def test_other_triggers_are_not_yet_supported(trigger: str, problems: list[str]) -> None:
     assert refusal("", trigger) == problems
-
-
-@pytest.mark.parametrize("line", ["exit_on: {segment: vip, on: leave}", "conversion: {segment: vip}"])
-def test_segments_in_exits_and_conversions_are_not_yet_supported(line: str) -> None:
-    column = line.index("segment") + 1
-    assert refusal(line) == [f"3:{column}: 'segment' is not yet supported"]
 
 
 def test_a_flow_needs_a_trigger_and_steps_and_all_faults_come_at_once() -> None:

@@ -55,14 +55,6 @@ def test_a_file_that_has_no_place_is_refused(changes: dict[str, str | None], pro
 @pytest.mark.parametrize(
     ("path", "text", "problems"),
     [
-        ("segments/vip.yaml", "name: VIP\nwhere: {top: 1%, by: {count: X}}\n", [
-            "segments/vip.yaml:1:1: a segment is not yet supported",
-            "segments/vip.yaml:2:9: 'top' is not yet supported",
-        ]),
-        ("segments/vip.yaml", "where: {did: X}\nwhen: 1\n", [
-            "segments/vip.yaml:1:1: a segment is not yet supported",
-            "segments/vip.yaml:2:1: unknown key 'when' (did you mean 'where'?) in a segment",
-        ]),
         ("coupons/c.yaml", 'codes: generated\npattern: "C-????"\ndiscount: {percent: 10}\n', [
             "coupons/c.yaml:1:1: a coupon pool is not yet supported",
         ]),

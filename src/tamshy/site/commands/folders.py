@@ -30,7 +30,8 @@ def check(options: argparse.Namespace) -> int:
         for problem in problems:
             out(problem)
     else:
-        out(f"{options.dir} is good: {len(workspace.flows)} flows, {len(workspace.messages)} messages")
+        segments = f", {len(workspace.segments)} segments" if workspace.segments else ""
+        out(f"{options.dir} is good: {len(workspace.flows)} flows, {len(workspace.messages)} messages{segments}")
     return _NOT_SO if problems else _DONE
 
 
@@ -45,7 +46,12 @@ def apply(options: argparse.Namespace) -> int:
     now = clock_from(configured(options).clock).now()
     with opened(options) as work:
         try:
-            published = publish(work.conn, work.workspace, files, at=now, compile_message=compile_message)
+            published = publish(
+                work.conn, work.workspace, files, at=now, compile_message=compile_message, backfill=options.backfill
+            )
+        except LookupError as exc:
+            remark(exc)
+            return _NOT_SO
         except Unpublishable as exc:
             for problem in exc.problems:
                 remark(problem)
@@ -79,7 +85,7 @@ def plan(options: argparse.Namespace) -> int:
     from tamshy.language import diff  # noqa: PLC0415 - `check` does without the rest
     from tamshy.publish import published_files, reach  # noqa: PLC0415
     from tamshy.site.clock import clock_from  # noqa: PLC0415
-    from tamshy.site.commands.moving import moves  # noqa: PLC0415
+    from tamshy.site.commands.moving import moves, newly_inside  # noqa: PLC0415
     from tamshy.site.commands.surroundings import configured, opened  # noqa: PLC0415
 
     _, after, problems = _checked(Path(options.dir))
@@ -91,20 +97,20 @@ def plan(options: argparse.Namespace) -> int:
         before, _ = read_workspace(published_files(work.conn, work.id))
         changes = diff(before, after)
         people = moves(work, before, after)
+        now = clock_from(configured(options).clock).now()
+        inside = newly_inside(work, before, after, now)
         new = [name for name, one in after.broadcasts.items() if before.broadcasts.get(name) != one]
-        span = (work.id, work.first_bucket, work.buckets)
-        mails = reach(work.conn, span, after, new, clock_from(configured(options).clock).now()) if new else []
+        mails = reach(work.conn, (work.id, work.first_bucket, work.buckets), after, new, now) if new else []
     if options.json:
         rows = [{**asdict(change), "kind": change.kind.value} for change in changes]
-        data(
-            {"changes": rows, "moves": [asdict(move) for move in people], "broadcasts": [asdict(one) for one in mails]}
-        )
+        lists = {"moves": people, "segments": inside, "broadcasts": mails}
+        data({"changes": rows, **{name: [asdict(one) for one in found] for name, found in lists.items()}})
         return _DONE
     if not changes:
         out("nothing would change")
     for change in changes:
         out(change)
-    for line in (*people, *mails):
+    for line in (*people, *inside, *mails):
         out(line)
     return _DONE
 
@@ -148,4 +154,6 @@ def _tell(published: Published, *, as_json: bool) -> None:
     for what, names in (("flows", published.flows), ("messages", published.messages), ("archived", published.archived)):
         if names:
             out(f"{what}: {', '.join(names)}")
+    if published.backfilled:
+        out(f"{published.backfilled} people were inside already, and are told of")
     out(f"{published.moved} people moved" if published.flows or published.archived else "nothing has changed")
