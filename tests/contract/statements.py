@@ -65,6 +65,7 @@ def without_comments(sql: str) -> str:
 MORE_FORMS: Final = """\
 trigger: {event: Checkout Started}
 steps:
+  - wait: {until: best_hour}
   - repeat: {times: 3, every: 2d, while: {profile.city: {exists: true}}, steps: [{wait: 1h}]}
   - split: {name: tone, arms: {warm: {weight: 2}, dry: {weight: 1}}, winner: {by: clicked}}
 """
