@@ -34,8 +34,17 @@ EDGE: Final = frozenset({"site", "api", "panel", "public", "accounts", "senders"
 """The packages that may read a clock; all others are the engine."""
 
 _COMPILES: Final = "Statement | None"
-STAGES: Final = ("commerce", "segment", "trigger", "enroll", "advance", "decide")
+STAGES: Final = ("commerce", "segment", "trigger", "enroll", "advance", "coupon", "errand", "decide")
 """The packages that compile statements of a rulebook."""
+
+
+_OUTWARD: Final = """\
+trigger: {event: Outward}
+steps:
+  - coupon: {pool: pool, as: code, expires: 2d}
+  - webhook: {url: "https://shop.example/"}
+  - notify: {to: team@shop.example, subject: Outward, text: "{{ coupon.code.code }}"}
+"""
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,10 @@ def oracle_folder() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write_workspace(folder)
     (folder / "flows/more-forms.yaml").write_text(MORE_FORMS, encoding="utf-8")
+    # What the oracle leaves to tests of their own.
+    (folder / "coupons").mkdir()
+    (folder / "coupons/pool.yaml").write_text("pattern: P-????-????\n")
+    (folder / "flows/outward.yaml").write_text(_OUTWARD)
     return folder
 
 

@@ -78,6 +78,16 @@ def lived(shop: Shop) -> None:
         conn.execute(
             "insert into settlement values (%(bucket)s, %(profile)s, %(message)s, 1, 1, 'sent', 'key', %(at)s)", key
         )
+        conn.execute(
+            "insert into coupon values (%(bucket)s, %(profile)s, %(message)s, 1, %(message)s, 'flow', 1, 'coupon-1', 1, 'pool',"
+            " 'code', 'taken', %(address)s, '{}', %(at)s)",
+            key,
+        )
+        conn.execute(
+            "insert into errand values (%(bucket)s, %(profile)s, %(message)s, 1, 'notify', %(message)s, 'flow', 1, 'notify-1',"
+            " jsonb_build_object('text', %(address)s::text), 'done', false, null, null, 1, %(at)s, 1, null, %(at)s, %(at)s)",
+            key,
+        )
         conn.execute("insert into soft_bounce values (1, %(address)s, %(message)s, %(at)s)", key)
         conn.execute(
             "insert into suppression values (1, %(address)s, 'manual', %(at)s + interval '1 year',"

@@ -88,6 +88,48 @@ def test_people_mails_and_what_came_of_them_are_counted_once_for_each_person(sta
     assert (shortfall.needed - shortfall.missing, shortfall.days) == (20, None)
 
 
+def test_an_order_counts_for_the_mail_last_clicked_else_last_opened_so_long_before(stage: Connection) -> None:
+    """`attribution: {clicked: 5d, opened: 1d}`; an order that is told twice counts once."""
+    steps = "trigger: {event: Go}\nsteps: [{send: hello}, {wait: 2h}, {send: again}]\n"
+    users = ["clicks", "opens", "late", "neither", "both"]
+    going = [person(user) for user in users] + [event(user, "Go", "2026-03-02T09:00:00Z") for user in users]
+    deeds = [
+        *clicks(["clicks", "late", "both"], "hello", "2026-03-02T10:00:00Z"),
+        *opens(["clicks", "opens", "late", "both"], "again", "2026-03-02T12:00:00Z"),
+        *clicks(["both"], "again", "2026-03-02T13:00:00Z"),
+    ]
+    orders = [
+        event("clicks", "Order Completed", "2026-03-07T10:00:00Z", order_id="o1", total=10),
+        event("clicks", "Order Completed", "2026-03-07T11:00:00Z", order_id="o1", total=10),
+        event("opens", "Order Completed", "2026-03-03T11:59:59Z", order_id="o2", value=20, total=99),
+        event("late", "Order Completed", "2026-03-07T10:00:01Z", order_id="o3", value=40),
+        event("neither", "Order Completed", "2026-03-02T13:00:00Z", order_id="o4", value=80),
+        event("both", "Order Completed", "2026-03-02T13:00:00Z", value="seven"),
+        event("both", "Order Completed", "2026-03-02T13:00:00Z", revenue=160),
+    ]
+    # At 5 days after the click to the second the window is over: it is (T - 5d, T].
+    lines_of(stage, {"f": steps}, [*going, *deeds, *orders])
+    (flow,) = report(stage, WORKSPACE, now=T0 + 10 * DAY)
+    assert [(mail.step, mail.orders, mail.worth) for mail in flow.mails] == [("hello", 0, 0.0), ("again", 3, 180.0)]
+    earlier = [order | {"timestamp": "2026-03-07T09:59:59Z"} for order in orders[:1]]
+    stage.execute("truncate publication, flow_version, flow, definition, message_version, workspace cascade")
+    for table in (
+        "profile",
+        "identifier",
+        "inbox",
+        "event",
+        "enrollment",
+        "entry",
+        "message",
+        "journal",
+        "seen_message",
+    ):
+        stage.execute(f"truncate {table}".encode())
+    lines_of(stage, {"f": steps}, [*going, *deeds, *earlier])
+    (flow,) = report(stage, WORKSPACE, now=T0 + 10 * DAY)
+    assert [(mail.step, mail.orders, mail.worth) for mail in flow.mails] == [("hello", 1, 10.0), ("again", 0, 0.0)]
+
+
 SPLIT = "{split: {name: offer, arms: {A: {steps: [{send: a}]}, B: {steps: [{send: b}]}}, winner: {by: clicked}}}"
 
 

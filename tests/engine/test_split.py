@@ -170,7 +170,7 @@ def test_rule_30_the_arms_are_those_of_the_profile_that_stays(dsn: str) -> None:
         shop.work(T0 + 2 * HOUR)
         shop.work(T0 + DAY)
         assert [(row[0], row[1]["arms"]) for row in shop.query("select message, facts from message order by decided_at")] == [
-            ("b", {"offer": "B"}), ("a", {"offer": "A"}), ("after", {"offer": "A"}),
+            ("b", {"offer": "B"}), ("a", {"offer": "A"}), ("after", {"offer": "B"}),
         ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ PROMISES: Final = {
     48: "tokens cannot be forged or guessed",
     57: "templates read nothing and burn nothing",
     58: "MJML crashes nothing and reads no file",
+    59: "no webhook reaches a private network",
     60: "data from shops runs in no page",
     61: "a click leads where the mail does",
     63: "a write key writes calls and nothing else",

@@ -9,7 +9,7 @@ import pytest
 from tests.engine.living import HandClock, Shop, found_shop, journal, links, small
 
 from tamshy.domain.call import Call, CallKind
-from tamshy.passes import Horizon, merge_ready, prepare, run, settle_rendered
+from tamshy.passes import Horizon, deal_coupons, merge_ready, prepare, run, settle_coupons, settle_rendered
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.render.children import InProcess
 from tamshy.sqlkit import connect
@@ -37,6 +37,8 @@ conversion: {event: Order Completed, within: 5d}
 priority: 5
 steps:
   - set: {profile.seen: "{{ event.value }}", profile.timezone: Asia/Almaty}
+  - coupon: {pool: codes, as: code, expires: 1d}
+  - notify: {to: team@shop.example, subject: "{{ coupon.code.code }}", text: Came}
   - send: first
   - subscribe: news
   - track: {event: Asked, properties: {of: "{{ event.cart }}"}}
@@ -49,6 +51,7 @@ steps:
     "sent": "trigger: {event: Message Sent}\nsteps: [{wait: {until: '10:00'}}, {exit: enough}]\n",
 }
 SETTINGS = 'quiet_hours: {from: "22:00", to: "07:00"}\ncaps: [{messages: 2, per: 5h}]\n'
+POOL = {"coupons/codes.yaml": "file: codes.csv\n", "coupons/codes.csv": "A\nB\nC\nD\n"}
 MESSAGES = {"broken": "{{ profile.nothing | upcase }}\n"}
 
 
@@ -134,10 +137,20 @@ def units(shop: Shop, at: datetime) -> list[Callable[[Connection], int]]:
             conn.commit()
             return done
 
+        def deal(conn: Connection, bucket: int = bucket) -> int:
+            dealt = deal_coupons(conn, book, bucket, 0, 2)
+            conn.commit()
+            return 0 if dealt is None else dealt.answered
+
+        def take(conn: Connection, bucket: int = bucket) -> int:
+            done = settle_coupons(conn, book, bucket, 0)
+            conn.commit()
+            return done
+
         def merge(conn: Connection, bucket: int = bucket) -> int:
             return merge_ready(conn, book, horizon, [bucket])
 
-        found += [work, render, merge]
+        found += [work, render, deal, take, merge]
     return found
 
 
@@ -145,9 +158,8 @@ def lived(dsn: str, die: bool) -> tuple[list[tuple[object, ...]], dict[str, obje
     """The journal and all tables after a life in which the worker dies before every statement once, or never."""
     deaths = 0
     with connect(dsn) as conn:
-        book = found_shop(
-            conn, small(FLOWS, settings=SETTINGS, messages=MESSAGES), buckets=2, zones=["UTC", "Asia/Almaty"]
-        )
+        files = small(FLOWS, settings=SETTINGS, messages=MESSAGES) | POOL
+        book = found_shop(conn, files, buckets=2, zones=["UTC", "Asia/Almaty"])
         shop = Shop(dsn, conn, book, HandClock(T0))
         people(shop)
         prepare(conn)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 from tamshy.advance.best_hour import best_hour_sql
 from tamshy.advance.references import steps_referred_to
 from tamshy.conditions import Tested
-from tamshy.language.model import Repeat, Send, Wait, WaitBestHour, WaitFor, WaitUntilMoment, WaitUntilTime
+from tamshy.language.model import (
+    CallWebhook,
+    Repeat,
+    Send,
+    TakeCoupon,
+    Wait,
+    WaitBestHour,
+    WaitFor,
+    WaitUntilMoment,
+    WaitUntilTime,
+)
 from tamshy.rulebook import PLACES_PER_VERSION, Statement, by_number, later_by_number
 from tamshy.rulebook.weaver import Weaver, joins
 from tamshy.sqlkit.calendar import add_sql, engine_moment_sql, next_time_of_day_sql
@@ -46,12 +56,12 @@ _MOVED = """
 
 
 def build(book: Rulebook) -> Statement | None:
-    """Compile the statement that applies the moves: newcomers to a first step, and whoever leaves a ``send``."""
+    """Compile the statement that applies the moves: of newcomers, and of those who leave a ``send``, ``coupon`` or ``webhook``."""
     reached = {
         running.version * PLACES_PER_VERSION + index
         for running in book.flows
         for node in running.program.nodes
-        if isinstance(node.step, Send) or node.index == 0
+        if isinstance(node.step, Send | TakeCoupon | CallWebhook) or node.index == 0
         for index in (0, node.next)
         if index is not None
     }

@@ -1,4 +1,4 @@
-"""Steps that change something: properties, consent, events of the flow's own."""
+"""Steps that change something: properties, consent, events of the flow's own, and errands that are to be run outside."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tamshy.conditions.figures import cart_shown, order_shown
 from tamshy.domain.address import valid_address
-from tamshy.language.model import ChangeConsent, SetProperties, Template, Track
+from tamshy.language.model import COUPONS, CallWebhook, ChangeConsent, Notify, SetProperties, Template, Track
 from tamshy.rulebook import Statement
 from tamshy.rulebook.weaver import Weaver, due_rows
 from tamshy.sqlkit import queries, rows_json
@@ -45,7 +45,10 @@ class Evaluate(Protocol):
 
 
 def change(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[int], evaluate: Evaluate) -> None:
-    """Do what the due ``set``, ``track``, ``subscribe`` and ``unsubscribe`` steps say, before they are left."""
+    """Do what the due steps say that are not about the way: properties, consent, events, errands; before they are left.
+
+    Whoever waits for a webhook's answer is not left: its row has moved, and nothing finds it any more where the agenda says.
+    """
     params: dict[str, object] = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
     consents = book.statement_for("change_consents", places, build_consents)
     if consents is not None:
@@ -65,6 +68,9 @@ def change(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: se
         statement = book.statement_for(name, places, build)
         if statement is not None:
             conn.execute(statement.sql, statement.params | params)
+    errands = book.statement_for("errands", places, build_errands)
+    if errands is not None:
+        conn.execute(errands.sql, errands.params | params)
     conn.execute(_SQL["refresh_zones"], params | {"zone": book.settings.timezone})
 
 
@@ -118,6 +124,10 @@ def _values(place: Place) -> tuple[object, ...]:
         return tuple(value for _, value in step.assignments)
     if isinstance(step, Track):
         return (step.properties,)
+    if isinstance(step, CallWebhook):
+        return (step.url, step.headers, step.body)
+    if isinstance(step, Notify):
+        return (step.subject, step.text)
     return ()
 
 
@@ -140,16 +150,19 @@ def _changing(book: Rulebook, *, constant: bool) -> list[Place]:
     return [
         place
         for place in book.places()
-        if isinstance(place.node.step, SetProperties | Track) and _constant(place) is constant
+        if isinstance(place.node.step, SetProperties | Track | CallWebhook | Notify) and _constant(place) is constant
     ]
 
 
 def _patch(place: Place, values: tuple[object, ...], properties: dict[str, object]) -> dict[str, object] | None:
     """What a step writes: the event's properties, or the profile's top-level properties anew; None: nothing.
 
-    A value that failed leaves its property as it was; an event with one is not emitted.
+    A value that failed leaves its property as it was; an event or an errand with one is not made.
     """
     step = place.node.step
+    if isinstance(step, CallWebhook | Notify):
+        failed = any(isinstance(value, Failure) for value in values)
+        return None if failed else {"errand": _request(step, values)}
     if isinstance(step, Track):
         return None if isinstance(values[0], Failure) else {"track": values[0]}
     if not isinstance(step, SetProperties):
@@ -164,6 +177,20 @@ def _patch(place: Place, values: tuple[object, ...], properties: dict[str, objec
         email = written[EMAIL]
         patch["address"] = valid_address(email) if isinstance(email, str) else None
     return patch if written else None
+
+
+def _request(step: CallWebhook | Notify, values: tuple[object, ...]) -> dict[str, object]:
+    """What an errand says to the outside, as plain values."""
+    if isinstance(step, Notify):
+        subject, text = values
+        return {"to": step.to, "subject": str(subject), "text": str(text)}
+    url, headers, body = values
+    lines = (
+        {name: "" if value is None else str(value) for name, value in headers.items()}
+        if isinstance(headers, dict)
+        else {}
+    )
+    return {"url": str(url), "method": step.method, "headers": lines, "body": body, "timeout": step.timeout}
 
 
 def _deep(base: object, path: tuple[str, ...], value: object) -> object:
@@ -226,7 +253,8 @@ def _assign_evaluated(
                 "event": {**ev_props, "occurred_at": ev_at, "context": ev_ctx},
                 **({} if cart is None else {"cart": cart}),
                 "order": order,
-                "vars": vars_,
+                "vars": {name: value for name, value in vars_.items() if name != COUPONS},
+                "coupon": vars_.get(COUPONS, {}),
                 "now": moment,
             },
         )
@@ -300,3 +328,45 @@ from assignment s
 join enrollment e on e.bucket = %(bucket)s and e.profile = s.profile and e.id = s.enrollment
 join (values {", ".join(rows)}) as l (place, name) on l.place = s.place"""
     return Statement(sql, weave.params, _places(book, Track))
+
+
+def build_errands(book: Rulebook) -> Statement | None:
+    """Writes down what ``webhook`` and ``notify`` steps want done outside; who calls a webhook waits for the answer.
+
+    For the held out nothing is done (rule 25), and neither in a simulation: they go on at once.
+    """
+    if not book.calls_out:
+        return None
+    weave = Weaver(book)
+    rows = [
+        f"({place.number}, {weave.literal(place.node.step.id, 'text')}, {str(isinstance(place.node.step, CallWebhook)).lower()})"
+        for place in book.places()
+        if isinstance(place.node.step, CallWebhook | Notify)
+    ]
+    if not rows:
+        return None
+    sender = weave.literal(book.settings.from_, "text")
+    sql = f"""
+with t as materialized (
+    select s.profile, s.enrollment, s.moment, e.flow, e.version, e.visit, l.step, l.waits,
+        case when l.waits then s.patch -> 'errand' else (s.patch -> 'errand') || jsonb_build_object('from', {sender}) end as request
+    from assignment s
+    join enrollment e on e.bucket = %(bucket)s and e.profile = s.profile and e.id = s.enrollment and not e.held_out
+    join (values {", ".join(rows)}) as l (place, step, waits) on l.place = s.place
+), asked as (
+    insert into errand (bucket, profile, id, workspace, kind, enrollment, flow, version, step, request, state, waits, next_at,
+        asked_at)
+    select %(bucket)s, profile, md5(concat_ws('|', enrollment, step, visit))::uuid, %(workspace)s,
+        case when waits then 'webhook' else 'notify' end, enrollment, flow, version, step, request, 'queued', waits, moment, moment
+    from t
+    -- a version published meanwhile brings people to the step anew that wait there already
+    where not exists (
+        select from errand g
+        where g.bucket = %(bucket)s and g.profile = t.profile and g.enrollment = t.enrollment and g.step = t.step and g.waits)
+    on conflict do nothing
+)
+update enrollment e
+set work_at = 'infinity'
+from t
+where t.waits and e.bucket = %(bucket)s and e.profile = t.profile and e.id = t.enrollment"""
+    return Statement(sql, weave.params, _places(book, CallWebhook) | _places(book, Notify))

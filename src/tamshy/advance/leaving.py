@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tamshy.advance.arriving import Arrival
-from tamshy.language.model import Branch, Exit, Repeat, Send, Split, WaitFor
+from tamshy.language.model import Branch, Exit, Repeat, Send, Split, TakeCoupon, WaitFor
 from tamshy.rulebook import PLACES_PER_VERSION, Statement, by_number
 from tamshy.rulebook.weaver import Weaver, due_rows, known_of
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def build_plain(book: Rulebook) -> Statement | None:
     """Steps that lead to one place (or, for ``wait_for``, to one of two): nothing is asked of the profile."""
     weave = Weaver(book, inside=True)
-    places = [place for place in book.places() if not isinstance(place.node.step, Branch | Repeat | Send | Split)]
+    places = [
+        place for place in book.places() if not isinstance(place.node.step, Branch | Repeat | Send | Split | TakeCoupon)
+    ]
     if not places:
         return None
     targets = [(place.number, _target(place)) for place in places]

@@ -104,7 +104,10 @@ def take_arms(conn: Connection, book: Rulebook, bucket: int) -> None:
 
 
 def build_merged_arms(book: Rulebook) -> Statement | None:
-    """Rewrites arms and enrollments of those who go before they are moved; what the one who stays has, stays."""
+    """Rewrites the arms of those who go before they are moved; what the one who stays has, stays.
+
+    An enrollment that comes over goes on in the arm that it has gone into, and its mails say so.
+    """
     weave = Weaver(book)
     first: dict[str, Split] = {}
     for _, split in splits_of(book):
@@ -115,24 +118,18 @@ def build_merged_arms(book: Rulebook) -> Statement | None:
         f"when {weave.literal(name, 'text')} then {arm_sql(weave, book, split)}" for name, split in first.items()
     )
     sql = f"""
-with x as materialized (
-    select a.experiment, r.moment, r.survivor as profile, p.die, r.loser, r.loser_bucket
-    from pair r
-    join profile p on p.bucket = r.survivor_bucket and p.id = r.survivor
-    join arm a on a.bucket = r.loser_bucket and a.profile = r.loser
-), taken as materialized (
-    select x.loser, x.loser_bucket, x.experiment, case x.experiment {cases} end as arm from x
-), changed as (
-    update arm a
-    set arm = t.arm
-    from taken t
-    where a.bucket = t.loser_bucket and a.profile = t.loser and a.experiment = t.experiment and t.arm is not null
-)
-update enrollment e
-set arms = e.arms || t.arms
+update arm a
+set arm = t.arm
 from (
-    select t.loser, t.loser_bucket, jsonb_object_agg(t.experiment, t.arm) as arms
-    from taken t where t.arm is not null group by t.loser, t.loser_bucket
+    select x.loser, x.loser_bucket, x.experiment, case x.experiment {cases} end as arm
+    from (
+        select a.experiment, r.moment, r.survivor as profile, p.die, r.loser, r.loser_bucket
+        from pair r
+        join profile p on p.bucket = r.survivor_bucket and p.id = r.survivor
+        join arm a on a.bucket = r.loser_bucket and a.profile = r.loser
+        offset 0
+    ) x
+    offset 0
 ) t
-where e.bucket = t.loser_bucket and e.profile = t.loser and e.arms <> '{{}}'"""
+where a.bucket = t.loser_bucket and a.profile = t.loser and a.experiment = t.experiment and t.arm is not null"""
     return Statement(sql, weave.params)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tamshy import __version__, sqlkit
+from tamshy.coupon import PoolLeft, count_pools
+from tamshy.errand import waiting_errands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +41,8 @@ METRICS: Final = {
     "tamshy_deliveries_unreachable": ("gauge", "Messages that wait because the mail server does not answer."),
     "tamshy_deliveries_uncertain": ("gauge", "Messages whose answer was lost; a person settles them."),
     "tamshy_domains_paused": ("gauge", "Sending domains that were refused for what they are, and stand still."),
+    "tamshy_coupons_left": ("gauge", "Codes that nobody has yet, by workspace and pool."),
+    "tamshy_errands": ("gauge", "Webhooks to call and notices to send, by state; given up: in the last day."),
     "tamshy_enrollments_active": ("gauge", "People inside flows; an estimate of the database's."),
     "tamshy_profiles": ("gauge", "Profiles; an estimate of the database's."),
     "tamshy_decisions_total": (
@@ -84,6 +88,9 @@ class Figures:
     outgoing: dict[str, int] = field(default_factory=lambda: {"queued": 0, "handing_over": 0})
     outgoing_s: float = 0.0
     unreachable: int = 0
+    pools: list[PoolLeft] = field(default_factory=list)
+    errands: list[tuple[str, str, int]] = field(default_factory=list)
+    """Kind, state, how many."""
 
 
 def figures(conn: Connection, now: datetime, real: datetime) -> Figures:
@@ -111,6 +118,8 @@ def figures(conn: Connection, now: datetime, real: datetime) -> Figures:
         found.unreachable += unreachable
         if state == "queued" and oldest is not None:
             found.outgoing_s = (now - oldest).total_seconds()
+    found.pools = count_pools(conn)
+    found.errands = waiting_errands(conn, now)
     return found
 
 
@@ -138,6 +147,10 @@ def written(found: Figures) -> Iterator[tuple[str, dict[str, str], float]]:
     yield "tamshy_deliveries_unreachable", {}, found.unreachable
     yield "tamshy_deliveries_uncertain", {}, found.uncertain
     yield "tamshy_domains_paused", {}, found.domains_paused
+    for each in found.pools:
+        yield "tamshy_coupons_left", {"workspace": each.workspace, "pool": each.pool}, each.left
+    for kind, state, count in found.errands:
+        yield "tamshy_errands", {"kind": kind, "state": state}, count
     yield "tamshy_enrollments_active", {}, found.enrollments
     yield "tamshy_profiles", {}, found.profiles
 

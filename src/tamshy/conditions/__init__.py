@@ -13,6 +13,7 @@ these columns. It is never null, and raises for no value that a property can hol
 | `enrollment` | uuid or null | the enrollment that asks; null in an audience |
 | `entered_at` | timestamptz or null | its entry; null: the own time of the event that would start it |
 | `reached` | jsonb or null | {step id: ISO 8601 text with offset}: the steps reached so far |
+| `vars` | jsonb | what earlier steps have left with the enrollment; asked for where a condition names `vars` or `coupon` |
 | `ev_props`, `ev_ctx`, `ev_at` | jsonb, jsonb, timestamptz, or null | the event that started it |
 
 Beside `x` it reads the tables `event` (which holds what has been taken in by the moment), `cart`, `orders`, `message`,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import figures
 from tamshy.conditions.writing import storable
-from tamshy.language.model import Root
+from tamshy.language.model import COUPONS, Root
 from tamshy.sqlkit.calendar import engine_moment_sql, local_sql, resolve_sql
 
 if TYPE_CHECKING:
@@ -43,14 +43,23 @@ class Source:
 
 
 def source(writer: Writer, ref: Ref, tested: Tested) -> Source:
-    """Say where a reference's values come from; `vars` are not filled by any step yet, so they are missing."""
+    """Say where a reference's values come from."""
     if ref.root in _FIGURES:
         name = ref.path[0]
         found = figures.figure(ref.root.value, name, writer.env.bucket, writer.alias())
         moment = (ref.root.value, name) in figures.MOMENTS
         return Source("null::jsonb", (), found) if moment else Source(f"to_jsonb({found})", ())
-    if ref.root is Root.VARS or not all(storable(part) for part in ref.path):
+    return stored(ref, tested)
+
+
+def stored(ref: Ref, tested: Tested) -> Source:
+    """Say where the values of a reference come from that no figure answers."""
+    if not all(storable(part) for part in ref.path):
         return Source("null::jsonb", ())
+    if ref.root is Root.VARS:
+        return Source("x.vars", ref.path)
+    if ref.root is Root.COUPON:
+        return Source(f"(x.vars -> '{COUPONS}')", ref.path)
     if ref.root is Root.PROFILE:
         return Source("x.props", ref.path)
     if ref.path == OCCURRED_AT:

@@ -75,7 +75,7 @@ def total_sql(ref: Ref | None, event: str, value: str) -> Total:
     """
     if ref is None:
         return Total("count(*)", "")
-    place = references.source(ref, Tested(f"{event}.properties", f"{event}.context", f"{event}.occurred_at"))
+    place = references.stored(ref, Tested(f"{event}.properties", f"{event}.context", f"{event}.occurred_at"))
     if place.moment is not None or not place.path:
         return Total("null::numeric", "")
     path = "{" + ",".join(json.dumps(part, ensure_ascii=False) for part in place.path) + "}"

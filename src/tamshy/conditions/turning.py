@@ -140,7 +140,7 @@ class _Turning(Writer):
         clauses = [clause for clause in condition.test.clauses if clause.operator in _TIMED]
         if not clauses:
             return []
-        place = references.source(condition.ref, tested)
+        place = references.source(self, condition.ref, tested)
         if not place.fans_out:
             value = references.single(self, place)
             return [self._of_value(clause, value, place.moment) for clause in clauses]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tamshy.domain import calendar
-from tamshy.language.model import Send, TopicDefault
+from tamshy.language.model import Repeat, Send, Split, TopicDefault
 from tamshy.rulebook import Statement, by_number, later_by_number
 from tamshy.rulebook.weaver import Weaver, due_rows
 from tamshy.sqlkit.calendar import add_sql, let_go_sql, quiet_until_sql
@@ -71,7 +71,7 @@ with judged as materialized (
     select x.profile, x.enrollment, x.flow, x.version, x.step, x.visit, x.key, x.moment, x.zone, x.due_at, x.deadline, x.step_id,
         x.message, x.message_version, x.marketing, x.topic, x.target, x.trigger_event, x.address, x.suppressed, x.consented,
         x.spot, x.round, md5(concat_ws('|', x.enrollment, x.step, x.visit))::uuid as message_id,
-        {_LATE} || jsonb_strip_nulls(jsonb_build_object('round', x.round, 'arms', nullif(x.arms, '{{}}'))) as noted,
+        {_LATE}{_WAYS if _parted(book) else ""} as noted,
         case
         when x.marketing and x.held_out then 'held_out'
         when x.address is null then 'no_address'
@@ -160,6 +160,9 @@ _LATE = """
         then '{"late": true}'::jsonb else '{}' end"""
 """Says of a decision that it came later than it could have, without having been postponed: the engine was away, or the news."""
 
+_WAYS = " || jsonb_strip_nulls(jsonb_build_object('round', x.round, 'arms', nullif(x.arms, '{}')))"
+"""In which round of a repeat a send stands, and in which arms of experiments whoever comes to it is."""
+
 # Nobody has an accepted message here: a profile waits while its message is rendered. And nothing was decided before what began it.
 _DUPLICATE = """exists (
             select from message m
@@ -201,6 +204,11 @@ def _row(weave: Weaver, book: Rulebook, place: Place, step: Send) -> str:
     return (
         f"({place.number}, {step_id}, {name}, {message.version}, {marketing}, {weave.literal(topic, 'text')}, {target})"
     )
+
+
+def _parted(book: Rulebook) -> bool:
+    """Whether any flow has rounds or arms to tell of."""
+    return any(isinstance(place.node.step, Repeat | Split) for place in book.places())
 
 
 def _rounds(weave: Weaver, sends: list[tuple[Place, Send]]) -> str:

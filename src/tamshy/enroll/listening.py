@@ -24,7 +24,7 @@ _SQL = queries("tamshy.enroll")
 _HEARING = """
     select e.bucket, e.profile, a.moment, p.zone, p.properties as props, p.consents, e.id as enrollment, e.flow, e.version,
         e.key, e.entered_at, e.reached, n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, e.active,
-        e.version::bigint * 1000 + e.step as place, e.reached_at, e.due_at, e.met_at, e.held_out,
+        e.version::bigint * 1000 + e.step as place, e.reached_at, e.due_at, e.met_at, e.held_out, e.vars,
         a.name as t_name, a.origin as t_origin, a.properties as t_props, a.context as t_ctx, a.occurred_at as t_at, a.id as t_id
     from agenda a
     cross join lateral (select * from enrollment e where e.bucket = %(bucket)s and e.profile = a.profile offset 0) e

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FRESH = """
     select e.bucket, e.profile, f.moment, p.zone, p.properties as props, p.consents, e.id as enrollment, e.flow, e.version,
         e.key, e.entered_at, e.reached, n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, e.held_out,
-        e.version::bigint * 1000 + e.step as place, e.reached_at, e.due_at, e.met_at, e.active
+        e.version::bigint * 1000 + e.step as place, e.reached_at, e.due_at, e.met_at, e.active, e.vars
     from fresh f
     cross join lateral (
         select * from enrollment e where e.bucket = %(bucket)s and e.profile = f.profile and e.id = f.enrollment offset 0) e

@@ -1,7 +1,7 @@
 """Why somebody got, did not get, or will get a mail: what the journal, the enrollments and the rules say of one person.
 
-Reads ``profile``, ``identifier``, ``consent``, ``suppression``, ``journal``, ``event``, ``enrollment``, ``message`` and
-``delivery``; changes nothing.
+Reads ``profile``, ``identifier``, ``consent``, ``suppression``, ``journal``, ``event``, ``enrollment``, ``message``,
+``delivery``, ``coupon`` and ``errand``; changes nothing.
 """
 
 from __future__ import annotations

@@ -48,6 +48,20 @@ left join delivery d on j.outcome = 'sent' and d.bucket = j.bucket and d.profile
 where j.bucket = %(bucket)s and j.profile = %(profile)s
 order by j.at, j.pass, j.ord, j.id
 
+-- name: coupons
+-- The codes that a person took, as lines of the story.
+select c.asked_at, 'coupon', c.flow, c.state, null, null, c.step, null, c.expires_at, null, null, null,
+    jsonb_build_object('code', c.code, 'pool', c.pool, 'as', c.variable, 'redeemed_at', c.redeemed_at)
+from coupon c
+where c.bucket = %(bucket)s and c.profile = %(profile)s and c.code is not null
+
+-- name: errands
+-- What was called out or told because of a person, as lines of the story; what is settled at the moment when it was.
+select coalesce(g.settled_at, g.asked_at), g.kind, g.flow, g.state, null, null, g.step, null, g.next_at, null, null, null,
+    jsonb_build_object('to', coalesce(g.request ->> 'url', g.request ->> 'to'), 'reply', g.reply, 'attempts', g.attempts)
+from errand g
+where g.bucket = %(bucket)s and g.profile = %(profile)s
+
 -- name: standing
 -- Where a person stands; a step that is reached again and again has its newest moment.
 select e.flow, e.version, e.step, e.key, e.entered_at, e.reached_at, nullif(e.due_at, 'infinity'), nullif(e.work_at, 'infinity'),

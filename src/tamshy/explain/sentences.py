@@ -44,7 +44,38 @@ def sentence(one: Happening, times: Times) -> str:
             return f"Held {one.message} back until {until}: {_why(one, times)}."
         case "message", _:
             return f"Did not send {one.message}: {_why(one, times)}."
+        case "coupon", _:
+            return _coupon(one, times)
+        case "webhook" | "notify", _:
+            return _errand(one, times)
     return _problem(one)
+
+
+def _coupon(one: Happening, times: Times) -> str:
+    facts = one.facts
+    until = f", good until {times.full(one.until)}" if one.until else ""
+    used = _moment(facts.get("redeemed_at"))
+    told = f"; used on {times.full(used)}" if used else "; not used yet"
+    return f"Took the code {facts.get('code')} of the pool {facts.get('pool')} as {facts.get('as')}{until}{told}."
+
+
+def _errand(one: Happening, times: Times) -> str:
+    to, reply, tries = one.facts.get("to"), one.facts.get("reply"), one.facts.get("attempts")
+    said = _after(str(reply or ""))
+    called = one.kind == "webhook"
+    match one.outcome:
+        case "done":
+            return f"{'Called' if called else 'Told'} {to}{said}."
+        case "failed":
+            return f"{'Called' if called else 'Wrote to'} {to} in vain, {tries} times{said}."
+        case "withdrawn":
+            return f"Did not call {to}: the flow was left before."
+        case "under_way":
+            return f"{'Calls' if called else 'Writes to'} {to} now."
+    if not tries:
+        return f"{'Will call' if called else 'Will write to'} {to}."
+    again = f", next at {times.until(one.until, one.at)}" if one.until else ""
+    return f"{'Calls' if called else 'Writes to'} {to}: {tries} tries so far{again}{said}."
 
 
 def _flow(one: Happening) -> str:
@@ -93,6 +124,8 @@ def _left(one: Happening, times: Times) -> str:
             return f"Left {_flow(one)}: {_event(one.cause, times)}."
         case "merged":
             return f"Left {_flow(one)}: known by two names, and entered earlier by the other."
+        case "empty_pool":
+            return f"Left {_flow(one)}: its coupon pool had no code left."
         case "archived":
             return f"Left {_flow(one)}: the flow was taken out."
         case "erased":
@@ -174,6 +207,10 @@ def _problem(one: Happening) -> str:
             return (
                 f"{one.flow}: a value of {one.step} could not be worked out{_after(str(one.facts.get('error') or ''))}."
             )
+        case "empty_pool":
+            return f"{one.flow}: {one.step} found no code left in the pool {one.facts.get('pool')}."
+        case "webhook_failed":
+            return f"{one.flow}: {one.step} had no answer{_after(str(one.facts.get('reply') or ''))}; went on without."
         case "unknown_zone":
             return f"The time zone {one.facts.get('timezone')!r} is not known; {one.facts.get('used')} is used."
     return f"{one.flow}: {one.outcome.replace('_', ' ')}, {(one.reason or '').replace('_', ' ')}."

@@ -99,6 +99,9 @@ def _explained(
     person = _person(conn, book, row)
     params = {"bucket": person.bucket, "profile": person.profile, "workspace": book.workspace}
     story = [_happening(book, one) for one in conn.execute(_SQL["story"], params).fetchall()]
+    beside = [Happening(*row) for name in ("coupons", "errands") for row in conn.execute(_SQL[name], params).fetchall()]
+    # What the journal says of a moment comes first: the entry, before what it led to.
+    story = sorted([*story, *beside], key=lambda one: one.at)
     told = tuple(
         one
         for one in story

@@ -88,6 +88,8 @@ def _standing(standing: Standing, times: Times, explanation: Explanation) -> str
     said = f"{where}: at {step}{rounds}{arms} since {times.full(standing.since)}. "
     if standing.paused:
         said += "The flow stands still; nothing moves until it is resumed."
+    elif standing.goes_on is None and standing.doing.startswith("webhook:"):
+        said += "Waits for the answer."
     elif standing.goes_on is None:
         said += "The mail is being rendered."
     elif standing.goes_on <= explanation.now:

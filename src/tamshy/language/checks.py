@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tamshy.language.model import Branch, Exit, Flow, Repeat, Step
+from dataclasses import fields, is_dataclass
+
+from tamshy.language.matching import bare
+from tamshy.language.model import Branch, Exit, Flow, Ref, Repeat, Root, Step
 from tamshy.language.program import all_steps, inner_steps
 from tamshy.language.reading import Reading, Thing, did_you_mean, unknown
 from tamshy.language.stories import EXIT_REASONS
@@ -46,6 +49,31 @@ def _check_stories(reading: Reading, flows: dict[str, Flow]) -> None:
     for word, at in reading.exits:
         if word not in words and word not in EXIT_REASONS:
             reading.refuse(at, unknown("reason", word, [*EXIT_REASONS, *words]))
+
+
+# -- coupons ---------------------------------------------------------------------------------------------------------
+
+
+def check_coupons(reading: Reading, flow: Flow) -> None:
+    """Refuse references to a coupon that no step of the flow takes."""
+    known = reading.coupons.get(flow.name, set())
+    asked = [(step.position, bare(step)) for step in all_steps(flow.steps)]
+    for at, part in [*asked, (flow.position, (flow.exit_on, flow.conversion))]:
+        for variable in sorted(_coupons_of(part) - known):
+            reading.refuse(at, f"{unknown('coupon', variable, known)}; a 'coupon' step of this flow takes it 'as' that")
+
+
+def _coupons_of(value: object) -> set[str]:
+    """The coupons that references in a part of a flow name."""
+    if isinstance(value, Ref):
+        return {value.path[0]} if value.root is Root.COUPON else set()
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, list | tuple):
+        return {name for member in value for name in _coupons_of(member)}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name for part in fields(value) for name in _coupons_of(getattr(value, part.name))}
+    return set()
 
 
 # -- reach -----------------------------------------------------------------------------------------------------------

@@ -80,8 +80,8 @@ def read_ref(reading: Reading, text: str, at: Tree | Entry, roots: tuple[Root, .
         else:
             reading.refuse(place, f"'{text[:80]}' is not a reference; it starts with {_dotted(names)}")
         return None
-    if len(roots) > 1 and (root in LATER_REFERENCES or root == "coupon"):
-        known = LATER_REFERENCES.get(root, tuple(path[:1]))
+    if len(roots) > 1 and root in LATER_REFERENCES:
+        known = LATER_REFERENCES[root]
         if path[0] in known:
             reading.later(place, f"'{text}'")
         else:
@@ -183,7 +183,8 @@ def _plain(reading: Reading, name: str, entry: Entry, scope: Scope) -> Condition
             reading.nestings.append(Nesting(scope.segment, segment, entry.value.at))
         return None if segment is None else In(segment)
     if "." in name:
-        ref = read_ref(reading, name, entry, (Root.PROFILE, Root.EVENT, Root.CART, Root.ORDER))
+        roots = (Root.PROFILE, Root.EVENT, Root.CART, Root.ORDER)
+        ref = read_ref(reading, name, entry, (*roots, Root.COUPON, Root.VARS) if scope.entered else roots)
         if ref is not None and ref.root is Root.EVENT and scope.segment is not None and not scope.tested:
             text = (
                 f"'{name}' asks for an event, and nothing has started a segment; it may stand in the 'where' of a 'did'"

@@ -15,10 +15,13 @@ from tamshy.language.model import (
     Body,
     Branch,
     Broadcast,
+    CallWebhook,
     ChangeConsent,
+    CouponPool,
     Exit,
     Flow,
     Message,
+    Notify,
     Repeat,
     Segment,
     Send,
@@ -28,6 +31,8 @@ from tamshy.language.model import (
     SplitArm,
     Step,
     Story,
+    TakeCoupon,
+    Template,
     Track,
     Trigger,
     Wait,
@@ -87,6 +92,8 @@ def diff(old: Workspace | None, new: Workspace) -> list[Change]:
         changes += _thing(f"{MESSAGES}/{name}/message.yaml", before.messages.get(name), new.messages.get(name))
     for name in sorted({*before.segments, *new.segments}):
         changes += _thing(f"segments/{name}.yaml", before.segments.get(name), new.segments.get(name))
+    for name in sorted({*before.pools, *new.pools}):
+        changes += _thing(f"coupons/{name}.yaml", before.pools.get(name), new.pools.get(name))
     for name in sorted({*before.stories, *new.stories}):
         changes += _thing(f"stories/{name}.yaml", before.stories.get(name), new.stories.get(name))
     told = {change.file for change in changes}
@@ -115,7 +122,7 @@ def _settings(old: Workspace | None, new: Workspace) -> list[Change]:
     return _keys(SETTINGS_FILE, old.settings, new.settings)
 
 
-Thing = Flow | Message | Segment | Story | Broadcast
+Thing = Flow | Message | Segment | Story | Broadcast | CouponPool
 
 
 def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
@@ -132,6 +139,8 @@ def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
     if isinstance(old, Story) and isinstance(new, Story):
         same = _bare_story(old) == _bare_story(new)
         return [] if same else [Change(ChangeKind.CHANGED, file)]
+    if isinstance(old, CouponPool) and isinstance(new, CouponPool):
+        return _keys(file, *(replace(pool, codes=(), position=NOWHERE) for pool in (old, new)))
     return []
 
 
@@ -161,8 +170,8 @@ _WRITTEN |= {"opened_attribution": "attribution", "merge_on": "identities"}
 
 def _keys(
     file: str,
-    old: Settings | Flow | Message | Broadcast | Segment,
-    new: Settings | Flow | Message | Broadcast | Segment,
+    old: Settings | Flow | Message | Broadcast | Segment | CouponPool,
+    new: Settings | Flow | Message | Broadcast | Segment | CouponPool,
 ) -> list[Change]:
     """One change for each key whose value differs, under the name it is written with."""
     changed = [field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name)]
@@ -251,6 +260,8 @@ def _object_of(step: Step) -> str:  # noqa: C901 - one kind after the other
             return step.event
         case ChangeConsent():
             return step.topic
+        case TakeCoupon() | CallWebhook() | Notify():
+            return _outward(step)
         case Exit():
             return step.reason
         case _:
@@ -264,6 +275,14 @@ def _arm(arm: SplitArm) -> str:
 def _finding(step: Split) -> str:
     by = f", winner by {step.winner.by.value}" if step.winner is not None else ""
     return f"{by}, bandit" if step.bandit else by
+
+
+def _outward(step: TakeCoupon | CallWebhook | Notify) -> str:
+    if isinstance(step, TakeCoupon):
+        return f"{step.pool} as {step.variable}"
+    if isinstance(step, Notify):
+        return step.to
+    return f"{step.method} {step.url.text if isinstance(step.url, Template) else step.url}"
 
 
 def _wait(step: Wait | WaitUntilTime | WaitUntilMoment | WaitBestHour) -> str:

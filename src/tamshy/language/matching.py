@@ -10,14 +10,17 @@ from tamshy.language.model import (
     NOWHERE,
     Arm,
     Branch,
+    CallWebhook,
     ChangeConsent,
     Exit,
     Flow,
+    Notify,
     Repeat,
     Send,
     SetProperties,
     Split,
     Step,
+    TakeCoupon,
     Track,
     Wait,
     WaitBestHour,
@@ -27,6 +30,8 @@ from tamshy.language.model import (
 )
 from tamshy.language.program import Node, Program, all_steps, program
 from tamshy.language.steps import default_id
+
+_OUTWARD = {TakeCoupon: "coupon", CallWebhook: "webhook", Notify: "notify"}
 
 
 def verb_of(step: Step) -> str:  # noqa: C901 - one kind after the other
@@ -50,6 +55,8 @@ def verb_of(step: Step) -> str:  # noqa: C901 - one kind after the other
             return "track"
         case ChangeConsent():
             return "subscribe" if step.granted else "unsubscribe"
+        case TakeCoupon() | CallWebhook() | Notify():
+            return _OUTWARD[type(step)]
         case Exit():
             return "exit"
         case _:
@@ -58,6 +65,11 @@ def verb_of(step: Step) -> str:  # noqa: C901 - one kind after the other
 
 def content_of(step: Step) -> str:
     """All that a step does itself, as a text to compare: without id, note, place and the steps inside it."""
+    return repr(bare(step))
+
+
+def bare(step: Step) -> Step:
+    """Take what a step does itself: without id, note, place and the steps inside it."""
     bare: Step = replace(step, id="", note="", position=NOWHERE)
     if isinstance(bare, Branch):
         bare = replace(bare, arms=tuple(Arm(arm.condition, ()) for arm in bare.arms))
@@ -67,7 +79,7 @@ def content_of(step: Step) -> str:
         bare = replace(bare, arms=tuple(replace(arm, steps=()) for arm in bare.arms))
     elif isinstance(bare, Repeat):
         bare = replace(bare, steps=())
-    return repr(bare)
+    return bare
 
 
 def step_mapping(old: Flow, new: Flow) -> dict[str, str | None]:

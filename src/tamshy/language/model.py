@@ -29,6 +29,8 @@ class Position:
 
 
 NOWHERE = Position("", 0, 0)
+COUPONS = "$coupons"
+"""The key under which an enrollment keeps its coupons beside its ``vars``: no id of a step can be it."""
 
 
 class Root(StrEnum):
@@ -39,6 +41,7 @@ class Root(StrEnum):
     CART = "cart"
     ORDER = "order"
     VARS = "vars"
+    COUPON = "coupon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -590,6 +593,26 @@ class Split:
     note: str = ""
 
 
+class IfEmpty(StrEnum):
+    """What becomes of somebody for whom a pool has no code left."""
+
+    CONTINUE = "continue"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class TakeCoupon:
+    """``coupon: {pool, as, expires, if_empty}``; ``expires`` None: never."""
+
+    id: str
+    pool: str
+    variable: str
+    expires: Duration | None = None
+    if_empty: IfEmpty = IfEmpty.CONTINUE
+    position: Position = NOWHERE
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Repeat:
     """``repeat``: at most ``times`` rounds of ``steps``; ``every`` None: the next begins when one has ended."""
@@ -599,6 +622,32 @@ class Repeat:
     steps: tuple[Step, ...]
     every: Duration | None = None
     condition: Condition | None = None
+    position: Position = NOWHERE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallWebhook:
+    """``webhook: {url, method, headers, body, timeout}``; ``timeout`` in seconds. ``body`` None: none is sent."""
+
+    id: str
+    url: Value
+    method: str = "POST"
+    headers: dict[str, Value] = field(default_factory=dict)
+    body: Value = None
+    timeout: int = 10
+    position: Position = NOWHERE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """``notify: {to, subject, text}``."""
+
+    id: str
+    to: str
+    subject: Value
+    text: Value
     position: Position = NOWHERE
     note: str = ""
 
@@ -616,6 +665,9 @@ Step = (
     | SetProperties
     | Track
     | ChangeConsent
+    | TakeCoupon
+    | CallWebhook
+    | Notify
     | Exit
 )
 
@@ -795,6 +847,21 @@ class Settings:
     keep: Keep = Keep()
 
 
+@dataclass(frozen=True, slots=True)
+class CouponPool:
+    """``coupons/NAME.yaml``: codes made from ``pattern``, or those of a ``file`` in its order; one of the two is given.
+
+    ``discount`` is what the shop is told, as templates see it.
+    """
+
+    name: str
+    pattern: str | None = None
+    file: str | None = None
+    codes: tuple[str, ...] = ()
+    discount: dict[str, object] = field(default_factory=dict)
+    position: Position = NOWHERE
+
+
 # -- stories ---------------------------------------------------------------------------------------------------------
 
 
@@ -861,6 +928,7 @@ class Workspace:
     stories: dict[str, Story] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    pools: dict[str, CouponPool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, order=True)

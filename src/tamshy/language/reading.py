@@ -24,6 +24,7 @@ class Thing(StrEnum):
     MESSAGE = "message"
     TOPIC = "topic"
     SEGMENT = "segment"
+    POOL = "coupon pool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class Reading:
     """Reasons of exits that stories expect: checked when all ``exit:`` steps are known."""
     names: dict[Thing, dict[str, Position]] = field(default_factory=lambda: {thing: {} for thing in Thing})
     steps: dict[str, dict[str, DefinedStep]] = field(default_factory=dict)
+    coupons: dict[str, set[str]] = field(default_factory=dict)
+    """The names by which each flow's ``coupon`` steps are known."""
 
     def refuse(self, at: Position, text: str) -> None:
         """Note a problem."""

@@ -7,7 +7,6 @@ from tamshy.language.comparisons import NEAR, SEASON
 from tamshy.language.fields import WEEKDAYS
 from tamshy.language.liquid import (
     LATER_FILTERS,
-    LATER_ROOTS,
     LOCALE_FILTERS,
     MESSAGE_ROOTS,
     VALUE_ROOTS,
@@ -15,7 +14,6 @@ from tamshy.language.liquid import (
     known_tags,
 )
 from tamshy.language.model import Operator
-from tamshy.language.others import FOLDERS
 from tamshy.language.stories import DECISION_REASONS, EXIT_REASONS, REFUSAL_REASONS
 
 _OPERANDS = {
@@ -113,11 +111,12 @@ def reference() -> str:
         "## Messages: `messages/NAME/`\n",
         _form(words.MESSAGE),
         _liquid(),
+        "## Coupons: `coupons/NAME.yaml`\n",
+        *map(_form, (words.COUPON_POOL, words.DISCOUNT)),
         "## Stories: `stories/NAME.yaml`\n",
         *map(_form, (words.STORY, words.STORY_EVENT, words.STORY_ENGAGEMENT, words.EXPECTATION)),
         _reasons(),
         "## Not yet\n",
-        *(_form(form, later=True) for form, _ in FOLDERS.values()),
         "Files of products in `catalog/` are *not yet* supported either.\n",
     ]
     return "\n".join(parts)
@@ -146,8 +145,8 @@ def _steps() -> str:
         rows.append(f"| `{verb.name}` | {_cell(says)} |")
     head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
     ways = (words.ARM, words.ELSE, words.SPLIT, words.SPLIT_ARM, words.WINNER, words.REPEAT)
-    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_BEST_HOUR, words.WAIT_FOR, *ways, words.TRACK)
-    later = tuple(words.LATER_VERBS.values())
+    outward = (words.COUPON, words.WEBHOOK, words.NOTIFY)
+    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_BEST_HOUR, words.WAIT_FOR, *ways, words.TRACK, *outward)
     return "\n".join(
         (
             head,
@@ -156,7 +155,6 @@ def _steps() -> str:
             *rows,
             "",
             *map(_form, forms),
-            *(_form(form, later=True) for form in later),
             _IDS,
         )
     )
@@ -207,8 +205,7 @@ def _liquid() -> str:
             "| | |",
             "|---|---|",
             f"| variables | {_listed(MESSAGE_ROOTS)} |",
-            f"| in `set` and `track` | {_listed(VALUE_ROOTS)} |",
-            f"| variables, not yet | {_listed(LATER_ROOTS)} |",
+            f"| in `set`, `track`, `webhook` and `notify` | {_listed(VALUE_ROOTS)} |",
             f"| tags | {_listed(known_tags())} |",
             f"| filters | {_listed(known_filters())} |",
             f"| filters that follow the locale | {_listed(LOCALE_FILTERS)} |",

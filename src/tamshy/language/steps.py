@@ -25,6 +25,7 @@ from tamshy.language.model import (
     Value,
     WaitFor,
 )
+from tamshy.language.outward import read_coupon, read_notify, read_webhook
 from tamshy.language.reading import DefinedStep, Reading, Thing, unknown
 from tamshy.language.trees import Broken, Items, Leaf, Mapping, Tree
 from tamshy.language.values import read_value
@@ -266,23 +267,19 @@ def _consent(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step
     return None if topic is None else ChangeConsent(head.id, topic, granted, head.position, head.note)
 
 
-# -- not yet ---------------------------------------------------------------------------------------------------------
+def _coupon(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
+    del keys
+    return read_coupon(reader.reading, tree, head, reader.scope.flow)
 
 
-def _later(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
-    verb = next(name for name in keys if name in vocabulary.LATER_VERBS)
-    inner = fields.mapping(reader.reading, tree, vocabulary.LATER_VERBS[verb])
-    _later_details(reader, inner or {})
-    reader.reading.later(head.position, f"'{verb}'")
-    return None
+def _webhook(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
+    del keys
+    return read_webhook(reader.reading, tree, head)
 
 
-def _later_details(reader: StepReader, inner: Keys) -> None:
-    """Read what is inside as far as the language is in use already, so that its faults come at once too."""
-    reading = reader.reading
-    for name in ("expires", "timeout"):
-        if name in inner:
-            fields.duration(reading, inner[name], name)
+def _notify(reader: StepReader, tree: Tree, keys: Keys, head: StepHead) -> Step | None:
+    del keys
+    return read_notify(reader.reading, tree, head)
 
 
 _READERS: dict[str, Callable[[StepReader, Tree, Keys, StepHead], Step | None]] = {
@@ -296,6 +293,8 @@ _READERS: dict[str, Callable[[StepReader, Tree, Keys, StepHead], Step | None]] =
     "track": _track,
     "subscribe": _consent,
     "unsubscribe": _consent,
+    "coupon": _coupon,
+    "webhook": _webhook,
+    "notify": _notify,
     "exit": _exit,
-    **dict.fromkeys(vocabulary.LATER_VERBS, _later),
 }

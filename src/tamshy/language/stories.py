@@ -25,7 +25,7 @@ DECISION_REASONS = (
     "render_error",
 )
 REFUSAL_REASONS = ("too_old", "paused", "audience", "active", "reentry")
-EXIT_REASONS = ("finished", "exit_on", "merged", "archived", "erased")
+EXIT_REASONS = ("finished", "exit_on", "merged", "archived", "erased", "empty_pool")
 
 Keys = dict[str, Tree]
 

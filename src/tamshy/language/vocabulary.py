@@ -161,13 +161,13 @@ VERBS = {
                 Key("if", "condition; does it not hold, the message is skipped"),
             ),
         ),
-        Verb("coupon", "mapping", later=True),
+        Verb("coupon", "mapping, below: takes a code from a pool"),
         Verb("set", "mapping of `profile.PATH` to a value; text may hold Liquid"),
         Verb("track", "`{event: NAME, properties: {…}}`; text may hold Liquid"),
         Verb("subscribe", "topic"),
         Verb("unsubscribe", "topic"),
-        Verb("webhook", "mapping", later=True),
-        Verb("notify", "mapping", later=True),
+        Verb("webhook", "mapping, below: calls out, and waits for the answer"),
+        Verb("notify", "mapping, below: a mail to a person of the shop"),
         Verb("repeat", "mapping, below"),
         Verb("exit", "the reason, one word"),
     )
@@ -186,7 +186,8 @@ WAIT_MOMENT = Form(
     (
         Key(
             "until",
-            "reference: `event.PATH`, `profile.PATH`, `vars.PATH`, `cart.updated_at` or `order.last_at`",
+            "reference: `event.PATH`, `profile.PATH`, `coupon.VAR.expires_at`, `vars.PATH`, `cart.updated_at` or "
+            "`order.last_at`",
             required=True,
         ),
         Key("offset", "duration, may be negative"),
@@ -212,6 +213,34 @@ WAIT_FOR = Form(
 ARM = Form("an arm of a branch", (Key("if", "condition", required=True), Key("steps", "list of steps", required=True)))
 ELSE = Form("the last arm of a branch", (Key("else", "list of steps", required=True),))
 TRACK = Form("'track'", (Key("event", "event name", required=True), Key("properties", "mapping")))
+
+COUPON = Form(
+    "'coupon'",
+    (
+        Key("pool", "name of a file in `coupons/`", required=True),
+        Key("as", "name by which templates know it: `coupon.NAME.code`", required=True),
+        Key("expires", "duration from the taking; without it the code never expires"),
+        Key("if_empty", "`continue` (default) or `exit`: with the reason `empty_pool`"),
+    ),
+)
+WEBHOOK = Form(
+    "'webhook'",
+    (
+        Key("url", "address, `https://…` or `http://…`; may hold Liquid", required=True),
+        Key("method", "`POST` (default), `PUT`, `PATCH`, `GET` or `DELETE`"),
+        Key("headers", "mapping of names to text; may hold Liquid"),
+        Key("body", "value; may hold Liquid. Sent as JSON, text as it is"),
+        Key("timeout", "duration from `1s` to `30s` (default `10s`): how long each try waits for the answer"),
+    ),
+)
+NOTIFY = Form(
+    "'notify'",
+    (
+        Key("to", "address of a person of the shop", required=True),
+        Key("subject", "text; may hold Liquid", required=True),
+        Key("text", "text; may hold Liquid", required=True),
+    ),
+)
 
 SPLIT = Form(
     "'split'",
@@ -248,36 +277,6 @@ REPEAT = Form(
         Key("steps", "list of steps", required=True),
     ),
 )
-
-LATER_VERBS = {
-    "coupon": Form(
-        "'coupon'",
-        (
-            Key("pool", "name", required=True),
-            Key("as", "variable", required=True),
-            Key("expires", "duration"),
-            Key("if_empty", "`continue` or `exit`"),
-        ),
-    ),
-    "webhook": Form(
-        "'webhook'",
-        (
-            Key("url", "address", required=True),
-            Key("method", "HTTP method"),
-            Key("headers", "mapping"),
-            Key("body", "value"),
-            Key("timeout", "duration"),
-        ),
-    ),
-    "notify": Form(
-        "'notify'",
-        (
-            Key("to", "address", required=True),
-            Key("subject", "text", required=True),
-            Key("text", "text", required=True),
-        ),
-    ),
-}
 
 MESSAGE = Form(
     "a message",
@@ -354,7 +353,22 @@ TOP_BY = Form(
 )
 COUPON_POOL = Form(
     "a coupon pool",
-    (Key("codes", "`generated`"), Key("file", "file of codes"), Key("pattern", "text"), Key("discount", "mapping")),
+    (
+        Key("codes", "`generated`: from `pattern`; else give `file`"),
+        Key("pattern", "text in which each `?` becomes one of 32 letters and digits (no `I O 0 1`)"),
+        Key("file", "a CSV file beside this one: a code in each line, in the order in which they are given"),
+        Key("discount", "what the codes are worth, for templates"),
+    ),
+)
+DISCOUNT = Form(
+    "'discount'",
+    (
+        Key("percent", "number above 0, at most 100"),
+        Key("amount", "number above 0, in the workspace's currency"),
+        Key("free_shipping", "`standard` or `two_day`"),
+        Key("gift", "text: the product's SKU"),
+        Key("guarantee", "text"),
+    ),
 )
 BROADCAST = Form(
     "a broadcast",
@@ -467,7 +481,7 @@ BEHAVIOUR_KEYS = {
 """The verbs of a condition, one of which may stand in a mapping, and what may refine each."""
 
 OTHER_CONDITIONS = ("all", "any", "not", "in", "subscribed")
-REFERENCE_ROOTS = ("profile", "event")
+REFERENCE_ROOTS = ("profile", "event", "coupon", "vars")
 FIGURES = {
     "cart": ("value", "count", "updated_at"),
     "order": ("count", "total", "last_at"),

@@ -76,7 +76,9 @@ def _wait_moment(reading: Reading, tree: Mapping, head: StepHead) -> Step | None
         expected = 'a time of day such as "10:00", a reference such as event.delivery_at, or best_hour'
         fields.wrong(reading, keys["until"], "until", expected)
         return None
-    ref = read_ref(reading, text, keys["until"], (Root.EVENT, Root.PROFILE, Root.CART, Root.ORDER, Root.VARS))
+    ref = read_ref(
+        reading, text, keys["until"], (Root.EVENT, Root.PROFILE, Root.CART, Root.ORDER, Root.VARS, Root.COUPON)
+    )
     if ref is not None and ref.root in _MOMENTS and ref != _MOMENTS[ref.root]:
         reading.refuse(keys["until"].at, f"'{ref}' is no moment; {_MOMENTS[ref.root]} is one")
         return None

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from tamshy.language import fields
 from tamshy.language.broadcasts import PREFIX, check_trials, flow_of, read_broadcast
-from tamshy.language.checks import check_names, check_reach
+from tamshy.language.checks import check_coupons, check_names, check_reach
 from tamshy.language.circles import check_loops
 from tamshy.language.experiments import check_experiments
+from tamshy.language.expiring import check_expiry
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
 from tamshy.language.model import Broadcast, Flow, Message, Position, Problem, Segment, Send, Settings, Story, Workspace
-from tamshy.language.others import FOLDERS, read_other, refuse_catalogue
+from tamshy.language.others import refuse_catalogue
+from tamshy.language.pools import read_pools
 from tamshy.language.program import all_steps
 from tamshy.language.reading import DefinedStep, Reading, Thing
 from tamshy.language.segments import check_nesting, read_segment
@@ -53,6 +55,10 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     reading.names[Thing.FLOW] |= told
     reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
     reading.names[Thing.SEGMENT] = {name: Position(path, 1, 1) for name, path in folder.things["segments"].items()}
+    reading.names[Thing.POOL] = {name: Position(path, 1, 1) for name, path in folder.things["coupons"].items()}
+    pools = read_pools(
+        reading, {name: _tree(reading, files, path) for name, path in folder.things["coupons"].items()}, files
+    )
     messages: dict[str, Message] = {}
     for name, paths in sorted(folder.messages.items()):
         message = read_message(reading, name, {path: files[path] for path in paths})
@@ -64,6 +70,8 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
         if flow is not None:
             flows[name] = flow
             check_reach(reading, flow)
+            check_coupons(reading, flow)
+            check_expiry(reading, flow, messages)
     segments: dict[str, Segment] = {}
     for name, path in folder.things["segments"].items():
         segment = read_segment(reading, name, _tree(reading, files, path))
@@ -72,14 +80,11 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     check_nesting(reading)
     broadcasts = _broadcasts(reading, files, folder)
     stories = _stories(reading, files, folder)
-    for other in FOLDERS:
-        for path in folder.things[other].values():
-            read_other(reading, other, _tree(reading, files, path))
     check_names(reading, flows)
     check_loops(reading, flows)
     check_experiments(reading, flows)
     check_trials(reading, flows, broadcasts)
-    workspace = Workspace(settings, flows, messages, broadcasts, stories, segments, dict(files))
+    workspace = Workspace(settings, flows, messages, broadcasts, stories, segments, dict(files), pools)
     return workspace, sorted(set(reading.problems))
 
 

@@ -10,7 +10,7 @@ from tamshy.experiment import Sample
 from tamshy.sqlkit import queries, rows_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from tamshy.language.model import Measure
@@ -24,6 +24,7 @@ def samples(
     buckets: Iterable[int],
     wanted: Iterable[tuple[str, Measure, datetime]],
     at: datetime,
+    between: Callable[[], object] = lambda: None,
 ) -> dict[tuple[str, Measure], dict[str, Sample]]:
     """Give the sample of each arm that anybody has come into, by experiment and measure.
 
@@ -32,6 +33,7 @@ def samples(
         buckets: those of the workspace.
         wanted: experiments by name, each with a measure and since when people are counted.
         at: what came before is counted.
+        between: called after each bucket.
     """
     rows = list(wanted)
     given = {"rows": rows_json({"e": name, "m": by.value, "s": since} for name, by, since in rows), "at": at}
@@ -42,6 +44,7 @@ def samples(
         ):
             part = Sample(people, float(total), float(squares), float(cubes), float(magnitude), yes_no=yes_no)
             parts.setdefault((name, by), {}).setdefault(arm, []).append(part)
+        between()
     return {
         (name, by): {arm: reduce(add, found) for arm, found in parts.get((name, by.value), {}).items()}
         for name, by, _ in rows

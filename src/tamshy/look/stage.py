@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tamshy.experiment import Sample, WinnerRule, proven, weights
 from tamshy.language.experiments import defined
@@ -15,7 +15,7 @@ from tamshy.look.sampling import samples
 from tamshy.sqlkit import queries, rows_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
@@ -68,10 +68,13 @@ def newest(conn: Connection, workspace: int, before: datetime) -> dict[str, Look
     return {row[0]: _look(row) for row in rows}
 
 
-def run(conn: Connection, book: Rulebook, at: datetime) -> tuple[Look, ...]:
+def run(
+    conn: Connection, book: Rulebook, at: datetime, between: Callable[[], object] = lambda: None
+) -> tuple[Look, ...]:
     """Look at every experiment with a winner rule or a bandit, and keep what was seen; the caller commits.
 
-    What came before ``at`` is counted, and what comes of it holds from ``at`` on. Running twice changes nothing.
+    What came before ``at`` is counted, and what comes of it holds from ``at`` on. Running twice changes nothing. ``between`` is
+    called after each bucket, for whoever must not be kept waiting by all of them.
     """
     watched = _watched(book)
     if not watched:
@@ -81,7 +84,7 @@ def run(conn: Connection, book: Rulebook, at: datetime) -> tuple[Look, ...]:
     published = dict(conn.execute(_SQL["published"], {"versions": versions}).fetchall())
     since = {name: _since(split, published[version], before.get(name)) for name, (split, version) in watched.items()}
     wanted = [(name, measure_of(split), since[name]) for name, (split, _) in watched.items()]
-    found = samples(conn, range(book.first_bucket, book.first_bucket + book.buckets), wanted, at)
+    found = samples(conn, range(book.first_bucket, book.first_bucket + book.buckets), wanted, at, between)
     looks = tuple(
         _seen(split, at, since[name], found[name, measure_of(split)], before.get(name))
         for name, (split, _) in sorted(watched.items())
@@ -95,13 +98,15 @@ def write(conn: Connection, book: Rulebook, at: datetime, looks: Iterable[Look])
     conn.execute(_SQL["write"], {"workspace": book.workspace, "at": at, "rows": rows_json(map(_row, looks))})
 
 
-def catch_up(conn: Connection, book: Rulebook, now: datetime) -> tuple[Look, ...]:
+def catch_up(
+    conn: Connection, book: Rulebook, now: datetime, between: Callable[[], object] = lambda: None
+) -> tuple[Look, ...]:
     """Make the look of today, unless it is made; the caller commits."""
     if not _watched(book):
         return ()
     at = last_look(now, book.settings.timezone)
     row = conn.execute(_SQL["looked"], {"workspace": book.workspace, "at": at}).fetchone()
-    return () if row == (True,) else run(conn, book, at)
+    return () if row == (True,) else run(conn, book, at, between)
 
 
 def _watched(book: Rulebook) -> dict[str, tuple[Split, int]]:
@@ -147,19 +152,11 @@ def _seen(split: Split, at: datetime, since: datetime, counted: dict[str, Sample
     return Look(split.name, at, json.loads(defined(split)), since, arms, leaning, winner, why)
 
 
-def _look(row: tuple[object, ...]) -> Look:
+def _look(row: tuple[Any, ...]) -> Look:
     experiment, at, definition, since, counted, leaning, winner, why = row
-    yes_no = Measure(str(definition["by"] or Measure.CLICKED)).yes_no  # type: ignore[index]
-    return Look(
-        experiment,  # type: ignore[arg-type]
-        at,  # type: ignore[arg-type]
-        definition,  # type: ignore[arg-type]
-        since,  # type: ignore[arg-type]
-        {arm: Sample(**sums, yes_no=yes_no) for arm, sums in counted.items()},  # type: ignore[attr-defined]
-        leaning,  # type: ignore[arg-type]
-        winner,  # type: ignore[arg-type]
-        why,  # type: ignore[arg-type]
-    )
+    yes_no = Measure(definition["by"] or Measure.CLICKED).yes_no
+    sums = {arm: Sample(**given, yes_no=yes_no) for arm, given in counted.items()}
+    return Look(experiment, at, definition, since, sums, leaning, winner, why)
 
 
 def _row(look: Look) -> dict[str, object]:

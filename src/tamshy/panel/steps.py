@@ -12,6 +12,7 @@ from tamshy.language.model import (
     AnyOf,
     Behaviour,
     Branch,
+    CallWebhook,
     ChangeConsent,
     Clause,
     Condition,
@@ -20,6 +21,7 @@ from tamshy.language.model import (
     Exit,
     Flow,
     Not,
+    Notify,
     Operator,
     PropertyTest,
     Recency,
@@ -29,6 +31,8 @@ from tamshy.language.model import (
     Split,
     Step,
     Subscribed,
+    TakeCoupon,
+    Template,
     Test,
     Track,
     Wait,
@@ -125,6 +129,14 @@ def _acting(step: Step) -> Label:
         return Label("act", verb, broken(step.topic), f"{verb}s: {step.topic}")
     if isinstance(step, Track):
         return Label("act", "track", broken(step.event), f"emits the event {step.event}")
+    if isinstance(step, TakeCoupon):
+        return Label("act", "coupon", broken(step.pool), f"takes a code from the pool {step.pool}")
+    if isinstance(step, CallWebhook):
+        url = step.url.text if isinstance(step.url, Template) else str(step.url)
+        host = url.partition("://")[2].partition("/")[0]
+        return Label("act", "call", broken(host), f"calls {host} and waits for the answer")
+    if isinstance(step, Notify):
+        return Label("act", "tell", broken(step.to), f"tells {step.to}")
     if isinstance(step, SetProperties):
         names = ", ".join(".".join(path) for path, _ in step.assignments)
         return Label("act", "set", broken(names), f"sets {names}")

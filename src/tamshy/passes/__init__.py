@@ -6,6 +6,8 @@ worker and the simulation run the same pass; only the horizon, the renderer and 
 
 from __future__ import annotations
 
+from tamshy.passes.coupons import deal_coupons, deal_in_turn, settle_coupons
+from tamshy.passes.errands import settle_answers
 from tamshy.passes.merging import merge_ready, merging
 from tamshy.passes.stage import Horizon, NeverSettled, NowhereToGo, Worked, at_hand, prepare, run, settle_rendered
 
@@ -15,9 +17,13 @@ __all__ = [
     "NowhereToGo",
     "Worked",
     "at_hand",
+    "deal_coupons",
+    "deal_in_turn",
     "merge_ready",
     "merging",
     "prepare",
     "run",
+    "settle_answers",
+    "settle_coupons",
     "settle_rendered",
 ]

@@ -33,6 +33,8 @@ MOVED: Final = (
     "content",
     "delivery",
     "settlement",
+    "coupon",
+    "errand",
     "engagement",
     "consent",
     "journal",

@@ -49,6 +49,8 @@ where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 's
             or exists (
                 select from message m where m.bucket = s.bucket and m.profile = s.profile and m.state = 'accepted')
             or exists (
+                select from coupon o where o.bucket = s.bucket and o.profile = s.profile and o.state in ('asked', 'dealt'))
+            or exists (
                 select from delivery d where d.bucket = s.bucket and d.profile = s.profile and d.state = 'handing_over'))
 
 -- name: hold_both

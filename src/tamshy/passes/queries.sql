@@ -43,7 +43,7 @@ update lease set pass = pass + 1 where bucket = %(bucket)s and fence = %(fence)s
 
 -- name: pick
 -- At most the earliest item of each profile, by its own time (rule 1): an event as taken in, what is due, what was emitted. A
--- profile waits while a message of its is being rendered, while it is about to be merged, or while it is set aside. Gives the survey
+-- profile waits while a message of its is being rendered, while a code is dealt to it, while it is about to be merged, or while it is set aside. Gives the survey
 -- of what was picked.
 with recursive head as (
     -- The first row of each profile in the order of the key: from one profile straight to the next.
@@ -135,6 +135,7 @@ with recursive head as (
     where (%(only)s::uuid[] is null or c.profile = any(%(only)s))
         -- Read once, and hashed: as joins they are compared with one another where the planner takes them for few.
         and c.profile not in (select m.profile from message m where m.bucket = %(bucket)s and m.state = 'accepted')
+        and c.profile not in (select o.profile from coupon o where o.bucket = %(bucket)s and o.state in ('asked', 'dealt'))
         and c.profile not in (select s.profile from set_aside s where s.bucket = %(bucket)s and s.until > %(horizon)s)
 ), picked as (
     insert into agenda (profile, due, place, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from tamshy import coupon
 from tamshy.advance import arrive, change, leave
 from tamshy.commerce import fold
 from tamshy.decide import accepted, decide, settle
@@ -177,6 +178,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         settle_trials(conn, book, places)
         leave(conn, book, bucket, pass_, places)
         moved += decide(conn, book, bucket, pass_, places)
+        moved += coupon.ask(conn, book, bucket, pass_, places)
     if moved:
         arrive(conn, book, bucket, pass_)
     look_again(conn, book, bucket, pass_)
@@ -210,6 +212,8 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     apply(conn, book, bucket, pass_, kinds, ambient=ambient)
     conn.execute(_SQL["take_in"], params)
     fold(conn, book, bucket, names)
+    if coupon.ORDER in names and book.pools:
+        coupon.redeem(conn, book, bucket, pass_)
     cross_borders(conn, book, bucket)
     heard = names & listened_names(book)
     if heard:

@@ -105,6 +105,14 @@ select to_jsonb(t) from delivery t where t.bucket = %(bucket)s and t.profile = %
 -- A person's word on lost answers.
 select to_jsonb(t) from settlement t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.at, t.message, t.fence
 
+-- name: coupon
+-- Which codes they took, and which of them they used.
+select to_jsonb(t) from coupon t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.asked_at, t.id
+
+-- name: errand
+-- What was called out or told because of them.
+select to_jsonb(t) from errand t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.asked_at, t.id
+
 -- name: engagement
 -- What they opened and clicked.
 select to_jsonb(t) from engagement t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
@@ -288,6 +296,14 @@ delete from delivery where bucket = %(bucket)s and profile = %(profile)s
 -- name: erase_settlement
 -- Erases: a person's word on lost answers.
 delete from settlement where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_coupon
+-- Erases: which codes they took. Nobody gets these again: how far a pool is given out stands elsewhere.
+delete from coupon where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_errand
+-- Erases: what was called out or told because of them.
+delete from errand where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_engagement
 -- Erases: what they opened and clicked.

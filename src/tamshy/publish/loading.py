@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tamshy.language import all_flows, file_of, read_workspace
@@ -45,6 +46,7 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
     running: list[RunningFlow] = []
     sendable = dict(workspace.messages)
     segments = {segment.name: segment.where for segment in workspace.segments.values()}
+    pools = dict(workspace.pools)
     older: dict[int, Workspace] = {}
     for version, flow_name, source, publication, live in conn.execute(_SQL["running_versions"], span).fetchall():
         if files.get(file_of(flow_name)) == source:
@@ -58,6 +60,8 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
                 sendable.setdefault(message.name, message)
             for segment in older[publication].segments.values():
                 segments.setdefault(segment.name, segment.where)
+            for pool in older[publication].pools.values():
+                pools.setdefault(pool.name, pool)
         running.append(RunningFlow(version, flow, program(flow), live))
     default = workspace.settings.topics[0].name if workspace.settings.topics else ""
     numbers = {row[0]: row[1] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
@@ -68,7 +72,10 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
         for message in sendable.values()
     }
     paused = frozenset(row[0] for row in conn.execute(_SQL["paused"], {"workspace": id_}))
-    return Rulebook(id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, segments)
+    bare = {pool.name: replace(pool, codes=()) for pool in pools.values()}
+    return Rulebook(
+        id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, segments, bare
+    )
 
 
 def _published_at(conn: Connection, workspace: int, number: int) -> Workspace:

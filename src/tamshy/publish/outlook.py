@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from tamshy.language.model import (
     ChangeConsent,
+    Notify,
     Send,
     SetProperties,
+    TakeCoupon,
     Track,
     Wait,
     WaitBestHour,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 _SQL = queries("tamshy.publish")
 _WAITS = (Wait, WaitUntilTime, WaitUntilMoment, WaitBestHour)
-_AT_ONCE = (SetProperties, Track, ChangeConsent)
+_AT_ONCE = (SetProperties, Track, ChangeConsent, TakeCoupon, Notify)
 
 
 @dataclass(frozen=True, slots=True)

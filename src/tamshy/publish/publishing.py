@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tamshy import segment
 from tamshy.advance import arrive
+from tamshy.coupon import stock
 from tamshy.language import all_flows, file_of, kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight, Repeat
 from tamshy.publish.holding import buckets_inside, call_in, hold_buckets, prepare_moves, span_of, take_turns
@@ -77,8 +78,11 @@ def publish(
     at: datetime,
     compile_message: CompileMessage,
     backfill: Collection[str] = (),
+    secret: bytes = b"",
 ) -> Published:
     """Publish the texts of a folder in the workspace of that name; the caller commits.
+
+    ``secret``: what codes of new patterns are drawn by; in life one that nobody outside knows.
 
     Publishers take turns, and no pass over the workspace is under way meanwhile: the next one works by the new rules.
     What is published already, and compiles to the same, changes nothing. ``backfill``: flows that are told of everybody who is
@@ -99,7 +103,10 @@ def publish(
     span = span_of(conn, name)
     passes = hold_buckets(conn, span)
     before = load_rulebook(conn, name)
+    laid_in = _coupons(published_files(conn, before.workspace))
     number = _write_texts(conn, before.workspace, workspace, at)
+    if laid_in != _coupons(workspace.sources):
+        stock(conn, before.workspace, workspace.pools, secret)
     messages = _write_messages(conn, before.workspace, compiled, at)
     flows, archived = _write_flows(conn, before.workspace, workspace, number, at)
     moved = _move_people(conn, before, name, flows, archived, at, passes)
@@ -110,6 +117,10 @@ def publish(
     told = sum(segment.backfill(conn, now, flow, at) for flow in sorted(backfill))
     call_in(conn, span)
     return Published(tuple(flows), tuple(messages), tuple(archived), moved, told)
+
+
+def _coupons(files: Mapping[str, str]) -> dict[str, str]:
+    return {path: text for path, text in files.items() if path.startswith("coupons/")}
 
 
 def _write_texts(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> int:

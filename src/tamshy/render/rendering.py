@@ -17,6 +17,7 @@ from liquid.undefined import Undefined
 from markupsafe import escape
 
 from tamshy.language.locales import choose_locale
+from tamshy.language.model import COUPONS
 from tamshy.render.compiled import FORM, Job, Rendered, RenderError
 from tamshy.render.environments import HTML, TEXT
 from tamshy.render.liquid import MAX_OUTPUT, Context, place
@@ -139,12 +140,14 @@ class Letter:
         return self._bodies[locale]
 
     def _scope(self, job: Job, manner: Manner) -> dict[str, object]:
+        given = _mapping(job.vars)
         return {
             "profile": _mapping(job.profile),
             "event": _mapping(job.event),
             **({"cart": _mapping(job.cart)} if job.cart else {}),
             "order": _mapping(job.order),
-            "vars": _mapping(job.vars),
+            "vars": {name: value for name, value in given.items() if name != COUPONS},
+            "coupon": given.get(COUPONS, {}),
             "shop": self._compiled["shop"],
             "locale": manner.locale,
             "unsubscribe_url": job.unsubscribe_url,

@@ -24,13 +24,15 @@ def limits(sample: Sample) -> Limits:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A step that sends: how often it did, to how many people, and how many of them opened and clicked it."""
+    """A step that sends: how often it did, to how many people, how many of them opened and clicked it, orders that count for it."""
 
     step: str
     message: str
     sent: int
     opened: Sample
     clicked: Sample
+    orders: int = 0
+    worth: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

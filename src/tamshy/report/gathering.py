@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import add
@@ -11,6 +12,7 @@ from tamshy.experiment import Sample, WinnerRule, compare, detectable, effect, n
 from tamshy.language.model import Measure, Send, Split
 from tamshy.look import experiments, measure_of, newest, samples
 from tamshy.publish import load_rulebook
+from tamshy.report.crediting import credited
 from tamshy.report.facts import CONFIDENCE, LIFT, Difference, FlowReport, Mail, Outcome, Trial
 from tamshy.sqlkit import queries
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from tamshy.experiment import Shortfall
     from tamshy.look import Look
-    from tamshy.rulebook import Rulebook
+    from tamshy.rulebook import Rulebook, RunningFlow
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.report")
@@ -47,9 +49,16 @@ def report(conn: Connection, workspace: str, *, now: datetime, flow: str = "") -
     mails = _grouped(_rows(conn, book, "mails", given))
     pace = _pace(_rows(conn, book, "newcomers", given), now)
     trials = _trials(conn, book, now)
-    return tuple(
-        _flow(book, name, passages.get(name, []), mails.get(name, []), pace.get(name, 0.0), trials) for name in wanted
-    )
+    credits_ = credited(conn, book, wanted)
+    told: dict[str, list[Mail]] = {
+        name: [
+            replace(mail, orders=orders, worth=worth)
+            for mail in _mails(book, name, mails.get(name, []))
+            for orders, worth in [credits_.get((name, mail.step, mail.message), (0, 0.0))]
+        ]
+        for name in wanted
+    }
+    return tuple(_flow(book, name, passages.get(name, []), told[name], pace.get(name, 0.0), trials) for name in wanted)
 
 
 def _rows(conn: Connection, book: Rulebook, name: str, given: dict[str, object]) -> Rows:
@@ -79,9 +88,9 @@ def _pace(rows: Rows, now: datetime) -> dict[str, float]:
 
 
 def _flow(
-    book: Rulebook, name: str, passages: Rows, mails: Rows, newcomers: float, trials: dict[str, Trial]
+    book: Rulebook, name: str, passages: Rows, mails: list[Mail], newcomers: float, trials: dict[str, Trial]
 ) -> FlowReport:
-    running = next(running for running in book.flows if running.live and running.name == name)
+    running = _live(book, name)
     groups = {held_out: _sums([row for row in passages if row[0] is held_out]) for held_out in (False, True)}
     people = sum(sums[0] for sums in groups.values())
     outcomes = []
@@ -93,10 +102,14 @@ def _flow(
         int(people),
         int(sum(sums[1] for sums in groups.values())),
         int(groups[True][0]),
-        tuple(_mails([node.step.id for node in running.program.nodes if isinstance(node.step, Send)], mails)),
+        tuple(mails),
         tuple(outcomes),
         tuple(trials[trial] for trial in dict.fromkeys(own) if trial in trials),
     )
+
+
+def _live(book: Rulebook, name: str) -> RunningFlow:
+    return next(running for running in book.flows if running.live and running.name == name)
 
 
 def _sums(rows: Rows) -> list[float]:
@@ -135,8 +148,9 @@ def _planned(
     return shortfall(needed(base, LIFT, shares, rule), people, newcomers)
 
 
-def _mails(steps: list[str], rows: Rows) -> Iterable[Mail]:
+def _mails(book: Rulebook, name: str, rows: Rows) -> Iterable[Mail]:
     """The steps in the order of the flow, then those that it has no more."""
+    steps = [node.step.id for node in _live(book, name).program.nodes if isinstance(node.step, Send)]
     sums: dict[tuple[str, str], list[int]] = {}
     for step, message, *counts in rows:
         known = sums.setdefault((str(step), str(message)), [0] * len(counts))

@@ -35,6 +35,7 @@ def _mail(mail: Mail) -> dict[str, object]:
         "people": mail.opened.people,
         "opened": _sample(mail.opened),
         "clicked": _sample(mail.clicked),
+        "credited": {"orders": mail.orders, "worth": mail.worth},
     }
 
 

@@ -38,7 +38,8 @@ def _mail(mail: Mail) -> str:
     name = mail.step if mail.step == mail.message else f"{mail.step} ({mail.message})"
     to = "" if mail.sent == mail.opened.people else f" to {mail.opened.people:,} people"
     opened, clicked = (_figure(Measure.OPENED, limits(sample)) for sample in (mail.opened, mail.clicked))
-    return f"{name}: sent {mail.sent:,}{to}, opened {opened}, clicked {clicked}"
+    orders = f"; {mail.orders:,} orders count for it, worth {mail.worth:,.2f}" if mail.orders else ""
+    return f"{name}: sent {mail.sent:,}{to}, opened {opened}, clicked {clicked}{orders}"
 
 
 def _outcome(outcome: Outcome) -> list[str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tamshy.domain.duration import Duration
-    from tamshy.language.model import Condition, Flow, Settings
+    from tamshy.language.model import Condition, CouponPool, Flow, Settings
     from tamshy.language.program import Node, Program
 
 PLACES_PER_VERSION: Final = 1000
@@ -68,7 +68,8 @@ class Rulebook:
     """All that the stages know of a workspace's rules. Equal only to itself: a change makes a new one.
 
     ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody.
-    ``segments``: the conditions of segments by name.
+    ``segments``: the conditions of segments by name. ``pools``: without their codes, which lie in the database. ``calls_out``:
+    whether webhooks are called and people of the shop told; a simulation does neither.
     """
 
     workspace: int
@@ -81,6 +82,8 @@ class Rulebook:
     seed: int = 0
     paused: frozenset[str] = frozenset()
     segments: dict[str, Condition] = field(default_factory=dict)
+    pools: dict[str, CouponPool] = field(default_factory=dict)
+    calls_out: bool = True
     _statements: dict[str, Statement | None] = field(default_factory=dict, init=False, repr=False)
 
     def places(self) -> Iterator[Place]:

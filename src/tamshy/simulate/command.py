@@ -244,4 +244,6 @@ def _in_words(line: dict[str, object]) -> str:
     """A line of the timeline as a person reads it."""
     what = f"{line.get('message', '')} {line.get('decision', line.get('state'))}".strip()
     details = [f"{key} {line[key]}" for key in ("reason", "until", "to", "locale", "subject", "key") if line.get(key)]
+    arms = line.get("arm")
+    details += [f"arm {arm} of {name}" for name, arm in (arms.items() if isinstance(arms, dict) else ())]
     return f"{line['at']}  {line['flow']}: {what}{' (' + ', '.join(details) + ')' if details else ''}"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from tamshy.coupon import rewind
 from tamshy.domain.calendar import known_zone
 from tamshy.domain.call import Call, CallKind
 from tamshy.ingest import WorkspaceRef, store_history, without_collecting
@@ -57,6 +58,8 @@ PEOPLE: Final = (
     "content",
     "delivery",
     "settlement",
+    "coupon",
+    "errand",
     "soft_bounce",
     "engagement",
     "journal",
@@ -174,6 +177,7 @@ class Scene:
     def play(self, history: History) -> list[dict[str, object]]:
         """Play a history from the beginning, nobody known yet, and give its lines."""
         self.conn.execute(f"truncate {', '.join(PEOPLE)}")
+        rewind(self.conn, self.book.workspace)
         fill_zones(self.conn, zones_of(self.book, history))
         last = load([self.conn], self.book, history)
         horizon = last + _LONGEST if last is not None else _FOREVER
@@ -195,8 +199,10 @@ def set_scene(
     """Publish a folder as a workspace of its own on the stage; ``flows``: only these of it take people (None: all)."""
     name = WORKSPACE if flows is None else f"{WORKSPACE} of {' '.join(flows)}"
     create_workspace(conn, name, buckets=buckets)
-    publish(conn, name, files, at=_BEGINNING, compile_message=compile_message)
-    book = load_rulebook(conn, name, seed=seed)
+    # The codes of a play hang on its seed alone.
+    secret = str(seed).encode()
+    publish(conn, name, files, at=_BEGINNING, compile_message=compile_message, secret=secret)
+    book = replace(load_rulebook(conn, name, seed=seed), calls_out=False)
     if flows is not None:
         book = replace(book, flows=tuple(running for running in book.flows if running.name in flows), name=WORKSPACE)
     conn.commit()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from threading import Condition
 from typing import TYPE_CHECKING, Final
 
-from tamshy.passes import Horizon, merge_ready, run, settle_rendered
+from tamshy.passes import Horizon, deal_in_turn, merge_ready, run, settle_coupons, settle_rendered
 from tamshy.passes.rendering import LiquidValues
 from tamshy.segment import measured, rank, rankings
 
@@ -74,12 +74,20 @@ class Meeting:
         with self.changed:
             return self._done
 
-    def idle(self, seen: int) -> bool:
-        """Wait until another has done something since ``seen`` (False: look again) or nobody has anything to do (True)."""
+    def idle(self, seen: int, last: Callable[[], bool] = bool) -> bool:
+        """Wait until another has done something since ``seen`` (False: look again) or nobody has anything to do (True).
+
+        ``last``: asked by the last one to become idle, while all others wait: what is dealt to everybody in turn. True: there was.
+        """
         with self.changed:
             if self._done > seen:
                 return False
             self._idle += 1
+            if self._idle == self._hands and not self._failed and last():
+                self._done += 1
+                self._idle = 0
+                self.changed.notify_all()
+                return False
             self.changed.notify_all()
             self.changed.wait_for(lambda: self._failed or self._idle == self._hands or self._done > seen)
             return self._failed or self._done <= seen
@@ -183,7 +191,7 @@ class _Hand:
                 if self._once():
                     self._meeting.progress()
                     progress(self._horizon.until, self.items)
-                elif self._meeting.idle(seen):
+                elif self._meeting.idle(seen, self._deal):
                     return
         except BaseException:
             self._meeting.fail()
@@ -201,6 +209,9 @@ class _Hand:
             conn.commit()
             rendered += done
         conn.commit()
+        while done := settle_coupons(conn, self._book, self._bucket, 0):
+            conn.commit()
+            rendered += done
         self.passes += 1
         merged = 0
         if not worked.items or self.passes % _BETWEEN_MERGES == 0:
@@ -214,6 +225,12 @@ class _Hand:
                 conn.execute(f"analyze {table}".encode())
             conn.commit()
         return bool(worked.items or rendered or merged)
+
+    def _deal(self) -> bool:
+        """Deal codes to everybody who asks, in the order of their own times: nobody is at anything earlier."""
+        dealt = deal_in_turn(self._conn, self._book)
+        self._conn.commit()
+        return dealt > 0
 
     def _render(self, rows: Sequence[tuple[object, ...]]) -> list[Rendered]:
         return self._press.render(self._conn, self._bucket, rows)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tamshy.deliver import HandOver, Sender
+    from tamshy.errand import Errands
     from tamshy.panel.wiring import Storefront
     from tamshy.passes.rendering import Links
     from tamshy.render.children import RenderChild
@@ -252,3 +253,16 @@ def make_hand_over(given: Parts, owner: str, stop: threading.Event) -> HandOver:
         owner,
         stop.is_set,
     )
+
+
+def make_errands(given: Parts, owner: str, sender: Sender, stopping: Callable[[], bool]) -> Errands:
+    """Put the errands of a process together: webhooks to public addresses alone, notices by the sender of all mail."""
+    from tamshy.errand import Errands, signing_key  # noqa: PLC0415 - only a worker pays for the engine
+    from tamshy.site.notices import Postbox  # noqa: PLC0415
+
+    secrets = secret_keys(given.configuration)
+
+    def keys(workspace: str) -> list[bytes]:
+        return [signing_key(secret, workspace) for secret in secrets]
+
+    return Errands(Postbox(sender), keys, given.clock.now, owner, stopping=stopping, speed=given.clock.speed)

@@ -21,6 +21,7 @@ from tamshy.language.folders import read_folder
 from tamshy.publish import publish, published_files, workspace_names
 from tamshy.render.compile import compile_message
 from tamshy.site.clock import Clock, running
+from tamshy.site.commands.folders import drawing_secret
 from tamshy.site.commands.serving import Place, run_processes
 from tamshy.site.commands.surroundings import WrongUse
 from tamshy.site.configuration import Configuration
@@ -91,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
             found(server.dsn, configuration, clock.now())
         except sqlkit.MigrationError as exc:
             raise WrongUse(f"{folder} holds a demo of another version ({exc}); remove it and start again") from exc
-        apply_example(server.dsn, base, clock.now())
+        apply_example(server.dsn, base, clock.now(), configuration)
         processes = threading.Thread(
             target=run_processes,
             args=(configuration, server.dsn, Place(options.host, options.port), stop, None, log),
@@ -145,14 +146,15 @@ class _Watch:
         return bool(row and row[0])
 
 
-def apply_example(dsn: str, base: str, now: datetime) -> None:
+def apply_example(dsn: str, base: str, now: datetime, configuration: Configuration) -> None:
     """Publish the example shop with its address set to the demo's own storefront, unless that is published already."""
     files = read_folder(example_folder())
     files["tamshy.yaml"] = files["tamshy.yaml"].replace(_REAL_URL, f"{base}/shop")
     with sqlkit.connect(dsn) as conn:
         name = workspace_names(conn)[0]
         if published_files(conn, 1) != files:
-            publish(conn, name, files, at=now, compile_message=_compiled)
+            secret = drawing_secret(configuration, files)
+            publish(conn, name, files, at=now, compile_message=_compiled, secret=secret)
         conn.commit()
 
 

@@ -34,6 +34,7 @@ FIELDS: Final = frozenset(
         "message_id",
         "method",
         "ms",
+        "pool",
         "reason",
         "route",
         "seconds",

@@ -1,4 +1,4 @@
-"""One worker process: passes in the main thread, hand-over of mail in another, until told to stop."""
+"""One worker process: passes in the main thread, hand-over of mail and errands in two others, until told to stop."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy import sqlkit
 from tamshy.deliver import buckets_due
+from tamshy.errand import buckets_due as errands_due
 from tamshy.render.children import RenderChild
-from tamshy.site.composition import make_guard, make_hand_over, make_worker, owner_name
+from tamshy.site.composition import make_errands, make_guard, make_hand_over, make_worker, owner_name
 from tamshy.worker import count_deliveries
 
 if TYPE_CHECKING:
     from tamshy.deliver import HandOver
+    from tamshy.errand import Errands
     from tamshy.site.composition import Parts
 
 _LOG: Final = logging.getLogger("tamshy.worker")
@@ -49,6 +51,9 @@ def work(given: Parts, stop: threading.Event) -> None:
         target=_hand_over_to_the_end, args=(given, hand_over, stop, mail, broken), name="hand-over"
     )
     handing.start()
+    errands = make_errands(given, owner, hand_over.sender, stop.is_set)
+    running = threading.Thread(target=_run_errands_to_the_end, args=(given, errands, stop, broken), name="errands")
+    running.start()
     try:
         with RenderChild(1) as renderer:
             worker = make_worker(given, owner, renderer, stop, mail.set)
@@ -62,10 +67,12 @@ def work(given: Parts, stop: threading.Event) -> None:
         cut.start()
         handing.join()
         cut.cancel()
+        # Each try has a limit of its own; what is under way ends, and is written down.
+        running.join()
     if broken.is_set():
         # Else the end of this process would wait for answers of the mail server, ten minutes long.
         hand_over.close()
-        raise HandOverBroken("the hand-over of mail ended by an error; another process begins anew")
+        raise HandOverBroken("the hand-over of mail, or of errands, ended by an error; another process begins anew")
     ended = {"event": "worker_ended", "count": worker.items}
     _LOG.info(
         "ended in order: its leases are given back, nothing is in hand; %d items worked", worker.items, extra=ended
@@ -130,6 +137,34 @@ def _hand_over_while_there(
     count_deliveries(conn, ended + result.states)
     drained = {"event": "hand_over_ended", "count": result.moved}
     _LOG.info("hand-over ended in order: %d answers came in meanwhile", result.moved, extra=drained)
+
+
+def _run_errands_to_the_end(given: Parts, errands: Errands, stop: threading.Event, broken: threading.Event) -> None:
+    """Run errands until `stop` is set; ending in any other way ends the process too."""
+    try:
+        _run_errands(given, errands, stop)
+    finally:
+        if not stop.is_set():
+            broken.set()
+            stop.set()
+
+
+def _run_errands(given: Parts, errands: Errands, stop: threading.Event) -> None:
+    """Run what is due, again and again; a database that is away is waited for."""
+    while not stop.is_set():
+        try:
+            with sqlkit.connect(given.dsn, autocommit=True, application="tamshy errands") as conn:
+                guard = make_guard(given, say=False)
+                rest = _REST_S
+                while not stop.is_set():
+                    due = errands_due(conn, given.clock.now()) if guard.clear(conn) else []
+                    rest = _REST_S if errands.run(conn, due) else min(rest * _LONGER, _LONGEST_REST_S)
+                    stop.wait(rest)
+        except (sqlkit.DatabaseUnavailable, sqlkit.Error) as exc:
+            waits = {"event": "errands_wait", "error": type(exc).__name__, "sqlstate": sqlkit.sqlstate(exc)}
+            _LOG.warning("errands wait for the database: %s", type(exc).__name__, extra=waits)
+            stop.wait(_AGAIN_S)
+    errands.close()
 
 
 def _tell_of_doubt(states: Counter[str]) -> None:

@@ -98,12 +98,13 @@ def confirm(conn: Connection, here: Whereabouts, id_: UUID, at: datetime, *, ski
     """Take a person's word that this is the installation that mails; the caller commits.
 
     ``skip``: what was decided or due before now is not sent, because the original may have sent it: queued deliveries are
-    withdrawn, and sends that were due are skipped as ``expired``.
+    withdrawn, webhooks and notices given up, and sends that were due are skipped as ``expired``.
     """
     conn.execute(_SQL["confirm"], {"id": id_, "whereabouts": json.dumps(here), "at": at})
     conn.execute(_SQL["forget_anchors"])
     if skip:
         conn.execute(_SQL["withdraw_queued"], {"at": at})
+        conn.execute(_SQL["fail_errands"], {"at": at})
         conn.execute(_SQL["skip_due"], {"at": at})
 
 

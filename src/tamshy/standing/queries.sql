@@ -67,6 +67,11 @@ group by 1, 2, 3
 update delivery set state = 'withdrawn', reason = 'restored', settled_at = %(at)s, next_at = %(at)s
 where state in ('queued', 'handing_over')
 
+-- name: fail_errands
+-- The same of webhooks and notices; whoever waits for an answer goes on without.
+update errand set state = 'failed', reply = 'not run: the database was restored', settled_at = %(at)s, next_at = %(at)s, owner = null
+where state in ('queued', 'under_way')
+
 -- name: skip_due
 -- Sends that were due before this moment are skipped as expired: the original may have sent them.
 update enrollment set skip_before = %(at)s

@@ -8,10 +8,22 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tamshy.advance import asks_for_best_hour, find_best_hour
+from tamshy.coupon import count_pools
 from tamshy.ingest import prune
 from tamshy.language.model import Keep
 from tamshy.look import catch_up, last_look, next_look
-from tamshy.passes import Horizon, at_hand, merge_ready, merging, prepare, run, settle_rendered
+from tamshy.passes import (
+    Horizon,
+    at_hand,
+    deal_coupons,
+    merge_ready,
+    merging,
+    prepare,
+    run,
+    settle_answers,
+    settle_coupons,
+    settle_rendered,
+)
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
 from tamshy.retain import Gone, let_go, limits
@@ -55,6 +67,10 @@ AGAIN: Final = 5.0
 STUCK: Final = 120.0
 """Seconds without a word of ours in an open transaction after which the server ends it; rendering takes its time within one."""
 RENDER_LIMIT: Final = 100
+POOLS: Final = 60.0
+"""Seconds between two looks at how many codes a pool has left, while codes of it are dealt."""
+DEAL_LIMIT: Final = 500
+"""Codes that are dealt in one go: others wait for the same pool meanwhile."""
 BEHIND: Final = 60.0
 """Real seconds behind which the engine counts as away: then the horizon takes the moment's place."""
 
@@ -123,6 +139,7 @@ class Worker:
         self._resting: dict[int, float] = {}
         self._looks: dict[str, datetime] = {}
         self._paused_until: dict[int, datetime] = {}
+        self._pools_at: dict[tuple[int, str], float] = {}
         self._share_at = 0.0
         self._retained = -1
         self._rest = REST
@@ -188,10 +205,10 @@ class Worker:
     def _look(self, conn: Connection) -> None:
         """Make the daily figures of the workspaces whose first bucket is ours; not by a clock that is not believed."""
         now = self._clock.now()
-        for name, rules in self._rules.items():
+        for name, rules in list(self._rules.items()):
             ours = rules.book.first_bucket in self._leases.held
             if ours and now >= self._looks.get(name, now) and self._clear(conn):
-                catch_up(conn, rules.book, now)
+                catch_up(conn, rules.book, now, lambda: self._keep_up(conn))
                 if asks_for_best_hour(rules.book):
                     find_best_hour(conn, rules.book, last_look(now, rules.book.settings.timezone))
                 conn.commit()
@@ -305,6 +322,7 @@ class Worker:
                 done = run(conn, book, bucket, fence, these, rules.values).items
                 conn.commit()
                 done += self._render(conn, book, bucket, fence, these)
+                done += self._deal(conn, book, bucket, fence)
                 return done + merge_ready(conn, book, these, [bucket])
             finally:
                 conn.rollback()
@@ -344,6 +362,8 @@ class Worker:
                 self._share_at = self._clock.monotonic()
                 break
             rendered = self._render(conn, rules.book, bucket, fence, horizon)
+            rendered += self._deal(conn, rules.book, bucket, fence)
+            rendered += self._settle_answers(conn, rules.book, bucket, fence)
             self.passes += 1
             total += worked.items + rendered
             if not (worked.items or rendered):
@@ -382,6 +402,44 @@ class Worker:
         if total:
             self._rendered()
         return total
+
+    def _deal(self, conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
+        """Deal codes to those of the bucket who ask for one, and let them move on."""
+        total = 0
+        if not book.pools:
+            return total
+        while dealt := deal_coupons(conn, book, bucket, fence, DEAL_LIMIT):
+            conn.commit()
+            self._warn_of_pools(conn, book, dealt.given.keys() | dealt.empty.keys())
+            total += dealt.answered
+        conn.commit()
+        while done := settle_coupons(conn, book, bucket, fence):
+            conn.commit()
+            total += done
+        conn.commit()
+        return total
+
+    def _settle_answers(self, conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
+        total = 0
+        while done := settle_answers(conn, book, bucket, fence):
+            conn.commit()
+            total += done
+        conn.commit()
+        return total
+
+    def _warn_of_pools(self, conn: Connection, book: Rulebook, pools: set[str]) -> None:
+        """Say that pools are about to run dry, before they do; of each once in a while."""
+        now = self._clock.monotonic()
+        looked = {pool for pool in pools if self._pools_at.get((book.workspace, pool), -POOLS) + POOLS <= now}
+        if not looked:
+            return
+        for each in count_pools(conn, book.workspace):
+            if each.pool in looked:
+                self._pools_at[book.workspace, each.pool] = now
+                if each.low:
+                    low = {"event": "pool_low", "workspace": each.workspace, "pool": each.pool, "count": each.left}
+                    _LOG.warning("the coupon pool %s has %d codes left", each.pool, each.left, extra=low)
+        conn.commit()
 
     def _rules_of(self, bucket: int) -> _Rules | None:
         for rules in self._rules.values():

@@ -71,7 +71,9 @@ from (
         or exists (
             select from message m where m.bucket = b and m.state = 'accepted'
                 and not exists (
-                    select from set_aside s where s.bucket = b and s.profile = m.profile and s.until > %(horizon)s)) as work,
+                    select from set_aside s where s.bucket = b and s.profile = m.profile and s.until > %(horizon)s))
+        or exists (
+            select from errand g where g.bucket = b and g.waits and g.state in ('done', 'failed')) as work,
     exists (select from set_aside s where s.bucket = b and s.until <= %(horizon)s) as let_in
     from unnest(%(buckets)s::smallint[], %(after)s::timestamptz[]) as ours (b, after)
     offset 0

@@ -170,10 +170,16 @@ def test_a_behaviour_without_refinements_has_no_window() -> None:
         (
             "{proflie.city: x}",
             [
-                "6:14: 'proflie.city' must start with profile. or event. or cart. or order. (did you mean 'profile.city'?)"
+                (
+                    "6:14: 'proflie.city' must start with profile. or event. or cart. or order. or coupon. or vars. "
+                    "(did you mean 'profile.city'?)"
+                )
             ],
         ),
-        ("{customer.city: x}", ["6:14: 'customer.city' must start with profile. or event. or cart. or order."]),
+        (
+            "{customer.city: x}",
+            ["6:14: 'customer.city' must start with profile. or event. or cart. or order. or coupon. or vars."],
+        ),
         ("{cart.valu: 1}", ["6:14: unknown reference 'cart.valu' (did you mean 'cart.value'?)"]),
         ("{order.total.sum: 1}", ["6:14: unknown reference 'order.total.sum' (did you mean 'order.total'?)"]),
         ("{event.: x}", ["6:14: 'event.' is not a reference such as profile.name"]),

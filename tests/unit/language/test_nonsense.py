@@ -10,7 +10,7 @@ from tests.unit.language.shop import BODY, FLOW, MESSAGE, SETTINGS, files
 
 from tamshy.language import read_workspace
 from tamshy.language.model import Operator
-from tamshy.language.vocabulary import BEHAVIOUR_KEYS, EXPECTATION, LATER_VERBS, STORY, VERBS, WAIT_FOR
+from tamshy.language.vocabulary import BEHAVIOUR_KEYS, EXPECTATION, STORY, VERBS, WAIT_FOR
 from tamshy.language.vocabulary import FLOW as FLOW_FORM
 from tamshy.language.vocabulary import MESSAGE as MESSAGE_FORM
 from tamshy.language.vocabulary import SETTINGS as SETTINGS_FORM
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FORMS = (FLOW_FORM, SETTINGS_FORM, MESSAGE_FORM, STORY, EXPECTATION, WAIT_FOR)
-LISTS: tuple[Iterable[str], ...] = (*(form.names for form in FORMS), VERBS, LATER_VERBS, BEHAVIOUR_KEYS, Operator)
+LISTS: tuple[Iterable[str], ...] = (*(form.names for form in FORMS), VERBS, BEHAVIOUR_KEYS, Operator)
 PLAIN = "if where same profile.a event.b cart.value within since ago on zone offset per messages en properties all not"
 WORDS = sorted({*PLAIN.split(), *(word for words in LISTS for word in words)})
 SCALARS = st.one_of(

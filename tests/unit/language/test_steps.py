@@ -174,7 +174,7 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
             ],
         ),
         ("[{wait: {until: evnt.at}}]", [
-            "2:24: 'evnt.at' must start with event. or profile. or cart. or order. or vars. (did you mean 'event.at'?)",
+            "2:24: 'evnt.at' must start with event. or profile. or cart. or order. or vars. or coupon. (did you mean 'event.at'?)",
         ]),
         ("[{wait: {until: 10:00, on: [mno]}}]", ["2:36: unknown weekday 'mno' (did you mean 'mon'?)"]),
         ("[{wait: {until: 10:00, on: []}}]", ["2:35: 'on' needs at least one weekday; leave it out for any day"]),
@@ -205,9 +205,9 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
         ("[{set: {event.a: 1}}]", ["2:16: 'event.a' must start with profile."]),
         ('[{set: {profile.a: "{{ event.x | nope }}"}}]', ["2:41: Liquid: unknown filter 'nope'"]),
         ("[{wait: {until: cart.value}}]", ["2:24: 'cart.value' is no moment; cart.updated_at is one"]),
-        ('[{set: {profile.a: "{{ coupon.x }}"}}]', ["2:31: Liquid: 'coupon' is not yet supported"]),
         ('[{set: {profile.a: "{{ unsubscribe_url }}"}}]', [
-            "2:31: Liquid: unknown variable 'unsubscribe_url'; there are cart, event, locale, now, order, profile, shop, vars",
+            ("2:31: Liquid: unknown variable 'unsubscribe_url'; there are cart, coupon, event, locale, now, order, profile, "
+            "shop, vars"),
         ]),
         ("[{track: X}]", ["2:17: 'track' must be a mapping with 'event', not 'X'"]),
         ("[{track: {properties: 5}}]", [
@@ -269,12 +269,7 @@ def test_a_step_that_some_way_leads_to_is_fine(steps: str) -> None:
         ("[{wait: {until: best_hour, at_most: 0s}}]", ["2:44: 'at_most' must be longer than nothing"]),
         ("[{wait: {until: best_hour, on: mon}}]", [
             "2:35: unknown key 'on'; there are at_most, until in a wait until the best hour"]),
-        ("[{wait: {until: coupon.c.expires_at}}]", ["2:24: 'coupon.c.expires_at' is not yet supported"]),
         ("[{wait: {until: predicted.next_order_at}}]", ["2:24: 'predicted.next_order_at' is not yet supported"]),
-        ("[{coupon: {pool: p, as: c, expires: 48h}}]", ["2:9: 'coupon' is not yet supported"]),
-        ("[{webhook: {url: 'https://x.example'}}]", ["2:9: 'webhook' is not yet supported"]),
-        ("[{notify: {to: a@b.example, subject: s, text: t}}]", ["2:9: 'notify' is not yet supported"]),
-        ("[{coupon: {pool: p}}]", ["2:9: 'coupon' is not yet supported", "2:18: 'coupon' needs 'as': variable"]),
         ("[{wait_for: {segment: vip, at_most: 1d}}]", [
             "2:20: 'wait_for' needs 'event' or 'any': what it waits for",
             "2:21: unknown key 'segment' (did you mean 'event'?) in 'wait_for'",

@@ -55,9 +55,6 @@ def test_a_file_that_has_no_place_is_refused(changes: dict[str, str | None], pro
 @pytest.mark.parametrize(
     ("path", "text", "problems"),
     [
-        ("coupons/c.yaml", 'codes: generated\npattern: "C-????"\ndiscount: {percent: 10}\n', [
-            "coupons/c.yaml:1:1: a coupon pool is not yet supported",
-        ]),
         ("broadcasts/b.yaml", 'segment: all\nmessage: hullo\nat: {time: "2026-12-01T10:00"}\n', [
             "broadcasts/b.yaml:1:10: unknown segment 'all'; there is none",
             "broadcasts/b.yaml:2:10: unknown message 'hullo' (did you mean 'hello'?)",

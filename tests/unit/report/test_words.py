@@ -43,12 +43,15 @@ def trial(why: str, shortfall: Shortfall | None = None, **more: object) -> Trial
 
 def test_a_flow_and_its_mails() -> None:
     mails = (
-        Mail("reminder", "reminder", 1000, Sample.rate(400, 1000), Sample.rate(80, 1000)),
+        Mail("reminder", "reminder", 1000, Sample.rate(400, 1000), Sample.rate(80, 1000), 12, 1234.5),
         Mail("again", "reminder", 900, Sample.rate(0, 850), Sample.rate(0, 850)),
     )
     assert lines(flow(mails=mails)) == [
         "cart: 1,110 people entered (1,200 times), 110 of them held out",
-        "  reminder: sent 1,000, opened 40.0 % (37.0 % to 43.1 %), clicked 8.0 % (6.5 % to 9.8 %)",
+        (
+            "  reminder: sent 1,000, opened 40.0 % (37.0 % to 43.1 %), clicked 8.0 % (6.5 % to 9.8 %);"
+            " 12 orders count for it, worth 1,234.50"
+        ),
         "  again (reminder): sent 900 to 850 people, opened 0.0 % (0.0 % to 0.4 %), clicked 0.0 % (0.0 % to 0.4 %)",
     ]
     assert lines(flow(people=5, entries=5, held_out=0)) == ["cart: 5 people entered"]

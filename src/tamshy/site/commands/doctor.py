@@ -185,6 +185,13 @@ def _work(conn: sqlkit.Connection, configuration: Configuration) -> Iterator[Fin
     )
     aside = found.set_aside
     yield Finding("set aside", not aside, f"{aside} people", "`tamshy aside` says why; `--let-in` once it is mended")
+    for each in found.pools:
+        said = f"{each.left} of {each.size} codes are left"
+        mend = "add codes to its file, or give its pattern another ?, and publish"
+        yield Finding(f"coupon pool {each.pool} of {each.workspace}", not each.low, said, mend)
+    given_up = sum(count for _, state, count in found.errands if state == "failed")
+    said = f"{given_up} webhooks and notices were given up in the last day"
+    yield Finding("errands", not given_up, said, "`tamshy explain PROFILE` says what was answered")
     said = f"{found.uncertain} messages whose answer was lost"
     yield Finding("uncertain", not found.uncertain, said, "`tamshy uncertain` lists them; a person settles each")
     said = f"{found.domains_paused} stand still"

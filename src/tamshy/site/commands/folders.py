@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tamshy.language.model import Problem, Workspace
     from tamshy.publish import Published
+    from tamshy.site.configuration import Configuration
 
 _DONE: Final = 0
 _NOT_SO: Final = 1
@@ -43,11 +44,19 @@ def apply(options: argparse.Namespace) -> int:
     from tamshy.site.commands.surroundings import configured, opened  # noqa: PLC0415
 
     files = read_folder(Path(options.dir))
-    now = clock_from(configured(options).clock).now()
+    configuration = configured(options)
+    now = clock_from(configuration.clock).now()
+    secret = drawing_secret(configuration, files)
     with opened(options) as work:
         try:
             published = publish(
-                work.conn, work.workspace, files, at=now, compile_message=compile_message, backfill=options.backfill
+                work.conn,
+                work.workspace,
+                files,
+                at=now,
+                compile_message=compile_message,
+                backfill=options.backfill,
+                secret=secret,
             )
         except LookupError as exc:
             remark(exc)
@@ -61,7 +70,18 @@ def apply(options: argparse.Namespace) -> int:
     return _DONE
 
 
-def publish_folder(dsn: str, workspace: str, folder: Path, now: datetime) -> Published:
+def drawing_secret(configuration: Configuration, files: Mapping[str, str]) -> bytes:
+    """Give what the codes of a folder are drawn by; nothing where it has no coupons.
+
+    Raises:
+        BadSetting: there is no secret key.
+    """
+    from tamshy.site.configuration import secret_key  # noqa: PLC0415 - only coupons need it
+
+    return secret_key(configuration).encode() if any(path.startswith("coupons/") for path in files) else b""
+
+
+def publish_folder(dsn: str, workspace: str, folder: Path, now: datetime, configuration: Configuration) -> Published:
     """Publish a folder in a workspace (empty: the first), all or nothing.
 
     Raises:
@@ -75,7 +95,8 @@ def publish_folder(dsn: str, workspace: str, folder: Path, now: datetime) -> Pub
     files = read_folder(folder)
     with sqlkit.connect(dsn) as conn:
         name = workspace or workspace_names(conn)[0]
-        published = publish(conn, name, files, at=now, compile_message=compile_message)
+        secret = drawing_secret(configuration, files)
+        published = publish(conn, name, files, at=now, compile_message=compile_message, secret=secret)
         conn.commit()
     return published
 

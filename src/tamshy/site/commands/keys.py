@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tamshy.accounts import KeyKind, add_key, keys_of, new_secret, revoke_key
+from tamshy.errand import secret_text, signing_key
 from tamshy.site.clock import Clock
 from tamshy.site.commands.saying import data, out
-from tamshy.site.commands.surroundings import WrongUse, opened
+from tamshy.site.commands.surroundings import WrongUse, configured, opened
+from tamshy.site.configuration import secret_keys
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +28,8 @@ def key(options: argparse.Namespace) -> int:
             return _list(work, as_json=options.json)
         if options.does == "add":
             return _add(work, KeyKind(options.kind), options.name, as_json=options.json)
+        if options.does == "webhooks":
+            return _webhooks(work, secret_keys(configured(options)), as_json=options.json)
         return _revoke(work, options.id)
 
 
@@ -49,6 +53,17 @@ def _add(work: Opened, kind: KeyKind, name: str, *, as_json: bool) -> int:
         data({"id": str(made), "kind": kind.value, "key": secret})
     else:
         out(f"{kind.value} key {made}, shown this once: {secret}")
+    return _DONE
+
+
+def _webhooks(work: Opened, secrets: tuple[str, ...], *, as_json: bool) -> int:
+    """Show what receivers of webhooks check signatures with: the newest secret's first, then those before it."""
+    texts = [secret_text(signing_key(secret, work.workspace)) for secret in secrets]
+    if as_json:
+        data({"secret": texts[0], "before": texts[1:]})
+    else:
+        for text in texts:
+            out(text)
     return _DONE
 
 

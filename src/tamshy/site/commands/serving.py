@@ -58,7 +58,7 @@ def serve(options: argparse.Namespace) -> int:
         if options.dir:
             from tamshy.site.commands.folders import publish_folder  # noqa: PLC0415 - only where a folder is given
 
-            publish_folder(dsn, options.workspace, Path(options.dir), given.clock.now())
+            publish_folder(dsn, options.workspace, Path(options.dir), given.clock.now(), given.configuration)
         up = {"event": "serving", "detail": f"{configuration.base_url}/"}
         _LOG.info("Tamshy answers at %s as soon as it is up; Ctrl-C ends it", up["detail"], extra=up)
         if not _is_here(options.host):
