@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.oracle.shop import write_workspace
 
-from tamshy.language import read_folder, read_workspace
+from tamshy.language import all_flows, read_folder, read_workspace
 from tamshy.language.model import MessageKind
 from tamshy.language.program import program
 from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow
@@ -74,6 +74,7 @@ def without_comments(sql: str) -> str:
 MORE_FORMS: Final = """\
 trigger: {event: Checkout Started}
 steps:
+  - wait: {until: best_hour}
   - repeat: {times: 3, every: 2d, while: {profile.city: {exists: true}}, steps: [{wait: 1h}]}
   - split: {name: tone, arms: {warm: {weight: 2}, dry: {weight: 1}}, winner: {by: clicked}}
 """
@@ -95,15 +96,16 @@ def named() -> tuple[Said, ...]:
 
 @cache
 def compiled() -> tuple[Said, ...]:
-    """What the stages weave of the example's rulebook, of the oracle's, and of such as the catalogue or segments start."""
+    """What the stages weave of the example's rulebook, of the oracle's, and of such as hold the forms that these do not."""
     found = []
-    folders = {
-        "shop": ROOT / "examples/shop",
-        "oracle": oracle_folder(),
-        "offers": offers_folder(),
-        "segments": segments_folder(),
+    books = {
+        "shop": rulebook(ROOT / "examples/shop"),
+        "oracle": rulebook(oracle_folder()),
+        "offers": rulebook(offers_folder()),
+        "segments": rulebook(segments_folder()),
+        "more": rulebook(more_folder()),
     }
-    for origin, book in ((origin, rulebook(folder)) for origin, folder in folders.items()):
+    for origin, book in books.items():
         for build in builders():
             statement = build(book)
             if statement is not None:
@@ -143,6 +145,27 @@ def oracle_folder() -> Path:
     (folder / "coupons").mkdir()
     (folder / "coupons/pool.yaml").write_text("pattern: P-????-????\n")
     (folder / "flows/outward.yaml").write_text(_OUTWARD)
+    return folder
+
+
+MORE: Final = {
+    "tamshy.yaml": "name: Shop\n",
+    "flows/birthday.yaml": "trigger: {date: profile.birthday, offset: -7d}\nsteps: [{set: {profile.birthday: 03-09}}]\n",
+    "flows/again.yaml": "trigger: {date: order.last_at, every: once}\nsteps: [{wait: 1h}]\n",
+    "flows/weekly.yaml": "trigger: {schedule: {cron: 0 9 * * mon, segment: all}}\nsteps: [{wait: {until: best_hour}}]\n",
+    "segments/all.yaml": "where: {profile.email: {exists: true}}\n",
+}
+"""Forms that the oracle's workspace does not hold."""
+
+
+@cache
+def more_folder() -> Path:
+    """Write the workspace of those forms to a folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for path, text in MORE.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -196,7 +219,7 @@ def rulebook(folder: Path) -> Rulebook:
     assert problems == []
     flows = tuple(
         RunningFlow(version, flow, program(flow), live=True)
-        for version, flow in enumerate((workspace.flows[name] for name in sorted(workspace.flows)), start=1)
+        for version, (_, flow) in enumerate(sorted(all_flows(workspace).items()), start=1)
     )
     messages = {
         name: PublishedMessage(number, name, message.kind is MessageKind.MARKETING, message.topic or "news")

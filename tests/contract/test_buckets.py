@@ -69,6 +69,8 @@ ACROSS = {
     "simulate: queries.coming": "when anything happens next in a simulation",
     "advance: splitting.build_merged_arms of oracle": "merging: two profiles, each in its bucket",
     "commerce: learning.learn": "how long products last, by everybody's repeat orders, once a day",
+    "trigger: queries.forget": "publishing: the dates of flows that are gone, once",
+    "look: queries.first_due": "when a broadcast's test is settled, once",
     "segment: queries.forget_members": "segments that nobody listens to any more, when a folder is published",
     "segment: queries.forget_flips": "the same",
     "segment: queries.forget_measures": "the same of measures",

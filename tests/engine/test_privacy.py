@@ -37,6 +37,7 @@ steps:
   - wait: 2d
   - send: second
 """,
+    "birthday": "trigger: {date: profile.birthday}\nsteps: [{send: gift}]\n",
 }
 
 
@@ -55,7 +56,7 @@ def lived(shop: Shop) -> None:
     shop.work(T0 - HOUR)
     for user in ("u1", "u2"):
         address = f"{user}@example.com"
-        shop.identify(user, T0, device=f"phone-{user}", email=address, first_name=f"Name of {user}")
+        shop.identify(user, T0, device=f"phone-{user}", email=address, first_name=f"Name of {user}", birthday="12-01")
         shop.identify(None, T0, device=f"tablet-{user}", city=f"City of {user}")
         shop.work(T0)
         shop.alias(f"tablet-{user}", user, T0)

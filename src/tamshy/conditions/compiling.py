@@ -83,6 +83,15 @@ def moment_sql(ref: Ref, env: Environment) -> Fragment:
     return writer.fragment(references.source_moment(writer, references.source(writer, ref, env.tested)))
 
 
+def day_sql(value: str, env: Environment) -> Fragment:
+    """Give the date that a jsonb value (SQL about `x`) means, or null.
+
+    A date is itself, `MM-DD` that day in the year 4, a timestamp the local date of its moment for the profile.
+    """
+    writer = Writer(env)
+    return writer.fragment(references.day(writer, value))
+
+
 def key_sql(ref: Ref, env: Environment) -> Fragment:
     """Give an enrollment's key: the value as text, '' where it is missing, null, a list or an object (rule 12)."""
     writer = Writer(env)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tamshy.explain.facts import Absence, Absent
-from tamshy.language.model import BackInStock, EventTrigger, PriceDrop, ReorderDue
+from tamshy.language.model import BackInStock, EventTrigger, ManualTrigger, PriceDrop, ReorderDue
+from tamshy.language.occasions import described
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ def _events(running: RunningFlow) -> tuple[str, ...]:
 def _absence(
     running: RunningFlow, came: dict[str, tuple[int, datetime]], published: datetime, refused: Happening | None
 ) -> Absence:
-    events = _events(running)
-    counts = [came[name] for name in events if name in came]
+    started = [described(trigger) for trigger in running.flow.triggers if not isinstance(trigger, ManualTrigger)]
+    events = tuple(dict.fromkeys(started))
+    counts = [came[name] for name in _events(running) if name in came]
     number = sum(count for count, _ in counts)
     if refused is not None:
         return Absence(running.name, Absent.REFUSED, events, number, refused.at, refused.reason or "")

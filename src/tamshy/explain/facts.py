@@ -119,6 +119,15 @@ class Standing:
     """Step id -> round, of the repeats that they are inside of."""
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A date of somebody's, or a schedule, that comes round next and may start a flow. ``key``: which of them, and which year."""
+
+    flow: str
+    key: str
+    at: datetime
+
+
 class Absent(StrEnum):
     """Why somebody has never been in a flow."""
 
@@ -172,4 +181,5 @@ class Explanation:
     story: tuple[Happening, ...]
     standing: tuple[Standing, ...]
     absences: tuple[Absence, ...]
+    coming: tuple[Coming, ...] = ()
     belongings: tuple[Belonging, ...] = ()

@@ -264,7 +264,7 @@ def _recency(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Scope
 
 def _enrolled(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Scope) -> Condition | None:
     del scope
-    flow = fields.name(reading, entry.value, verb)
+    flow = fields.name(reading, entry.value, verb, fields.FLOW_NAME)
     reading.use(Thing.FLOW, flow, entry.value.at)
     within = fields.duration(reading, keys["within"], "within") if "within" in keys else None
     return None if flow is None else Enrolled(flow, within)

@@ -21,6 +21,7 @@ from tamshy.language.model import (
     Root,
     Trigger,
 )
+from tamshy.language.occasions import read_date_trigger, read_schedule_trigger
 from tamshy.language.offers import KINDS as OFFER_KINDS
 from tamshy.language.offers import read_offer
 from tamshy.language.reading import Reading, unknown
@@ -105,12 +106,16 @@ def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
     if isinstance(tree, Mapping) and "manual" in tree.entries:
         return _manual(reading, tree)
     if isinstance(tree, Mapping) and "event" not in tree.entries:
+        if "date" in tree.entries:
+            return read_date_trigger(reading, tree)
+        if "schedule" in tree.entries:
+            return read_schedule_trigger(reading, tree)
         kinds = [name for name in tree.entries if name in _LATER_TRIGGERS]
         if kinds:
             _later_trigger(reading, tree, kinds[0])
         elif tree.entries:
             first, entry = next(iter(tree.entries.items()))
-            known = ["event", "segment", "manual", *OFFER_KINDS, *_LATER_TRIGGERS]
+            known = ["event", "segment", "date", "schedule", "manual", *OFFER_KINDS, *_LATER_TRIGGERS]
             reading.refuse(entry.at, f"{unknown('trigger', first, known)}")
         else:
             reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
@@ -130,11 +135,7 @@ def _manual(reading: Reading, tree: Mapping) -> ManualTrigger | None:
 
 
 def _later_trigger(reading: Reading, tree: Mapping, kind: str) -> None:
-    keys = fields.mapping(reading, tree, _LATER_TRIGGERS[kind]) or {}
-    if "offset" in keys:
-        fields.duration(reading, keys["offset"], "offset", negative=True)
-    if "at" in keys:
-        fields.time_of_day(reading, keys["at"], "at")
+    fields.mapping(reading, tree, _LATER_TRIGGERS[kind])
     reading.later(tree.entries[kind].at, f"the trigger '{kind}'")
 
 

@@ -7,7 +7,7 @@ text, so that a later refusal (a reference that does not exist, say) can still n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -337,7 +337,41 @@ class ManualTrigger:
     """``manual: true``: by the API, the console or the command line alone."""
 
 
-Trigger = EventTrigger | ManualTrigger
+class Every(StrEnum):
+    """How often a date starts a flow."""
+
+    YEAR = "year"
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True)
+class DateTrigger:
+    """``date: profile.PATH, every, offset, at``: the day of a date that the profile holds, ``at`` local to the profile."""
+
+    date: Ref
+    every: Every = Every.YEAR
+    offset: Duration = Duration()
+    at: time = time(9)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleTrigger:
+    """``schedule: {cron, segment}`` or ``{dates, offset, at, segment}``: every member of the segment at those times.
+
+    One of these: ``cron``; ``dates`` (a MonthDay comes every year), ``offset`` away, at ``at``; ``times``, naive readings, which
+    only broadcasts have. ``zone`` None: by each profile's own clock, else an IANA name.
+    """
+
+    segment: str
+    cron: str | None = None
+    dates: tuple[date | MonthDay, ...] = ()
+    offset: Duration = Duration()
+    at: time = time(9)
+    times: tuple[datetime, ...] = ()
+    zone: str | None = None
+
+
+Trigger = EventTrigger | ManualTrigger | DateTrigger | ScheduleTrigger
 
 
 class Interest(StrEnum):
@@ -451,6 +485,16 @@ class WaitUntilMoment:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitBestHour:
+    """``wait: {until: best_hour, at_most: D}``: the hour of the day at which the profile opens or clicks most."""
+
+    id: str
+    at_most: Duration = Duration(days=1)
+    position: Position = NOWHERE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WaitFor:
     """``wait_for``: the first matching event within ``at_most`` goes to ``then``, no such event to ``otherwise``."""
 
@@ -558,11 +602,15 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """``winner: {by, confidence, at_least}``; ``confidence`` a share between 0 and 1, ``at_least`` people in every arm."""
+    """``winner: {by, confidence, at_least}``; ``confidence`` a share between 0 and 1, ``at_least`` people in every arm.
+
+    ``after``: of a broadcast's trial, so long after it went to the first; the best measure then wins, where none is proven.
+    """
 
     by: Measure
     confidence: Decimal = Decimal("0.95")
     at_least: int = 0
+    after: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -650,6 +698,7 @@ Step = (
     Wait
     | WaitUntilTime
     | WaitUntilMoment
+    | WaitBestHour
     | WaitFor
     | Branch
     | Split
@@ -692,6 +741,48 @@ class Flow:
     priority: int = 0
     in_flight: InFlight = InFlight.FOLLOW
     offers: tuple[Offer, ...] = ()
+    position: Position = NOWHERE
+
+
+# -- broadcasts ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastArm:
+    """One arm of a broadcast's trial: its message. ``weight``: relative, but with a winner per cent of the segment."""
+
+    name: str
+    weight: Decimal
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """``split`` of a broadcast; ``winner`` None: everybody is in an arm at once."""
+
+    name: str
+    arms: tuple[BroadcastArm, ...]
+    winner: Winner | None = None
+    position: Position = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """``broadcasts/NAME.yaml``: a message to a segment, at the times of ``schedules``. ``name`` is the file's.
+
+    Either ``message``, or ``trial`` with one for each arm.
+    """
+
+    name: str
+    title: str
+    segment: str
+    schedules: tuple[ScheduleTrigger, ...]
+    message: str | None = None
+    trial: Trial | None = None
+    topic: str | None = None
+    expires: Duration = Duration(days=1)
+    holdout: Decimal | None = None
+    priority: int = 0
     position: Position = NOWHERE
 
 
@@ -882,6 +973,7 @@ class Workspace:
     settings: Settings
     flows: dict[str, Flow] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
+    broadcasts: dict[str, Broadcast] = field(default_factory=dict)
     stories: dict[str, Story] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)

@@ -14,7 +14,6 @@ from tamshy.language.liquid import (
     known_tags,
 )
 from tamshy.language.model import Operator
-from tamshy.language.others import FOLDERS
 from tamshy.language.products import TEXTS as PRODUCT_TEXTS
 from tamshy.language.stories import DECISION_REASONS, EXIT_REASONS, REFUSAL_REASONS
 
@@ -97,7 +96,8 @@ def reference() -> str:
             ),
         ),
         "## Flows: `flows/NAME.yaml`\n",
-        *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.SEGMENT_TRIGGER, words.MANUAL_TRIGGER)),
+        *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.SEGMENT_TRIGGER, words.DATE_TRIGGER)),
+        *map(_form, (words.SCHEDULE_TRIGGER, words.SCHEDULE, words.MANUAL_TRIGGER)),
         *map(_form, (*words.OFFERS, *words.OFFER_TERMS)),
         *(_form(form, later=True) for form in words.OTHER_TRIGGERS),
         *map(
@@ -107,6 +107,9 @@ def reference() -> str:
         _conditions(),
         "## Segments: `segments/NAME.yaml`\n",
         *map(_form, (words.SEGMENT, words.TOP_BY)),
+        "## Broadcasts: `broadcasts/NAME.yaml`\n",
+        *map(_form, (words.BROADCAST, words.BROADCAST_TIME, words.BROADCAST_CRON)),
+        *map(_form, (words.BROADCAST_SPLIT, words.BROADCAST_ARM, words.BROADCAST_WINNER)),
         "## Messages: `messages/NAME/`\n",
         _form(words.MESSAGE),
         _liquid(),
@@ -117,7 +120,6 @@ def reference() -> str:
         _reasons(),
         _products(),
         "## Not yet\n",
-        *(_form(form, later=True) for form, _ in FOLDERS.values()),
     ]
     return "\n".join(parts)
 
@@ -169,8 +171,7 @@ def _steps() -> str:
     head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
     ways = (words.ARM, words.ELSE, words.SPLIT, words.SPLIT_ARM, words.WINNER, words.REPEAT)
     outward = (words.COUPON, words.WEBHOOK, words.NOTIFY)
-    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_FOR, *ways, words.TRACK, *outward)
-    later = (words.WAIT_BEST_HOUR,)
+    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_BEST_HOUR, words.WAIT_FOR, *ways, words.TRACK, *outward)
     return "\n".join(
         (
             head,
@@ -179,7 +180,6 @@ def _steps() -> str:
             *rows,
             "",
             *map(_form, forms),
-            *(_form(form, later=True) for form in later),
             _IDS,
         )
     )

@@ -61,29 +61,42 @@ EVENT_TRIGGER = Form(
     ),
 )
 
-SEGMENT_TRIGGER = Form(
-    "a segment trigger",
-    (Key("segment", "name of a segment", required=True), Key("on", "`enter` (default) or `leave`")),
+DATE_TRIGGER = Form(
+    "a date trigger",
+    (
+        Key("date", "`profile.PATH`: a date, a timestamp or `MM-DD`, or a list of them", required=True),
+        Key("every", "`year` (default): whenever month and day come round; `once`: on the date itself"),
+        Key("offset", "duration after the day, negative before it"),
+        Key("at", "time of day, local to the profile (default `09:00`)"),
+    ),
 )
+
+SCHEDULE_TRIGGER = Form("a schedule trigger", (Key("schedule", "mapping, below", required=True),))
+SCHEDULE = Form(
+    "'schedule'",
+    (
+        Key("cron", "five fields, at most once an hour: `0 9 * * mon`; this or `dates`"),
+        Key("dates", "list of dates; one without a year, `12-25`, comes every year"),
+        Key("offset", "duration after each of `dates`, negative before it"),
+        Key("at", "time of day, with `dates` (default `09:00`)"),
+        Key("segment", "name of a segment: its members, each by their own clock", required=True),
+    ),
+)
+
 MANUAL_TRIGGER = Form(
     "a manual trigger", (Key("manual", "`true`: by the API, the console or the command line alone", required=True),)
 )
 
+SEGMENT_TRIGGER = Form(
+    "a segment trigger",
+    (Key("segment", "name of a segment", required=True), Key("on", "`enter` (default) or `leave`")),
+)
+
 OTHER_TRIGGERS = (
-    Form(
-        "a date trigger",
-        (
-            Key("date", "reference", required=True),
-            Key("every", "`year` or `once`"),
-            Key("offset", "duration"),
-            Key("at", "time of day"),
-        ),
-    ),
     Form(
         "a new arrivals trigger",
         (Key("new_arrivals", "`{where, at_least, every, on, at, segment}`", required=True),),
     ),
-    Form("a schedule trigger", (Key("schedule", "`{cron | dates, offset, at, segment}`", required=True),)),
 )
 
 OFFERS = (
@@ -163,7 +176,7 @@ class Verb:
 VERBS = {
     verb.name: verb
     for verb in (
-        Verb("wait", "duration, or one of the two mappings below"),
+        Verb("wait", "duration, or one of the three mappings below"),
         Verb("wait_for", "mapping, below"),
         Verb("branch", "list of `{if: CONDITION, steps: […]}`, at the end perhaps `{else: […]}`"),
         Verb("split", "mapping, below: an experiment"),
@@ -201,14 +214,16 @@ WAIT_MOMENT = Form(
     (
         Key(
             "until",
-            "reference: `event.PATH`, `profile.PATH`, `cart.updated_at`, `order.last_at`, `coupon.VAR.expires_at` or `vars.PATH`",
+            "reference: `event.PATH`, `profile.PATH`, `coupon.VAR.expires_at`, `vars.PATH`, `cart.updated_at` or "
+            "`order.last_at`",
             required=True,
         ),
         Key("offset", "duration, may be negative"),
     ),
 )
 WAIT_BEST_HOUR = Form(
-    "a wait until the best hour", (Key("until", "`best_hour`", required=True), Key("at_most", "duration"))
+    "a wait until the best hour",
+    (Key("until", "`best_hour`", required=True), Key("at_most", "duration (default `1d`): on by then at the latest")),
 )
 
 WAIT_FOR = Form(
@@ -390,17 +405,42 @@ DISCOUNT = Form(
 BROADCAST = Form(
     "a broadcast",
     (
-        Key("name", "text"),
-        Key("segment", "name", required=True),
-        Key("message", "name"),
-        Key("at", "mapping or list"),
-        Key("split", "mapping"),
-        Key("topic", "topic"),
-        Key("expires", "duration"),
-        Key("holdout", "percentage"),
-        Key("priority", "whole number"),
+        Key("name", "text; what people call it (default: the file's name)"),
+        Key("segment", "name of a segment: its members at that time", required=True),
+        Key("message", "message's name; this or `split`"),
+        Key("at", "timestamp, list of timestamps, or one of the mappings below", required=True),
+        Key("split", "mapping, below: several messages, or a trial of them on a part of the segment"),
+        Key("topic", "topic (default: the message's)"),
+        Key("expires", "duration (default `1d`): later than that after it was due it is skipped"),
+        Key("holdout", "percentage: the share that is measured, and sent nothing"),
+        Key("priority", "whole number (default 0); the higher goes first under a frequency cap"),
     ),
 )
+_ZONE = Key("zone", "`profile`: by each reader's own clock, `workspace` (default), or an IANA name")
+BROADCAST_TIME = Form("'at' with 'time'", (Key("time", "timestamp, or a list of them", required=True), _ZONE))
+BROADCAST_SPLIT = Form(
+    "'split' of a broadcast",
+    (
+        Key("name", "the experiment's name, in no other file", required=True),
+        Key("arms", "mapping of names to `{weight, message}`", required=True),
+        Key("winner", "mapping, below: the arms are a trial, and what is left of the segment gets the best"),
+    ),
+)
+BROADCAST_ARM = Form(
+    "an arm of a broadcast",
+    (
+        Key("weight", "number from 0, for all arms or none; with `winner` per cent of the segment"),
+        Key("message", "message's name", required=True),
+    ),
+)
+BROADCAST_WINNER = Form(
+    "'winner' of a broadcast",
+    (
+        Key("by", "`opened` or `clicked`", required=True),
+        Key("after", "duration from `10m`: so long after it went to the first", required=True),
+    ),
+)
+BROADCAST_CRON = Form("'at' with 'cron'", (Key("cron", "five fields, at most once an hour", required=True), _ZONE))
 
 STORY = Form(
     "a story",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
+from tamshy.language.broadcasts import PREFIX, check_trials, flow_of, read_broadcast
 from tamshy.language.catalogue import read_catalogue
 from tamshy.language.checks import check_coupons, check_names, check_reach
 from tamshy.language.circles import check_loops
@@ -15,10 +16,10 @@ from tamshy.language.experiments import check_experiments
 from tamshy.language.expiring import check_expiry
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
-from tamshy.language.model import Flow, Message, Position, Problem, Segment, Settings, Story, Workspace
-from tamshy.language.others import FOLDERS, read_other
+from tamshy.language.model import Broadcast, Flow, Message, Position, Problem, Segment, Send, Settings, Story, Workspace
 from tamshy.language.pools import read_pools
-from tamshy.language.reading import Reading, Thing
+from tamshy.language.program import all_steps
+from tamshy.language.reading import DefinedStep, Reading, Thing
 from tamshy.language.segments import check_nesting, read_segment
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.settings import read_settings
@@ -50,12 +51,13 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     settings = _settings(reading, files, folder)
     reading.zone, reading.locale = settings.timezone, settings.locale
     reading.names[Thing.FLOW] = {name: Position(path, 1, 1) for name, path in folder.things["flows"].items()}
+    told = {f"{PREFIX}{name}": Position(path, 1, 1) for name, path in folder.things["broadcasts"].items()}
+    reading.names[Thing.FLOW] |= told
     reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
     reading.names[Thing.POOL] = {name: Position(path, 1, 1) for name, path in folder.things["coupons"].items()}
     pools = read_pools(
         reading, {name: _tree(reading, files, path) for name, path in folder.things["coupons"].items()}, files
     )
-    reading.names[Thing.SEGMENT] = {name: Position(path, 1, 1) for name, path in folder.things["segments"].items()}
     messages: dict[str, Message] = {}
     for name, paths in sorted(folder.messages.items()):
         message = read_message(reading, name, {path: files[path] for path in paths})
@@ -75,15 +77,14 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
         if segment is not None:
             segments[name] = segment
     check_nesting(reading)
+    broadcasts = _broadcasts(reading, files, folder)
     stories = _stories(reading, files, folder)
-    for other in FOLDERS:
-        for path in folder.things[other].values():
-            read_other(reading, other, _tree(reading, files, path))
     products = [one for path in folder.catalogue for one in read_catalogue(reading, path, files[path])]
     check_names(reading, flows)
     check_loops(reading, flows)
     check_experiments(reading, flows)
-    found = Workspace(settings, flows, messages, stories, segments, dict(files), pools, tuple(products))
+    check_trials(reading, flows, broadcasts)
+    found = Workspace(settings, flows, messages, broadcasts, stories, segments, dict(files), pools, tuple(products))
     return found, sorted(set(reading.problems))
 
 
@@ -96,6 +97,19 @@ def _settings(reading: Reading, files: Mapping[str, str], folder: _Folder) -> Se
     text = "the settings of the workspace are missing; is this the right folder?"
     reading.refuse(Position(SETTINGS_FILE, 1, 1), text)
     return Settings()
+
+
+def _broadcasts(reading: Reading, files: Mapping[str, str], folder: _Folder) -> dict[str, Broadcast]:
+    broadcasts: dict[str, Broadcast] = {}
+    for name, path in folder.things["broadcasts"].items():
+        broadcast = read_broadcast(reading, name, _tree(reading, files, path))
+        if broadcast is not None:
+            broadcasts[name] = broadcast
+            reading.steps[f"{PREFIX}{name}"] = {
+                step.id: DefinedStep("send" if isinstance(step, Send) else "split", broadcast.position)
+                for step in all_steps(flow_of(broadcast).steps)
+            }
+    return broadcasts
 
 
 def _stories(reading: Reading, files: Mapping[str, str], folder: _Folder) -> dict[str, Story]:

@@ -19,7 +19,6 @@ from tamshy.language.model import (
     Condition,
     Engagement,
     Enrolled,
-    EventTrigger,
     Exit,
     Flow,
     In,
@@ -42,9 +41,11 @@ from tamshy.language.model import (
     Top,
     Track,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilTime,
 )
+from tamshy.language.occasions import described
 
 if TYPE_CHECKING:
     from tamshy.domain.duration import Duration
@@ -82,7 +83,7 @@ _OFFERS: Final = {PriceDrop: "a price drop", BackInStock: "a return to stock", R
 
 def entry_label(flow: Flow) -> Label:
     """Say what starts a flow."""
-    events = [trigger.event if isinstance(trigger, EventTrigger) else "by hand" for trigger in flow.triggers]
+    events = [described(trigger) for trigger in flow.triggers]
     events += [_OFFERS[type(offer)] for offer in flow.offers]
     name = events[0] if len(events) == 1 else f"{events[0]} or {len(events) - 1} more"
     return Label("entry", "when", broken(name), "starts with " + " or ".join(events))
@@ -103,6 +104,10 @@ def _timed(step: Step) -> Label | None:
         at = step.until.strftime("%H:%M")
         days = ", ".join(_DAYS[day] for day in sorted(step.on))
         return Label("wait", "until", (at,), f"waits until {at}" + (f" on {days}" if days else ""))
+    if isinstance(step, WaitBestHour):
+        return Label(
+            "wait", "until", ("their best hour",), f"waits until the best hour, at most {spoken(step.at_most)}"
+        )
     if isinstance(step, WaitFor):
         events = " or ".join(match.event for match in step.matches)
         most = spoken(step.at_most)

@@ -8,7 +8,7 @@ from tamshy.advance import take_arms
 from tamshy.commerce import fold_merged
 from tamshy.enroll import hear_known, hold_out_again
 from tamshy.sqlkit import queries
-from tamshy.trigger import plan_merged_reorders
+from tamshy.trigger import Planning, plan_merged_reorders, plan_occasions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +105,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     conn.execute(_SQL["end_doubles"], params)
     conn.execute(_SQL["join_profiles"], params)
     hold_out_again(conn, book, bucket)
+    conn.execute(_SQL["drop_occasions"])
     take_arms(conn, book, bucket)
     for table in MOVED:
         conn.execute(_moving(conn, table))
@@ -113,6 +114,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     if conn.execute(_SQL["rename_merges"]).rowcount:
         conn.execute(_SQL["drop_empty_merges"])
     conn.execute(_SQL["bury"], params)
+    plan_occasions(conn, book, bucket, Planning.MERGED)
     conn.execute(_SQL["freshen"], params)
     if book.tracked:
         conn.execute(_SQL["look_again"], params)

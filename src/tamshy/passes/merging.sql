@@ -33,6 +33,10 @@ where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 's
         select from inbox e where e.bucket = o.bucket and e.profile = o.profile
             and (e.moment, e.emitted, e.ord, e.id) < (o.moment, o.emitted, o.ord, o.id))
     and not exists (
+        select from occasion e where e.bucket = i.bucket and e.profile = i.profile and e.at < i.moment)
+    and not exists (
+        select from occasion e where e.bucket = o.bucket and e.profile = o.profile and e.at < i.moment)
+    and not exists (
         select from (values (i.bucket, i.profile), (o.bucket, o.profile)) s (bucket, profile)
         where exists (
                 select from enrollment e
@@ -152,6 +156,13 @@ update profile l
 set merged_into = r.survivor, properties = '{}', stamps = '{}', consents = '{}', address = null
 from pair r
 where l.bucket = r.loser_bucket and l.id = r.loser
+
+-- name: drop_occasions
+-- The dates of the profile that goes are those of the one that stays from now on, or nobody's: they are planned anew.
+with come as (
+    delete from inbox i using pair r where i.bucket = r.loser_bucket and i.profile = r.loser and i.kind = 'occasion'
+)
+delete from occasion o using pair r where o.bucket = r.loser_bucket and o.profile = r.loser
 
 -- name: freshen
 -- Every enrollment of the merged profile hears what is known of it; those that have ended may still be converted (rule 28).

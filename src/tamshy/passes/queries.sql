@@ -249,5 +249,6 @@ select least(
     (select min(moment) from inbox where bucket = %(bucket)s),
     (select min(at) from flip where bucket = %(bucket)s),
     (select min(work_at) from enrollment where bucket = %(bucket)s and active),
+    (select min(at) from occasion where bucket = %(bucket)s),
     (select min(at) from reorder where bucket = %(bucket)s),
     (select min(at) from catalogue_turn where bucket = %(bucket)s))

@@ -12,11 +12,24 @@ from tamshy.commerce import ORDER_EVENTS, fold
 from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
+from tamshy.look import settle_trials
 from tamshy.rulebook import PLACES_PER_VERSION
 from tamshy.segment import look_again
 from tamshy.segment import run as cross_borders
 from tamshy.sqlkit import queries
-from tamshy.trigger import by_hand, call_offers, call_reorders, come_with_offers, plan_reorders, starting_names
+from tamshy.trigger import (
+    Planning,
+    by_hand,
+    call_occasions,
+    call_offers,
+    call_reorders,
+    come_round,
+    come_with_offers,
+    plan_occasions,
+    plan_reorders,
+    starting_names,
+    telling_names,
+)
 from tamshy.trigger import run as find_candidates
 
 if TYPE_CHECKING:
@@ -128,6 +141,7 @@ def clear(conn: Connection, rows: int) -> None:
 def at_hand(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> set[UUID]:
     """Give the profiles whose items the next pass would work or whose messages it would render; the caller rolls back."""
     call_reorders(conn, book, bucket, horizon.until)
+    call_occasions(conn, book, bucket, horizon.until)
     conn.execute(_SQL["pick"], _params(book, bucket, horizon))
     picked = {row[0] for row in conn.execute(_SQL["in_hand"])}
     return picked.union(UUID(str(row[0])) for row in accepted(conn, bucket, horizon.limit, horizon.until))
@@ -140,6 +154,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         return Worked(lost=True)
     params = _params(book, bucket, horizon)
     call_reorders(conn, book, bucket, horizon.until)
+    call_occasions(conn, book, bucket, horizon.until)
     survey = conn.execute(_SQL["pick"], params).fetchall()
     if not survey:
         # What has changed in the catalogue comes behind everything else of its moment: who has looked at it is known by then.
@@ -166,6 +181,8 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         if not places <= book.numbers:
             raise NowhereToGo(places - book.numbers)
         change(conn, book, bucket, pass_, places, evaluate)
+        plan_occasions(conn, book, bucket, Planning.CHANGED, places)
+        settle_trials(conn, book, places)
         leave(conn, book, bucket, pass_, places)
         moved += decide(conn, book, bucket, pass_, places)
         moved += coupon.ask(conn, book, bucket, pass_, places)
@@ -198,7 +215,8 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     conn.execute(_SQL["drop_taken"], params)
     if any(row[3] for row in taken):
         conn.execute(_SQL["promote"], params)
-    apply(conn, book, bucket, pass_, {str(row[0]) for row in taken}, ambient=any(row[4] for row in taken))
+    kinds, ambient = {str(row[0]) for row in taken}, any(row[4] for row in taken)
+    apply(conn, book, bucket, pass_, kinds, ambient=ambient)
     conn.execute(_SQL["take_in"], params)
     if coupon.ORDER in names and book.pools:
         coupon.redeem(conn, book, bucket, pass_)
@@ -210,10 +228,14 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
     if heard:
         hear(conn, book, bucket, pass_, heard)
     found = find_candidates(conn, book, bucket) if names & starting_names(book) else 0
-    if any(row[0] == "by_hand" for row in taken):
+    if "by_hand" in kinds:
         found += by_hand(conn, book, bucket)
     if any(row[0] == "offer" for row in taken):
         found += come_with_offers(conn, book, bucket)
+    if "occasion" in kinds:
+        found += come_round(conn, book, bucket)
+    if ambient or kinds & {"identify", "occasion"} or not names.isdisjoint(telling_names(book)):
+        plan_occasions(conn, book, bucket, Planning.TAKEN_IN)
     if found:
         open_enrollments(conn, book, bucket, pass_)
     return found

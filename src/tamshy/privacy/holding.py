@@ -17,6 +17,7 @@ SQL: Final = sqlkit.queries("tamshy.privacy")
 BY_PROFILE: Final = (
     "consent",
     "inbox",
+    "occasion",
     "event",
     "cart",
     "orders",
@@ -69,6 +70,8 @@ FREE: Final = {
     "product_change": "what the shop sells",
     "catalogue_turn": "what a bucket has not heard of yet",
     "learnt_interval": "how long products last, by twenty purchases at least",
+    "tick": "when the shop's schedules come",
+    "best_hour": "one hour of the day for the whole shop",
     "seen_message": "hashes of what clients named their calls, for 30 days",
     "lease": "who works a bucket",
     "worker": "which workers live",

@@ -57,6 +57,10 @@ select to_jsonb(t) from consent t where t.bucket = %(bucket)s and t.profile = %(
 -- What has arrived and is not taken in yet.
 select to_jsonb(t) from inbox t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.moment, t.emitted, t.ord, t.id
 
+-- name: occasion
+-- When a date of theirs comes round, or a schedule that means them.
+select to_jsonb(t) from occasion t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.at, t.flow, t.mark, t.item
+
 -- name: event
 -- What they have done.
 select to_jsonb(t) from event t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
@@ -248,6 +252,10 @@ delete from consent where bucket = %(bucket)s and profile = %(profile)s
 -- name: erase_inbox
 -- Erases: what has arrived and is not taken in yet.
 delete from inbox where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_occasion
+-- Erases: when a date of theirs comes round, or a schedule that means them.
+delete from occasion where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_event
 -- Erases: what they have done.

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tamshy.language import read_workspace
+from tamshy.language import all_flows, file_of, read_workspace
 from tamshy.language.model import MessageKind
 from tamshy.language.program import program
 from tamshy.language.workspace import CATALOGUE
@@ -44,18 +44,19 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
     files = {path: text for path, text in published_files(conn, id_).items() if not path.startswith(f"{CATALOGUE}/")}
     workspace, _ = read_workspace(files)
     span = {"workspace": id_, "first": first, "beyond": first + buckets}
+    flows = all_flows(workspace)
     running: list[RunningFlow] = []
     sendable = dict(workspace.messages)
     pools = dict(workspace.pools)
     segments = {segment.name: segment.where for segment in workspace.segments.values()}
     older: dict[int, Workspace] = {}
     for version, flow_name, source, publication, live in conn.execute(_SQL["running_versions"], span).fetchall():
-        if files.get(f"flows/{flow_name}.yaml") == source:
-            flow = workspace.flows[flow_name]
+        if files.get(file_of(flow_name)) == source:
+            flow = flows[flow_name]
         else:
             if publication not in older:
                 older[publication] = _published_at(conn, id_, publication)
-            flow = older[publication].flows[flow_name]
+            flow = all_flows(older[publication])[flow_name]
             # Who finishes on an old version may still be sent what new ones send no more.
             for message in older[publication].messages.values():
                 sendable.setdefault(message.name, message)

@@ -10,12 +10,13 @@ from tamshy import segment
 from tamshy.advance import arrive
 from tamshy.commerce import Word, tell
 from tamshy.coupon import stock
-from tamshy.language import kept_steps, read_workspace, step_mapping
+from tamshy.language import all_flows, file_of, kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight, Repeat
 from tamshy.language.workspace import CATALOGUE
 from tamshy.publish.holding import buckets_inside, call_in, hold_buckets, prepare_moves, span_of, take_turns
 from tamshy.publish.loading import load_rulebook, published_files
 from tamshy.sqlkit import queries, rows_json
+from tamshy.trigger import plan_everybody
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -114,6 +115,8 @@ def publish(
     moved = _move_people(conn, before, name, flows, archived, at, passes)
     now = load_rulebook(conn, name)
     segment.build(conn, now, before, at)
+    if flows or archived:
+        plan_everybody(conn, before, now, at)
     told = sum(segment.backfill(conn, now, flow, at) for flow in sorted(backfill))
     call_in(conn, span)
     return Published(tuple(flows), tuple(messages), tuple(archived), moved, told)
@@ -165,8 +168,9 @@ def _write_flows(
     """A version for each flow whose text has changed; flows whose text is gone are archived."""
     live = {row[0]: row for row in conn.execute(_SQL["live_versions"], {"workspace": id_}).fetchall()}
     changed: list[str] = []
-    for name in sorted(workspace.flows):
-        source = workspace.sources[f"flows/{name}.yaml"]
+    wanted = all_flows(workspace)
+    for name in sorted(wanted):
+        source = workspace.sources[file_of(name)]
         if name in live and live[name][3] == source and not live[name][4]:
             continue
         changed.append(name)
@@ -176,7 +180,7 @@ def _write_flows(
             {"workspace": id_, "flow": name, "source": source, "publication": number, "at": at},
         ).fetchone()
         conn.execute(_SQL["write_flow"], {"workspace": id_, "flow": name, "version": row[0] if row else None})
-    archived = sorted(name for name, row in live.items() if name not in workspace.flows and not row[4])
+    archived = sorted(name for name, row in live.items() if name not in wanted and not row[4])
     for name in archived:
         conn.execute(_SQL["archive"], {"workspace": id_, "flow": name})
     return changed, archived

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from tamshy.language.model import EventTrigger
+from tamshy.language.model import EventTrigger, ScheduleTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,9 +68,8 @@ class Rulebook:
     """All that the stages know of a workspace's rules. Equal only to itself: a change makes a new one.
 
     ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody.
-    ``segments``: the     conditions of segments by name. ``pools``:
-    without their codes, which lie in the database. ``calls_out``: whether webhooks are called and people of the shop told; a
-    simulation does neither.
+    ``segments``: the conditions of segments by name. ``pools``: without their codes, which lie in the database. ``calls_out``:
+    whether webhooks are called and people of the shop told; a simulation does neither.
     """
 
     workspace: int
@@ -100,14 +99,16 @@ class Rulebook:
 
     @cached_property
     def tracked(self) -> frozenset[str]:
-        """The segments that a trigger, an exit or a conversion listens to: who is in them is kept."""
+        """The segments that a trigger, a schedule, an exit or a conversion listens to: who is in them is kept."""
         found: set[str | None] = set()
         for running in self.flows:
             flow = running.flow
             matches = [*flow.exit_on, *(() if flow.conversion is None else flow.conversion.matches)]
             found.update(match.segment for match in matches)
             if running.live:
-                found.update(trigger.segment for trigger in flow.triggers if isinstance(trigger, EventTrigger))
+                found.update(
+                    trigger.segment for trigger in flow.triggers if isinstance(trigger, EventTrigger | ScheduleTrigger)
+                )
         return frozenset(name for name in found if name is not None)
 
     def statement(self, name: str, build: Callable[[Rulebook], Statement | None]) -> Statement | None:

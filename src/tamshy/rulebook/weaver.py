@@ -12,6 +12,7 @@ from tamshy.conditions import (
     compile_match,
     compile_question,
     compile_turn,
+    day_sql,
     key_sql,
     moment_sql,
 )
@@ -36,8 +37,8 @@ EVENT_ROWS: Final = """
         a.origin, a.kind, a.facts
     from agenda a
     cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = a.profile offset 0) p
-    where not a.due and (a.name <> '' or a.kind = 'by_hand')"""
-"""``x`` for the events of the agenda that may start something, and for those who are put into a flow by hand."""
+    where not a.due and (a.name <> '' or a.kind in ('by_hand', 'occasion'))"""
+"""``x`` for the events of the agenda that may start something, for who is put into a flow by hand, and for occasions."""
 
 _DUE: Final = """
     select e.bucket, e.profile, a.moment, e.id as enrollment, e.flow, e.version, e.entered_at, e.reached, a.place, e.step, e.visit,
@@ -162,6 +163,18 @@ class Weaver:
     def moment(self, ref: Ref) -> str:
         """The moment that the data holds, or null."""
         fragment = moment_sql(ref, self._environment())
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def day(self, value: str) -> str:
+        """The date that a jsonb value means to the profile ``x``, or null; one without a year lies in the year 4."""
+        fragment = day_sql(value, self._environment())
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def ask(self, condition: Condition, moment: str) -> str:
+        """The same for a condition: for whom in the bucket it holds at a moment (SQL without columns)."""
+        fragment = compile_question(condition, self._environment(), moment)
         self.params.update(fragment.params)
         return fragment.sql
 

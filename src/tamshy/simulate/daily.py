@@ -1,12 +1,14 @@
-"""A play from one daily look at experiments to the next: nothing between profiles interferes meanwhile."""
+"""A play from one look at experiments to the next: nothing between profiles interferes meanwhile."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tamshy.look import experiments, next_look
+from tamshy.advance import asks_for_best_hour, find_best_hour
+from tamshy.look import experiments, next_look, trials
 from tamshy.look import run as look
+from tamshy.simulate.settling import next_settling
 from tamshy.simulate.working import Play, work
 from tamshy.sqlkit import queries
 
@@ -29,28 +31,36 @@ def work_daily(
     progress: Callable[[datetime, int], None],
     before: int = 0,
 ) -> Play:
-    """Work as `work` does, with a look at the experiments at each 03:00 of the workspace.
+    """Work as `work` does, with a stop wherever what some have done decides what becomes of others.
 
-    What lies before a look is all worked by then. A day on which nothing happens would show the same as the one before, and is not
-    looked at.
+    That is a look at experiments and best hours at each 03:00 of the workspace, and whenever the rest of a broadcast learns what
+    its trial has shown. What lies before a stop is all worked by then. A day on which nothing happens would show the same as the
+    one before, and is not looked at.
     """
-    watched = any(split.winner is not None or split.bandit for split, _ in experiments(book).values())
+    timed = asks_for_best_hour(book)
+    watched = timed or any(split.winner is not None or split.bandit for split, _ in experiments(book).values())
     played = Play(until, 0, 0)
     conn = hands[0][0]
-    looked: datetime | None = None
-    while watched:
+    done: datetime | None = None
+    while watched or trials(book):
         coming = _coming(conn)
         if coming is None or coming > until:
             break
-        at = next_look(coming if looked is None else max(coming, looked), book.settings.timezone)
-        if at > until:
-            break
-        played = both(
-            played, work(book, at - _JUST_BEFORE, hands, progress, before + played.passes // len(hands)), until
-        )
-        look(conn, book, at)
+        done = coming if done is None else max(coming, done)
+        daily = next_look(done, book.settings.timezone) if watched else None
+        stops = [at for at in (daily, next_settling(conn, book, done)) if at is not None]
         conn.commit()
-        looked = at
+        if not stops or min(stops) > until:
+            break
+        done = min(stops)
+        played = both(
+            played, work(book, done - _JUST_BEFORE, hands, progress, before + played.passes // len(hands)), until
+        )
+        if done == daily:
+            look(conn, book, done)
+            if timed:
+                find_best_hour(conn, book, done)
+            conn.commit()
     return both(played, work(book, until, hands, progress, before + played.passes // len(hands)), until)
 
 

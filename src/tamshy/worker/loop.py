@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tamshy.advance import asks_for_best_hour, find_best_hour
 from tamshy.commerce import forget_changes, learn_intervals
 from tamshy.coupon import count_pools
 from tamshy.domain import calendar
 from tamshy.ingest import prune
 from tamshy.language.model import Keep
-from tamshy.look import catch_up, next_look
+from tamshy.look import catch_up, last_look, next_look
 from tamshy.passes import (
     Horizon,
     at_hand,
@@ -30,7 +31,7 @@ from tamshy.publish import load_rulebook
 from tamshy.retain import Gone, let_go, limits
 from tamshy.segment import rank_when_due
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
-from tamshy.trigger import plan_all_reorders, speaks_of_reorders
+from tamshy.trigger import plan_all_reorders, renew_ticks, speaks_of_reorders
 from tamshy.worker.leasing import Leases
 from tamshy.worker.sifting import is_the_machines, set_aside, sift
 from tamshy.worker.tallying import count_journal
@@ -188,6 +189,7 @@ class Worker:
                 forget_changes(conn, self._clock.now())
                 conn.commit()
                 pruned = now
+                self._look_ahead(conn)
                 if self._leases.held:
                     count_journal(conn, list(self._leases.held), self._clock.now(), self._clock.speed)
                     conn.commit()
@@ -201,13 +203,21 @@ class Worker:
                 self._leases.give_back(conn)
                 return
 
+    def _look_ahead(self, conn: Connection) -> None:
+        """Write down further ticks of schedules, in good time before the last that are known."""
+        for rules in self._rules.values():
+            renew_ticks(conn, rules.book, self._clock.now())
+        conn.commit()
+
     def _look(self, conn: Connection) -> None:
-        """Look at the experiments of the workspaces whose first bucket is ours, once a day; not by a clock that is not believed."""
+        """Make the daily figures of the workspaces whose first bucket is ours; not by a clock that is not believed."""
         now = self._clock.now()
         for name, rules in list(self._rules.items()):
             ours = rules.book.first_bucket in self._leases.held
             if ours and now >= self._looks.get(name, now) and self._clear(conn):
                 catch_up(conn, rules.book, now, lambda: self._keep_up(conn))
+                if asks_for_best_hour(rules.book):
+                    find_best_hour(conn, rules.book, last_look(now, rules.book.settings.timezone))
                 conn.commit()
                 self._looks[name] = next_look(now, rules.book.settings.timezone)
 

@@ -63,6 +63,7 @@ from (
                 and e.work_at > coalesce(after, '-infinity')
                 and not exists (
                     select from set_aside s where s.bucket = b and s.profile = e.profile and s.until > %(horizon)s))
+        or exists (select from occasion o where o.bucket = b and o.at <= %(horizon)s)
         or exists (
             select from flip f where f.bucket = b and f.at <= %(horizon)s
                 and not exists (

@@ -32,6 +32,7 @@ from tamshy.language.model import (
     Test,
     Track,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilMoment,
     WaitUntilTime,
@@ -62,6 +63,8 @@ def only(step: str) -> Step:
             '{wait: {until: "00:00", on: fri, zone: workspace}}',
             WaitUntilTime("wait-1", time(0), frozenset({5}), "Asia/Almaty"),
         ),
+        ("{wait: {until: best_hour}}", WaitBestHour("wait-1", Duration(days=1))),
+        ("{wait: {until: best_hour, at_most: 6h}}", WaitBestHour("wait-1", Duration(seconds=21600))),
         ('{wait: {until: "23:59", zone: Europe/Berlin}}', WaitUntilTime("wait-1", time(23, 59), zone="Europe/Berlin")),
         (
             "{wait: {until: event.delivery_at, offset: -1d}}",
@@ -265,7 +268,9 @@ def test_a_step_that_some_way_leads_to_is_fine(steps: str) -> None:
 @pytest.mark.parametrize(
     ("steps", "problems"),
     [
-        ("[{wait: {until: best_hour, at_most: 1d}}]", ["2:24: 'best_hour' is not yet supported"]),
+        ("[{wait: {until: best_hour, at_most: 0s}}]", ["2:44: 'at_most' must be longer than nothing"]),
+        ("[{wait: {until: best_hour, on: mon}}]", [
+            "2:35: unknown key 'on'; there are at_most, until in a wait until the best hour"]),
         ("[{wait: {until: predicted.next_order_at}}]", ["2:24: 'predicted.next_order_at' is not yet supported"]),
         ("[{wait_for: {segment: vip, at_most: 1d}}]", [
             "2:20: 'wait_for' needs 'event' or 'any': what it waits for",

@@ -56,7 +56,7 @@ def test_a_file_that_has_no_place_is_refused(changes: dict[str, str | None], pro
     ("path", "text", "problems"),
     [
         ("broadcasts/b.yaml", 'segment: all\nmessage: hullo\nat: {time: "2026-12-01T10:00"}\n', [
-            "broadcasts/b.yaml:1:1: a broadcast is not yet supported",
+            "broadcasts/b.yaml:1:10: unknown segment 'all'; there is none",
             "broadcasts/b.yaml:2:10: unknown message 'hullo' (did you mean 'hello'?)",
         ]),
     ],

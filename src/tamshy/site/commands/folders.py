@@ -110,7 +110,7 @@ def publish_folder(dsn: str, workspace: str, folder: Path, now: datetime, config
 def plan(options: argparse.Namespace) -> int:
     """Show what applying a folder would change, and the people it would move."""
     from tamshy.language import diff  # noqa: PLC0415 - `check` does without the rest
-    from tamshy.publish import published_files  # noqa: PLC0415
+    from tamshy.publish import published_files, reach  # noqa: PLC0415
     from tamshy.site.clock import clock_from  # noqa: PLC0415
     from tamshy.site.commands.moving import moves, newly_inside  # noqa: PLC0415
     from tamshy.site.commands.surroundings import configured, opened  # noqa: PLC0415
@@ -124,19 +124,22 @@ def plan(options: argparse.Namespace) -> int:
         before, _ = read_workspace(published_files(work.conn, work.id))
         changes = diff(before, after)
         people = moves(work, before, after)
-        inside = newly_inside(work, before, after, clock_from(configured(options).clock).now())
+        now = clock_from(configured(options).clock).now()
+        inside = newly_inside(work, before, after, now)
+        new = [name for name, one in after.broadcasts.items() if before.broadcasts.get(name) != one]
+        mails = reach(work.conn, (work.id, work.first_bucket, work.buckets), after, new, now) if new else []
     if options.json:
         rows = [{**asdict(change), "kind": change.kind.value} for change in changes]
-        data({"changes": rows, "moves": [asdict(move) for move in people], "segments": [asdict(one) for one in inside]})
+        lists = {"moves": people, "segments": inside, "broadcasts": mails}
+        data({"changes": rows, **{name: [asdict(one) for one in found] for name, found in lists.items()}})
         return _DONE
     if not changes:
         out("nothing would change")
     for change in changes:
         out(change)
-    for move in people:
-        out(move)
-    for one in inside:
-        out(one)
+    said: list[object] = [*people, *inside, *mails]
+    for line in said:
+        out(line)
     return _DONE
 
 

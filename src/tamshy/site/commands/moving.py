@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import nested
-from tamshy.language import program, step_mapping
+from tamshy.language import all_flows, file_of, program, step_mapping
 from tamshy.language.model import InFlight
 from tamshy.publish import load_rulebook
 from tamshy.segment import count, measured, rank
@@ -47,8 +47,9 @@ def moves(work: Opened, before: Workspace, after: Workspace) -> list[Move]:
     """
     buckets = list(range(work.first_bucket, work.first_bucket + work.buckets))
     found = []
+    flows_before, flows_after = all_flows(before), all_flows(after)
     for flow, live, step, people in work.conn.execute(_INSIDE, {"buckets": buckets}).fetchall():
-        old, new = before.flows.get(flow), after.flows.get(flow)
+        old, new = flows_before.get(flow), flows_after.get(flow)
         if old is None or not live:
             continue
         if new is None:
@@ -99,7 +100,7 @@ def _meant(segments: dict[str, Condition], name: str) -> list[object]:
 
 
 def _changed(before: Workspace, after: Workspace, flow: str) -> bool:
-    path = f"flows/{flow}.yaml"
+    path = file_of(flow)
     return before.sources.get(path) != after.sources.get(path)
 
 
