@@ -54,6 +54,7 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     told = {f"{PREFIX}{name}": Position(path, 1, 1) for name, path in folder.things["broadcasts"].items()}
     reading.names[Thing.FLOW] |= told
     reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
+    reading.names[Thing.SEGMENT] = {name: Position(path, 1, 1) for name, path in folder.things["segments"].items()}
     reading.names[Thing.POOL] = {name: Position(path, 1, 1) for name, path in folder.things["coupons"].items()}
     pools = read_pools(
         reading, {name: _tree(reading, files, path) for name, path in folder.things["coupons"].items()}, files

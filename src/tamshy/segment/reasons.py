@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import is_timed, measure, nested, walk
+from tamshy.domain.shopping import CART_EVENTS, ORDER_EVENTS
 from tamshy.language.model import (
     Behaviour,
     Engaged,
@@ -26,6 +27,8 @@ _ENGAGED: Final = {
     Engaged.OPENED: "Message Opened",
     Engaged.CLICKED: "Message Clicked",
 }
+# What a cart or the orders add up to changes with the events that they are folded from.
+_FIGURES: Final = {Root.CART: CART_EVENTS, Root.ORDER: ORDER_EVENTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ def _reasons(book: Rulebook, number: int, name: str) -> Reasons:
             names.add(_ENGAGED[part.kind])
         elif isinstance(part, Subscribed):
             names |= {"Subscribed", "Unsubscribed"}
+        elif isinstance(part, PropertyTest):
+            names |= _FIGURES.get(part.ref.root, frozenset())
     timed = name in book.segments and is_timed(book.segments[name], book.segments)
     said = timed or any(isinstance(part, PropertyTest) and part.ref.root is Root.PROFILE for part in parts)
     flows = frozenset(part.flow for part in parts if isinstance(part, Enrolled))

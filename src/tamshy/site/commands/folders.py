@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tamshy.language import read_folder, read_workspace
 from tamshy.site.commands.saying import data, out, remark
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from tamshy.language.model import Problem, Workspace
@@ -130,7 +130,7 @@ def plan(options: argparse.Namespace) -> int:
         mails = reach(work.conn, (work.id, work.first_bucket, work.buckets), after, new, now) if new else []
     if options.json:
         rows = [{**asdict(change), "kind": change.kind.value} for change in changes]
-        lists = {"moves": people, "segments": inside, "broadcasts": mails}
+        lists: dict[str, Sequence[Any]] = {"moves": people, "segments": inside, "broadcasts": mails}
         data({"changes": rows, **{name: [asdict(one) for one in found] for name, found in lists.items()}})
         return _DONE
     if not changes:
