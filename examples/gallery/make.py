@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import sync_playwright
 
 from tamshy.language import read_workspace
+from tamshy.language.model import COUPONS
 from tamshy.recipes import Brand, fitted, recipes, sample, waits_for
 from tamshy.recipes.letters import LOCALES
 from tamshy.render import Job, render
@@ -57,10 +58,10 @@ def letters(recipe: Recipe) -> Iterator[tuple[str, str, Rendered]]:
         if wrong:
             raise SystemExit("\n".join(map(str, wrong)))
         for locale in LOCALES:
-            yield name, locale, render(compiled, job(locale))
+            yield name, locale, render(compiled, job(locale, recipe.letters[name].coupon))
 
 
-def job(locale: str) -> Job:
+def job(locale: str, variable: str) -> Job:
     """The reader."""
     return Job(
         id="1",
@@ -69,6 +70,7 @@ def job(locale: str) -> Job:
         locale=locale,
         profile=sample.profile(locale),
         event=sample.event(locale, SHOP),
+        vars={COUPONS: sample.coupon(variable)} if variable else {},
         unsubscribe_url=f"{SHOP}/u/x",
         preferences_url=f"{SHOP}/prefs/x",
         view_url=f"{SHOP}/m/x",
