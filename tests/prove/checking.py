@@ -67,7 +67,7 @@ select e.key, e.exit_reason, e.exited_at, m.id, m.step, m.state, m.reason, m.dec
 from enrollment e
 left join message m on m.bucket = e.bucket and m.profile = e.profile and m.enrollment = e.id
 left join delivery d on d.bucket = m.bucket and d.profile = m.profile and d.message = m.id
-where e.flow = 'cart' order by e.key, m.decided_at
+where e.flow = 'cart' order by e.key, m.decided_at, m.visit
 """
 _SAID_SENT: Final = "select message from settlement where did = 'sent'"
 _TOUCHED: Final = "select distinct message, kind from engagement"

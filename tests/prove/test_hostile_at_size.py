@@ -163,6 +163,7 @@ def trickled(links: list[socket.socket], stop: threading.Event) -> None:
                 link.send(b"a")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", [*SILENT, "letter by letter", "all of these"])
 def test_ten_thousand_connections_at_once(served: Web, kind: str, say: Callable[[str], None]) -> None:
     """Nobody is kept waiting, and what they take is bounded, and given back."""
