@@ -86,6 +86,7 @@ THESE: dict[str, object] = {
     "enrollment": SOMEBODY,
     "profile": SOMEBODY,
     "request": SOMEBODY,
+    "segment": "regulars",
     "name": "Subscription Requested",
     "version": 1,
     "flow": "welcome",
@@ -200,7 +201,8 @@ def test_a_question_about_everybody_touches_one_partition_of_each_table(parted: 
 
 @pytest.mark.parametrize("said", compiled(), ids=str)
 def test_a_woven_statement_names_its_bucket(said: Said) -> None:
-    assert crosses(said) or "bucket = %(bucket)s" in said.sql
+    # What is in the hand is of one bucket; a statement that reads nothing else need not name it again.
+    assert crosses(said) or not reads(said) or "bucket = %(bucket)s" in said.sql
 
 
 def test_no_update_gives_a_row_another_bucket() -> None:

@@ -58,6 +58,7 @@ VALUES: dict[str, object] = {
 """Values for what a pass hands in; what is not here is null, and so takes the type that the statement gives it."""
 OTHERWISE: dict[str, dict[str, object]] = {
     "ingest: queries.holders": {"names": "[]"},
+    "forms: queries.request": {"request": SOMEBODY},
     "publish: queries.create_workspace": {"buckets": 64},
     "passes: queries.forward": {"buckets": 64, "first_bucket": 0},
     "worker: queries.aside": {"buckets": 64, "first_bucket": 0},
@@ -154,5 +155,5 @@ def test_no_default_or_function_of_the_schema_reads_a_clock(file: Path) -> None:
 @pytest.mark.parametrize("said", [*named(), *compiled(), *written()], ids=str)
 def test_stored_moments_are_read_in_no_zone_but_utc(said: Said) -> None:
     """`at time zone` answers otherwise than the language in gaps and doubled hours; zones are `zone_span`'s."""
-    zones = re.findall(r"at time zone\s+(\S+)", said.plain, flags=re.IGNORECASE)
+    zones = re.findall(r"at time zone\s+('[^']*'|\S+)", said.plain, flags=re.IGNORECASE)
     assert [zone for zone in zones if zone.rstrip(",)") != "'UTC'"] == []

@@ -150,7 +150,7 @@ def test_every_type_is_read() -> None:
         ({**track("E"), "type": "engage", "did": "opened"}, "`message` is missing"),
         ({**track("E"), "type": "consent", "did": "subscribed"}, "`topic` is missing"),
         ({**track("E"), "type": "consent", "topic": "offers", "did": "granted"}, "`did` is one of subscribed"),
-        ({**track("E"), "type": "product"}, "`sku` is missing"),
+        ({**track("E"), "type": "product"}, "a product needs a `sku`"),
         ('{"type":"track","userId":"u1","event":"E","timestamp":"2026-03-02T09:00:00Z","x":NaN}', "JSON knows no NaN"),
     ],
     ids=range(13),

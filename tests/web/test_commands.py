@@ -96,8 +96,10 @@ def commands_in_order() -> list[str]:
         "export",
         "test",
         "simulate",
+        "backtest",
         "explain",
         "report",
+        "segment",
         "aside",
         "uncertain",
         "import",
@@ -112,6 +114,8 @@ def commands_in_order() -> list[str]:
         "backup",
         "restore",
         "doctor",
+        "recipes",
+        "add",
         "bench",
     ]
     assert sorted(order) == sorted(commands())
@@ -235,7 +239,12 @@ def test_what_is_applied_is_exported_byte_for_byte_and_plan_finds_no_difference(
     assert {change["kind"] for change in json.loads(said)["changes"]} >= {"added"}
     code, said, _ = migrated("apply", "--json", str(EXAMPLE))
     assert (code, len(json.loads(said)["flows"]), len(json.loads(said)["messages"])) == (0, 4, 9)
-    assert json.loads(migrated("plan", str(EXAMPLE), "--json")[1]) == {"changes": [], "moves": []}
+    assert json.loads(migrated("plan", str(EXAMPLE), "--json")[1]) == {
+        "changes": [],
+        "moves": [],
+        "segments": [],
+        "broadcasts": [],
+    }
     assert migrated("apply", str(EXAMPLE))[1] == "nothing has changed\n"
     code, said, _ = migrated("export", "--json", str(tmp_path / "out"))
     files = json.loads(said)["files"]
@@ -280,6 +289,7 @@ def test_doctor_says_what_is_not_good_and_what_to_do(migrated: Any) -> None:  # 
         "uncertain": True,
         "sending domains": True,
         "outgoing": True,
+        "errands": True,
         "mail": True,
         "base url": False,
     }

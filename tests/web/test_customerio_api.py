@@ -37,7 +37,7 @@ def test_a_recorded_client_is_answered_with_200_wherever_it_is_not_about_erasing
     requests = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))["requests"]
     edge.conn.execute("update api_key set digest = sha256('key1') where name = 'w' and workspace = 1")
     edge.conn.commit()
-    found = []
+    found, said = [], []
     for request in requests:
         headers = {key: value for key, value in request["headers"].items() if key != "content-type"}
         answer = edge.client.generic(
@@ -48,6 +48,7 @@ def test_a_recorded_client_is_answered_with_200_wherever_it_is_not_about_erasing
             headers=headers,
         )
         found.append((request["method"], request["path"].split("/")[-1], answer.status_code))
+        said.append(f"{request['path']} {request['json']}")
     refused = [one for one in found if one[2] != 200]
     assert (
         refused
@@ -63,9 +64,13 @@ def test_a_recorded_client_is_answered_with_200_wherever_it_is_not_about_erasing
             "customerio-python.retry": [],
         }[name]
     )
-    assert edge.rows("select count(*) from inbox where kind in ('event', 'identify')")[0][0] == sum(
-        one[1] in {"events", "batch"} or (one[0] == "PUT" and one[2] == 200) for one in found
-    )
+    # Without an id of its own what is said twice at one moment is one; and the clock of this test stands.
+    taken = {
+        text
+        for one, text in zip(found, said, strict=True)
+        if one[1] in {"events", "batch"} or (one[0] == "PUT" and one[2] == 200)
+    }
+    assert edge.rows("select count(*) from inbox where kind in ('event', 'identify')")[0][0] == len(taken)
 
 
 def test_attributes_become_properties_and_an_address_as_id_is_an_address(edge: Edge) -> None:

@@ -117,7 +117,7 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     plan_occasions(conn, book, bucket, Planning.MERGED)
     conn.execute(_SQL["freshen"], params)
     if book.tracked:
-        conn.execute(_SQL["look_again"], params)
+        conn.execute(_SQL["review"], params)
     hear_known(conn, book, bucket, int(str(params["pass"])))
     conn.execute(_SQL["withdraw"], params)
     conn.execute(_PASSES["clear_few"])

@@ -171,13 +171,13 @@ select e.profile, e.id, r.moment
 from pair r
 join enrollment e on e.bucket = r.survivor_bucket and e.profile = r.survivor
 
--- name: look_again
+-- name: review
 -- The one that stays is looked at whole, as the two are now; what either was in, it was in before.
 with idle as (
     delete from flip f using pair r where f.bucket = r.loser_bucket and f.profile = r.loser
 )
 insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, occurred_at, properties)
-select r.survivor_bucket, r.survivor, r.moment, true, %(pass)s, md5(concat_ws('|', 'look', r.merge))::uuid, %(workspace)s, 'look', 1,
+select r.survivor_bucket, r.survivor, r.moment, true, %(pass)s, md5(concat_ws('|', 'review', r.merge))::uuid, %(workspace)s, 'review', 1,
     r.moment, '{"all": true}'
 from pair r
 on conflict do nothing

@@ -14,7 +14,7 @@ from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
 from tamshy.look import settle_trials
 from tamshy.rulebook import PLACES_PER_VERSION
-from tamshy.segment import look_again
+from tamshy.segment import review
 from tamshy.segment import run as cross_borders
 from tamshy.sqlkit import queries
 from tamshy.trigger import (
@@ -188,7 +188,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         moved += coupon.ask(conn, book, bucket, pass_, places)
     if moved:
         arrive(conn, book, bucket, pass_)
-    look_again(conn, book, bucket, pass_)
+    review(conn, book, bucket, pass_)
     clear(conn, events + due)
     return Worked(events + forwarded, due, missed=missed)
 
@@ -262,6 +262,6 @@ def settle_rendered(
     if not settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content):
         raise NeverSettled(len(rows))
     arrive(conn, book, bucket, pass_)
-    look_again(conn, book, bucket, pass_)
+    review(conn, book, bucket, pass_)
     clear(conn, len(rows))
     return len(rows)

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from tamshy.segment.building import backfill, build, forget
 from tamshy.segment.counting import count, members_sql, sample
-from tamshy.segment.ranking import measured, rank, rank_when_due, rankings
-from tamshy.segment.stage import look_again, rows, run
+from tamshy.segment.ranking import measured, note_ranking, rank, rank_when_due, rankings
+from tamshy.segment.stage import review, rows, run
 
 __all__ = [
     "backfill",
     "build",
     "count",
     "forget",
-    "look_again",
     "measured",
     "members_sql",
+    "note_ranking",
     "rank",
     "rank_when_due",
     "rankings",
+    "review",
     "rows",
     "run",
     "sample",

@@ -54,15 +54,8 @@ def backfill(conn: Connection, book: Rulebook, flow: str, at: datetime) -> int:
     Raises LookupError where no such flow is live, or no segment starts it.
     """
     running = next((one for one in book.flows if one.live and one.name == flow), None)
-    names = (
-        []
-        if running is None
-        else [
-            one.segment
-            for one in running.flow.triggers
-            if isinstance(one, EventTrigger) and one.segment is not None and one.event == SEGMENT_ENTERED
-        ]
-    )
+    triggers = [] if running is None else [one for one in running.flow.triggers if isinstance(one, EventTrigger)]
+    names = [one.segment for one in triggers if one.segment is not None and one.event == SEGMENT_ENTERED]
     if not names:
         msg = f"no segment starts a flow {flow!r}, so nobody is inside already"
         raise LookupError(msg)

@@ -44,7 +44,8 @@ def rankings(conn: Connection, book: Rulebook, until: datetime) -> Iterator[date
     Asked for the next one, all before it has been worked. Days on which nobody does anything are left out where no window moves.
     """
     moving = any(top.within is not None for top in measured(book).values())
-    at: datetime | None = None
+    row = conn.execute(_SQL["ranked_at"], {"workspace": book.workspace}).fetchone()
+    at: datetime | None = None if row is None else row[0]
     while True:
         row = conn.execute(_SQL["next_moment"], _span(book)).fetchone()
         conn.commit()
@@ -61,6 +62,11 @@ def rankings(conn: Connection, book: Rulebook, until: datetime) -> Iterator[date
         yield at
 
 
+def note_ranking(conn: Connection, book: Rulebook, at: datetime) -> bool:
+    """Write down that the best are computed for this moment; False: somebody has done so already."""
+    return bool(conn.execute(_SQL["rank_now"], {"workspace": book.workspace, "at": at}).rowcount)
+
+
 def rank_when_due(conn: Connection, book: Rulebook, now: datetime) -> bool:
     """Compute the best if their hour has come and nobody else has; the caller commits. Says whether that was so."""
     if not measured(book):
@@ -71,7 +77,7 @@ def rank_when_due(conn: Connection, book: Rulebook, now: datetime) -> bool:
         return False
     while (following := next_ranking(book, due)) <= now:
         due = following
-    if not conn.execute(_SQL["rank_now"], {"workspace": book.workspace, "at": due}).rowcount:
+    if not note_ranking(conn, book, due):
         return False
     conn.execute(_SQL["hold_buckets"], _span(book))
     rank(conn, book, due)

@@ -27,9 +27,9 @@ def run(conn: Connection, book: Rulebook, bucket: int) -> int:
     return conn.execute(statement.sql, statement.params | {"bucket": bucket, "workspace": book.workspace}).rowcount
 
 
-def look_again(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> None:
-    """Leave a look for those of whom a due step, an entry or an exit has changed what segments ask for (rule 1: emitted)."""
-    statement = book.statement("looks", build_looks)
+def review(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> None:
+    """Leave a review for those of whom a due step, an entry or an exit has changed what segments ask for (rule 1: emitted)."""
+    statement = book.statement("reviews", build_reviews)
     if statement is not None:
         params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
         conn.execute(statement.sql, statement.params | params)
@@ -68,11 +68,11 @@ with judged as materialized (
     select x.profile, x.moment, x.placed, x.person, x.segment, x.number, x.origin, x.id, {holds} as holds, {turn} as turn,
         m.spot as inside, m.spot is not null as was, f.spot as told, f.at
     from ({people}
-    cross join (values {kept}) as w (number, segment, names, said, looked)
+    cross join (values {kept}) as w (number, segment, names, said, reviewed)
     where not h.due and (
         not p.placed
         or case h.kind
-            when 'look' then w.looked or h.properties ? 'all'
+            when 'review' then w.reviewed or h.properties ? 'all'
             when 'flip' then coalesce((
                 select f.at <= h.moment from flip f
                 where f.bucket = %(bucket)s and f.profile = h.profile and f.segment = w.segment), false)
@@ -111,8 +111,8 @@ on conflict do nothing"""
     return Statement(sql, weave.params)
 
 
-def build_looks(book: Rulebook) -> Statement | None:
-    """Leaves one look for each profile of the pass whose properties a step has set, or who is in another flow than before."""
+def build_reviews(book: Rulebook) -> Statement | None:
+    """Leaves one review for each profile of the pass whose properties a step has set, or who is in another flow than before."""
     found = reasons(book)
     said = any(one.said for one in found)
     flows = sorted({flow for one in found for flow in one.flows})
@@ -132,8 +132,8 @@ def build_looks(book: Rulebook) -> Statement | None:
             offset 0) j""")
     sql = f"""
 insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, occurred_at)
-select distinct %(bucket)s, c.profile, c.moment, true, %(pass)s, md5(concat_ws('|', 'look', c.profile, c.moment, %(pass)s))::uuid,
-    %(workspace)s, 'look', 1, c.moment
+select distinct %(bucket)s, c.profile, c.moment, true, %(pass)s, md5(concat_ws('|', 'review', c.profile, c.moment, %(pass)s))::uuid,
+    %(workspace)s, 'review', 1, c.moment
 from ({" union ".join(changed)}) c
 on conflict do nothing"""
     return Statement(sql, weave.params)

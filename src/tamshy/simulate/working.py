@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.passes import Horizon, deal_in_turn, merge_ready, run, settle_coupons, settle_rendered
 from tamshy.passes.rendering import LiquidValues
-from tamshy.segment import measured, rank, rankings
+from tamshy.segment import measured, note_ranking, rank, rankings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,6 +138,7 @@ def _by_days(
         for worker in workers:
             worker.aim_at(ranking - timedelta(microseconds=1))
         _work_on(workers, progress)
+        note_ranking(conn, book, ranking)
         rank(conn, book, ranking)
         conn.commit()
     for worker in workers:

@@ -39,10 +39,16 @@ create table ranked (
 -- Whether the segments know of a profile: a newcomer is looked at whole when the first of their items is worked.
 alter table profile add column placed boolean not null default true;
 
--- An item without a word of its own: the engine looks again, who is in which segment.
-alter table inbox drop constraint inbox_kind_check;
-alter table inbox add constraint inbox_kind_check
-    check (kind in ('event', 'identify', 'consent', 'suppress', 'merge', 'engage', 'look'));
+-- An item without a word of its own: the engine asks anew who is in which segment.
+do $$
+declare known text;
+begin
+    select pg_get_constraintdef(oid) into known from pg_constraint
+    where conrelid = 'inbox'::regclass and conname = 'inbox_kind_check';
+    alter table inbox drop constraint inbox_kind_check;
+    execute 'alter table inbox add constraint inbox_kind_check '
+        || replace(known, '''engage''::text', '''engage''::text, ''review''::text');
+end $$;
 
 -- The next moment after `after` at which it may change whether a moment, a duration later, is `edge` or beyond; null: never. The
 -- duration as the language counts it: months and days on the zone's clock, then seconds; all of one sign. It changes where the clock
