@@ -93,6 +93,9 @@ def lived(shop: Shop) -> None:
             "insert into reorder values (%(bucket)s, %(profile)s, %(address)s, 'f', %(at)s + interval '9 year', %(at)s, %(at)s)",
             key,
         )
+        conn.execute("insert into membership values (%(bucket)s, %(profile)s, 'loyal', %(at)s)", key)
+        conn.execute("insert into flip values (%(bucket)s, %(profile)s, 'loyal', %(at)s + interval '9 year')", key)
+        conn.execute("insert into best values (%(bucket)s, %(profile)s, 'spent')", key)
         conn.execute("insert into soft_bounce values (1, %(address)s, %(message)s, %(at)s)", key)
         conn.execute(
             "insert into suppression values (1, %(address)s, 'manual', %(at)s + interval '1 year',"
@@ -210,6 +213,7 @@ def test_what_is_taken_out_is_what_is_held_field_by_field(shop: Shop) -> None:
             "consents": {"news": {"at": micro, "on": True}},
             "suppressed": None,
             "merged_into": None,
+            "placed": False,
         }
     ]
     tied = whose | {"workspace": 1, "since": at}

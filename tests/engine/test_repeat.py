@@ -178,15 +178,16 @@ def made_up(die: random.Random, ids: Iterator[int], depth: int = 0) -> list[tupl
     return steps
 
 
-def written(steps: list[tuple[object, ...]]) -> str:
+def written(steps: list[tuple[object, ...]], message: str) -> str:
+    """The steps as text; each flow sends a message of its own, for by one event nobody is sent the same by two."""
     said = []
     for kind, *rest in steps:
         if kind == "repeat":
             times, every, inner = rest
             often = f", every: {every}h" if every is not None else ""
-            said.append(f"{{repeat: {{times: {times}{often}, steps: {written(inner)}}}}}")  # type: ignore[arg-type]
+            said.append(f"{{repeat: {{times: {times}{often}, steps: {written(inner, message)}}}}}")  # type: ignore[arg-type]
         else:
-            said.append(f"{{wait: {rest[0]}h}}" if kind == "wait" else f"{{send: tip, id: s{rest[0]}}}")
+            said.append(f"{{wait: {rest[0]}h}}" if kind == "wait" else f"{{send: {message}, id: s{rest[0]}}}")
     return f"[{', '.join(said)}]"
 
 
@@ -209,7 +210,7 @@ def lived(steps: list[tuple[object, ...]], at: int, sent: list[tuple[int, str]])
 def test_rule_31_forty_made_up_flows_send_when_the_rule_says(stage: Connection) -> None:
     die = random.Random(20)  # noqa: S311 - made-up flows
     flows = {f"f{number}": made_up(die, itertools.count()) for number in range(40)}
-    texts = {name: f"trigger: {{event: Go}}\nsteps: {written(steps)}\n" for name, steps in flows.items()}
+    texts = {name: f"trigger: {{event: Go}}\nsteps: {written(steps, f'tip-{name}')}\n" for name, steps in flows.items()}
     lines = lines_of(stage, texts, GO)
     for name, steps in flows.items():
         wanted: list[tuple[int, str]] = []

@@ -43,7 +43,9 @@ def shop(dsn: str) -> Iterator[Shop]:
 def test_time_brings_somebody_in_when_the_worker_comes_by_and_an_order_out_again(shop: Shop) -> None:
     shop.work(T0)
     assert shop.query("select segment, at from flip") == [("lapsed", T0 + 30 * DAY)]
+    shop.work(T0 + 28 * DAY)  # the best are computed
     assert shop.work(T0 + 29 * DAY).items == 0
+    assert [row for row in shop.told("u1") if row[1] == "back"] == []
     shop.work(T0 + 30 * DAY)
     assert shop.query("select segment, since from membership where segment = 'lapsed'") == [("lapsed", T0 + 30 * DAY)]
     shop.track("u1", "Order Completed", T0 + 31 * DAY)

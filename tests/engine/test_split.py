@@ -372,11 +372,11 @@ def test_in_life_the_look_is_made_once_a_day_and_holds_for_newcomers(dsn: str) -
         shop.work(at)
         tomorrow = T0.replace(hour=3) + DAY
         shop.work(tomorrow)
-        seen = shop.query("select at, winner, why from look")
-        assert seen == [(tomorrow, "A", "proven")]
+        seen = shop.query("select at, winner, why from look order by at")
+        assert seen == [(T0.replace(hour=3), None, "too_few"), (tomorrow, "A", "proven")]
         go(shop, [b[55]], tomorrow + HOUR)
         assert sent(shop, b[55]) == ["a"]
-        assert shop.query("select at, winner, why from look") == seen
+        assert shop.query("select at, winner, why from look order by at") == seen
 
 
 def test_an_experiment_that_is_changed_counts_anew(dsn: str) -> None:
@@ -392,6 +392,7 @@ def test_an_experiment_that_is_changed_counts_anew(dsn: str) -> None:
             "select at, since, (samples -> 'A' ->> 'people')::int + (samples -> 'B' ->> 'people')::int from look order by at"
         )
         assert rows == [
+            (T0.replace(hour=3), datetime(1970, 1, 1, tzinfo=UTC), 0),
             (T0.replace(hour=3) + DAY, datetime(1970, 1, 1, tzinfo=UTC), 2),
             (T0.replace(hour=3) + 2 * DAY, T0 + DAY, 1),
         ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from tests.property.condition_stage import lay_out
-from tests.property.test_conditions_sql import LENGTHS, TOPICS, WORKSPACE_ZONE, ZONES, a_scene, conditions
+from tests.property.test_conditions_sql import LENGTHS, TOPICS, WORKSPACE_ZONE, ZONES, a_scene, of_segments
 
 from tamshy import sqlkit
 from tamshy.conditions import Environment, compile_condition, compile_turn, is_timed
@@ -126,7 +126,7 @@ select x.place, x.moment from (
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(condition=conditions)
+@given(condition=of_segments)
 def test_nothing_turns_before_its_moment(stage: sqlkit.Connection, condition: Condition) -> None:
     event("timed" if is_timed(condition, {}) else "not timed")
     assert turned_unseen(stage, condition, {}) == []

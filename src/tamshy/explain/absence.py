@@ -56,7 +56,7 @@ def _absence(
     running: RunningFlow, came: dict[str, tuple[int, datetime]], published: datetime, refused: Happening | None
 ) -> Absence:
     started = [described(trigger) for trigger in running.flow.triggers if not isinstance(trigger, ManualTrigger)]
-    events = tuple(dict.fromkeys(started))
+    events = tuple(dict.fromkeys((*started, *(_OFFERS[type(offer)] for offer in running.flow.offers))))
     counts = [came[name] for name in _events(running) if name in came]
     number = sum(count for count, _ in counts)
     if refused is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -100,8 +101,7 @@ def _explained(
     params = {"bucket": person.bucket, "profile": person.profile, "workspace": book.workspace}
     story = [_happening(book, one) for one in conn.execute(_SQL["story"], params).fetchall()]
     beside = [Happening(*row) for name in ("coupons", "errands") for row in conn.execute(_SQL[name], params).fetchall()]
-    # What the journal says of a moment comes first: the entry, before what it led to.
-    story = sorted([*story, *beside], key=lambda one: one.at)
+    story = _woven(story, beside)
     told = tuple(
         one
         for one in story
@@ -120,6 +120,23 @@ def _explained(
         ),
         belongings(conn, book, params, now),
     )
+
+
+def _woven(story: list[Happening], beside: list[Happening]) -> list[Happening]:
+    """The journal with what is told beside it: at its moment behind the entry that led to it, and before the end of its flow."""
+    told = list(story)
+    for one in sorted(beside, key=lambda each: each.at):
+        place = bisect_right(told, one.at, key=lambda each: each.at)
+        of_flow = (
+            n
+            for n in range(bisect_left(told, one.at, key=lambda each: each.at), place)
+            if told[n].kind == "enrollment" and told[n].flow == one.flow
+        )
+        last = max(of_flow, default=None)
+        # What was withdrawn was withdrawn by the end of its flow, and stands behind it.
+        ended = last is not None and told[last].outcome == "exited" and one.outcome != "withdrawn"
+        told.insert(last if ended and last is not None else place, one)
+    return told
 
 
 def _person(conn: Connection, book: Rulebook, row: tuple[Any, ...]) -> Person:

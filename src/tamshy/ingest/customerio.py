@@ -25,7 +25,8 @@ _PREFERENCES: Final = "cio_subscription_preferences"
 _UNSUBSCRIBED: Final = "unsubscribed"
 _BY_ADDRESS: Final = "\0address"
 """Within this module: whom a call names by an address alone. No key of an outsider's reaches it."""
-_KINDS: Final = dict((("event", "track"), ("page", "page"), ("screen", "screen")))
+_EVENT: Final = "event"
+_KINDS: Final = {_EVENT: "track", "page": "page", "screen": "screen"}
 _NOT_BY_WRITE_KEY: Final = {
     "delete": "a write key erases nobody: `tamshy forget`",
     "unsuppress": "a write key can withdraw, never grant: `PUT /api/profiles/ID/consent`",

@@ -21,7 +21,8 @@ update profile set placed = true where bucket = %(bucket)s and not placed
 -- name: backfill
 -- One flow is told of those who were inside already. An item each, behind what has arrived.
 insert into inbox (bucket, profile, moment, ord, id, workspace, kind, origin, name, occurred_at, properties, context)
-select m.bucket, m.profile, %(at)s, 0, md5(concat_ws('|', 'backfill', m.profile, m.segment, %(flow)s, %(at)s))::uuid, %(workspace)s,
+select m.bucket, m.profile, %(at)s, 0,
+    md5(concat_ws('|', 'backfill', m.profile, m.segment, %(flow)s::text, %(at)s::timestamptz))::uuid, %(workspace)s,
     'event', 1, %(event)s, %(at)s, jsonb_build_object('segment', m.segment), jsonb_build_object('flow', %(flow)s::text)
 from membership m
 where m.bucket >= %(first)s and m.bucket < %(beyond)s and m.segment = any(%(names)s::text[])

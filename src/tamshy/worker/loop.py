@@ -181,7 +181,7 @@ class Worker:
         # have left the house, as the claim that comes before every hand-over does wait, for all that was before it too.
         conn.execute("set synchronous_commit = off")
         conn.commit()
-        self._share_at, pruned = self._clock.monotonic(), -PRUNING
+        self._share_at, pruned, begins = self._clock.monotonic(), -PRUNING, True
         while True:
             now = self._clock.monotonic()
             if now - pruned >= PRUNING:
@@ -199,6 +199,10 @@ class Worker:
             self._keep_up(conn)
             self._look(conn)
             worked = self.once(conn)
+            if not worked and begins:
+                # Who has just begun ranks once what had arrived is worked, and need not wait for a minute to pass.
+                begins = False
+                worked = self._rank(conn)
             if self._wait(self._pause(worked)):
                 self._leases.give_back(conn)
                 return
@@ -256,14 +260,19 @@ class Worker:
                 plan_all_reorders(conn, book, bucket, now)
                 conn.commit()
 
-    def _rank(self, conn: Connection) -> None:
-        """Compute who is among the best, once the hour of a workspace of ours has come (rule 29); one worker does."""
+    def _rank(self, conn: Connection) -> int:
+        """Compute who is among the best, once the hour of a workspace of ours has come (rule 29); one worker does.
+
+        Returns for how many workspaces.
+        """
+        ranked = 0
         for rules in self._rules.values():
             first = rules.book.first_bucket
             ours = any(first <= bucket < first + rules.book.buckets for bucket in self._leases.held)
             if ours and self._clear(conn):
-                rank_when_due(conn, rules.book, self._clock.now())
+                ranked += rank_when_due(conn, rules.book, self._clock.now())
             conn.commit()
+        return ranked
 
     def _pause(self, worked: int) -> float:
         """How long to rest now: longer and longer while nothing is to do."""

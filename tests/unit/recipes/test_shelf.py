@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tamshy.language import read_workspace
-from tamshy.language.model import COUPONS
+from tamshy.language.model import COUPONS, Send
+from tamshy.language.program import all_steps
 from tamshy.recipes import Brand, fitted, recipes, sample, waits_for
 from tamshy.recipes.dressing import PARTS
 from tamshy.recipes.fitting import NOT_YET
@@ -24,20 +25,24 @@ if TYPE_CHECKING:
 
 SHELF = recipes()
 HELD_BACK = {
-    "anniversary",
-    "back-in-stock",
-    "birthday",
-    "dormant",
-    "holiday",
-    "near-you",
-    "new-arrivals",
-    "new-client",
-    "price-drop",
-    "replenishment",
-    "win-back",
+    "dormant": {"Liquid: the filter 'recommend'"},
+    "new-arrivals": {"the trigger 'new_arrivals'"},
+    "new-client": {"Liquid: the filter 'recommend'", "the trigger 'new_arrivals'"},
 }
-"""They need what the language does not run yet. One that could be let in fails: take its name out here, and its stories run."""
-READY = sorted(SHELF.keys() - HELD_BACK)
+"""What each needs that the language does not run yet. One that could be let in fails: take its name out, and its stories run."""
+UNTOLD = {
+    # A story tells nothing of a catalogue: no price, no stock, no interval changes in one.
+    "back-in-stock": {"back-in-stock"},
+    "price-drop": {"price-drop"},
+    "replenishment": {"reorder-now", "reorder-soon"},
+    # A story plays flows, and no broadcast.
+    "holiday": {"holiday-ideas", "holiday-ideas-question"},
+    "near-you": {"near-you"},
+    # Nobody has written the stories of its regulars and its best.
+    "win-back": {"winback-both", "winback-owner", "winback-quarter"},
+}
+"""The letters of a recipe that no story sends, with the reason. One that is told fails: take its name out here."""
+READY = sorted(SHELF.keys() - HELD_BACK.keys())
 SETTINGS = """\
 name: Qumyra
 currency: KZT
@@ -88,7 +93,8 @@ def letter(
 
 
 def test_what_is_held_back_cannot_be_let_in_yet() -> None:
-    assert {name for name, recipe in SHELF.items() if waits_for(recipe)} == HELD_BACK
+    waiting = {name: set(waits_for(recipe)) for name, recipe in SHELF.items()}
+    assert {name: things for name, things in waiting.items() if things} == HELD_BACK
 
 
 @pytest.mark.parametrize("name", sorted(HELD_BACK))
@@ -112,9 +118,15 @@ def test_a_recipe_is_sound(name: str) -> None:
 @pytest.mark.parametrize("name", READY)
 def test_every_flow_of_a_recipe_has_stories_and_every_message_is_sent_in_one(name: str) -> None:
     found = workspace(name)
-    assert {flow for story in found.stories.values() for flow in story.flows} == found.flows.keys()
+    untold = UNTOLD.get(name, set())
+    of_flow = {
+        name: {step.message for step in all_steps(flow.steps) if isinstance(step, Send)}
+        for name, flow in found.flows.items()
+    }
+    told = {flow for story in found.stories.values() for flow in story.flows}
+    assert [flow for flow in found.flows.keys() - told if not of_flow[flow] & untold] == []
     sent = {e.what for story in found.stories.values() for e in story.expect if e.outcome == "sent"}
-    assert sent == found.messages.keys()
+    assert found.messages.keys() - sent == untold
 
 
 def test_no_two_recipes_write_the_same_file() -> None:
