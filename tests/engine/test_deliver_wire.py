@@ -104,14 +104,14 @@ def test_every_mail_is_valid_and_arrives_to_the_byte(wire: tuple[Keeping, SmtpSe
 
 
 def check(raw: bytes, *, marketing: bool) -> None:
-    """CR LF alone, ASCII alone, lines that every server takes, nothing that cannot be printed, no defects, a text part."""
+    """CR LF alone, ASCII alone, short lines, nothing that cannot be printed, no defects, a text part."""
     assert raw.isascii()
     assert raw.count(b"\r") == raw.count(b"\n") == raw.count(b"\r\n")
     assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", raw)
-    assert max(map(len, raw.split(b"\r\n"))) <= 998
-    # In the head only an address or a link may be longer than 78 by itself: here the two ways to unsubscribe are.
-    head = raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
-    assert [line for line in head if len(line) > 78 and not re.match(rb" <(https|mailto):\S+>,?$", line)] == []
+    # Only an address or a link may be longer than 78 by itself: here the two ways to unsubscribe are.
+    assert [
+        line for line in raw.split(b"\r\n") if len(line) > 78 and not re.match(rb" <(https|mailto):\S+>,?$", line)
+    ] == []
     message = email.message_from_bytes(raw, policy=email.policy.default)
     for part in message.walk():
         assert part.defects == []
@@ -134,8 +134,7 @@ GOOD = build(mail(1, "Hello", "Shop", "<p>Hello</p>", "Hello", marketing=True))
         (b"\r\n\r\n", b"\n\n"),
         (b"Hello", b"Hell\xc3\xb6"),
         (b"Hello", b"Hello\x00"),
-        (b"\r\nHello", b"\r\n" + b"Hello" * 200),
-        (b"Subject: Hello", b"Subject: " + b"Hello" * 20),
+        (b"\r\nHello", b"\r\n" + b"Hello" * 20),
         (b"Subject: Hello", b"Subject Hello"),
         (b"Content-Type: text/plain", b"Content-Type: text/enriched"),
         (b'boundary="=_', b'boundary="=-'),

@@ -1,8 +1,8 @@
 """A mail as bytes: text and HTML as alternatives, the same bytes for the same message at every try.
 
 Written by hand because `email.message` takes 4 to 6 ms a mail of 30 kB, forty times as long as this; the library is the
-judge in the tests (docs/adr/0031). CR LF only, ASCII only. Lines of at most 78 characters in the head, but for an address or a
-link that is longer by itself, and in a body that is encoded; of at most 998, as RFC 5322 has it, in one that need not be.
+judge in the tests (docs/adr/0031). CR LF only, ASCII only, lines of at most 78 characters but for an address or a link
+that is longer by itself.
 """
 
 from __future__ import annotations
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from tamshy.deliver.sender import Mail
 
 _LINE: Final = 78
-_LONGEST: Final = 998
-"""Bytes of a line that every mail server takes (RFC 5321, 4.5.3.1.6)."""
-# Some servers keep mail in files of lines, and put ">" before a line that begins as a mail does there.
-_FROM: Final = b"From "
 _ENCODED_WORD: Final = 75
 _WORD_FRAME: Final = len("=?utf-8?B??=")
 # C0, DEL, C1, the two line ends of Unicode, and lone surrogates: nothing of these may stand in a header.
@@ -68,9 +64,9 @@ def build(mail: Mail) -> bytes:
             "\r\n".join(head).encode("ascii"),
             b"\r\n",
             frame,
-            _part("plain", mail.plain, boundary),
+            _part("plain", mail.plain),
             frame,
-            _part("html", mail.html, boundary),
+            _part("html", mail.html),
             f"\r\n--{boundary}--\r\n".encode(),
         ),
     )
@@ -156,33 +152,18 @@ def _bytes_in(places: int) -> int:
     return (places - _WORD_FRAME) // 4 * 3
 
 
-def _part(subtype: str, text: str | bytes, boundary: str) -> bytes:
-    """Write one body: as it is where it can be, quoted-printable where most of it is ASCII, else base64."""
+def _part(subtype: str, text: str | bytes) -> bytes:
+    """Write one body: quoted-printable where most of it is ASCII, else base64."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "ignore")
     body = raw.translate(None, _NOT_IN_BODY)
     if b"\r" in body:
         body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if _goes_as_it_is(body, boundary):
-        encoding, coded = "7bit", body.replace(b"\n", b"\r\n")
-    elif body.isascii() or (len(body) - len(body.translate(None, _BEYOND_ASCII))) * _FEW < len(body):
+    if body.isascii() or (len(body) - len(body.translate(None, _BEYOND_ASCII))) * _FEW < len(body):
         encoding, coded = "quoted-printable", binascii.b2a_qp(body, istext=True).replace(b"\n", b"\r\n")
     else:
         encoding, coded = "base64", _base64(body.replace(b"\n", b"\r\n"))
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode() + coded
-
-
-def _goes_as_it_is(body: bytes, boundary: str) -> bool:
-    """Tell whether nothing on the way would change the text or take a line of it for the end of its part."""
-    if not body.isascii() or body.startswith(_FROM) or b"\n" + _FROM in body or boundary.encode() in body:
-        return False
-    # From one line's end to the last within reach: a twentieth of the time of looking at every line.
-    at = 0
-    while len(body) - at > _LONGEST:
-        at = body.rfind(b"\n", at, at + _LONGEST + 1) + 1
-        if not at:
-            return False
-    return True
 
 
 def _base64(body: bytes) -> bytes:

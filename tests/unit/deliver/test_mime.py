@@ -87,34 +87,11 @@ def test_the_whole_mail() -> None:
         b"Content-Type: multipart/alternative;\r\n"
         b' boundary="=_0123456789abcdef0123456789abcdef"\r\n'
         b"\r\n--=_0123456789abcdef0123456789abcdef\r\n"
-        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\nHello"
+        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nHello"
         b"\r\n--=_0123456789abcdef0123456789abcdef\r\n"
-        b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n<p>Hello</p>"
+        b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<p>Hello</p>"
         b"\r\n--=_0123456789abcdef0123456789abcdef--\r\n"
     )
-
-
-@pytest.mark.parametrize(
-    ("html", "encoding"),
-    [
-        ("<p>Hello</p>\n" * 500, "7bit"),
-        ("a" * 998 + "\n" + "b" * 998 + "\n" + "c" * 998, "7bit"),
-        ("a" * 998 + "\n" + "b" * 999 + "\n" + "c" * 998, "quoted-printable"),
-        ("a" * 999, "quoted-printable"),
-        ("<p>Dear\nFrom here on</p>", "quoted-printable"),
-        ("From here on", "quoted-printable"),
-        ("<p>From here on</p>", "7bit"),
-        (f"--=_{MESSAGE.hex}--", "quoted-printable"),
-        ("<p>é</p>" + "a" * 50, "quoted-printable"),
-        ("<p>Сәлем</p>", "base64"),
-    ],
-)
-def test_a_body_is_encoded_only_where_something_on_the_way_could_change_it(html: str, encoding: str) -> None:
-    message = parsed(build(mail(html=html)))
-    part = message.get_body(("html",))
-    assert part is not None
-    assert part["Content-Transfer-Encoding"] == encoding
-    assert body(message, "html") == html.rstrip("\n")
 
 
 def test_a_second_try_has_the_same_bytes() -> None:
