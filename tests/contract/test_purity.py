@@ -37,6 +37,7 @@ IMPURE = (
 EXCEPTIONS = {
     ("sqlkit/postmaster.py", "time.monotonic"): "waits for a server that starts or stops, with a limit",
     ("sqlkit/template.py", "os.environ.get"): "where the machine keeps caches; makes a start faster, changes nothing",
+    ("errand/connecting.py", "time.monotonic"): "the one limit on connecting to however many addresses",
     ("render/children.py", "time.monotonic"): "the limit on a child's running time",
     ("render/children.py", "time.sleep"): "lets a child's answers come together for 3 ms; what they say is the same",
     ("simulate/command.py", "secrets.token_hex"): "a name for a scratch schema, so that two simulations do not meet",

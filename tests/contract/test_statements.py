@@ -51,9 +51,11 @@ VALUES: dict[str, object] = {
     "zone": "Asia/Almaty",
     "profile": SOMEBODY,
     "rows": "[]",
+    "only": None,
 }
 """Values for what a pass hands in; what is not here is null, and so takes the type that the statement gives it."""
 OTHERWISE: dict[str, dict[str, object]] = {
+    "coupon: queries.any_in": {"state": "dealt"},
     "ingest: queries.holders": {"names": "[]"},
     "publish: queries.create_workspace": {"buckets": 64},
     "passes: queries.forward": {"buckets": 64, "first_bucket": 0},

@@ -13,12 +13,19 @@ from tamshy.language import read_workspace
 from tamshy.render.children import InProcess
 from tamshy.render.compile import compile_message
 from tamshy.simulate import journal_lines, play
+from tamshy.simulate.playing import PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from tamshy.sqlkit import Connection
+
+
+def clear(stage: Connection) -> None:
+    """Leave nobody and nothing published on a stage, for another play."""
+    stage.execute(f"truncate {', '.join(PEOPLE)}".encode())
+    stage.execute("truncate publication, flow_version, flow, definition, message_version, look, workspace cascade")
 
 
 def lines_of(

@@ -260,8 +260,8 @@ def test_a_pattern_that_comes_back_goes_on(shop: Shop) -> None:
     }
 
 
-def test_who_asks_while_a_version_is_published_gets_one_code_and_goes_on_there(shop: Shop) -> None:
-    enter(shop, "u1")
+def ask(shop: Shop) -> int:
+    """Let the first of the inbox come to their coupon step, and nobody deal; gives the bucket."""
     shop.clock.at = T0
     bucket = shop.query("select bucket from inbox limit 1")[0][0]
     assert isinstance(bucket, int)
@@ -271,13 +271,32 @@ def test_who_asks_while_a_version_is_published_gets_one_code_and_goes_on_there(s
         run(shop.conn, shop.book, bucket, 0, Horizon(T0), values)
     shop.conn.commit()
     assert shop.query("select state from coupon") == [("asked",)]
-    dealt = deal_coupons(shop.conn, shop.book, bucket, 0, 10)
+    return bucket
+
+
+def test_who_asks_while_a_version_is_published_gets_one_code_and_goes_on_there(shop: Shop) -> None:
+    enter(shop, "u1")
+    dealt = deal_coupons(shop.conn, shop.book, ask(shop), 0, Horizon(T0), 10)
     assert dealt is not None
     shop.conn.commit()
     shop.publish(folder(FLOW.replace("  - coupon", "  - set: {profile.a: 1}\n  - coupon")), T0)
     shop.work(T0)
     assert [row[:2] for row in coupons(shop)] == [("u1", "taken")]
     assert shop.query("select step, vars -> '$coupons' ? 'cart' from enrollment") == [(2, True)]
+
+
+@pytest.mark.parametrize("pools", [True, False], ids=["the step is gone", "the pool too"])
+def test_who_asked_of_a_step_that_is_gone_is_not_held_for_ever(shop: Shop, *, pools: bool) -> None:
+    enter(shop, "u1")
+    ask(shop)
+    later = folder("trigger: {event: Go}\nsteps: [{wait: 1h}]\n") | {
+        "flows/other.yaml": "trigger: {event: Other}\nsteps: [{exit: over}]\n"
+    }
+    shop.publish({path: text for path, text in later.items() if pools or not path.startswith("coupons/")}, T0)
+    shop.track("u1", "Other", T0 + HOUR)
+    shop.work(T0 + HOUR)
+    assert shop.query("select exit_reason from enrollment where flow = 'other'") == [("over",)]
+    assert shop.query("select count(*) from coupon where state in ('asked', 'dealt')") == [(0,)]
 
 
 def test_a_merge_brings_the_code_along(shop: Shop) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -17,7 +18,8 @@ from tests.engine.webhooks import Receiver, receiver
 
 from tamshy.errand import PAUSES, Answer, Errands, Notice, Outcome, Reach, buckets_due, signing_key
 from tamshy.explain import explain, lines
-from tamshy.sqlkit import connect
+from tamshy.publish import pause, resume
+from tamshy.sqlkit import Error, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,22 +27,12 @@ if TYPE_CHECKING:
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SECRETS = ("new" * 12, "old" * 12)
-FLOW = """\
-trigger: {event: Go}
-reentry: always
-exit_on: {event: Stop}
-steps:
-  - webhook:
-      id_: x
-  - branch: [{if: {vars.ask.score: {gte: 5}}, steps: [{exit: good}]}]
-  - exit: other
-"""
+HEAD = "trigger: {event: Go}\nreentry: always\nexit_on: {event: Stop}\n"
 
 
 def flow(webhook: str, *, more: str = "") -> str:
-    head = FLOW.partition("steps:")[0]
     arms = "[{if: {vars.ask.score: {gte: 5}}, steps: [{exit: good}]}]"
-    return f"{head}{more}steps:\n  - {{id: ask, webhook: {webhook}}}\n  - branch: {arms}\n  - exit: other\n"
+    return f"{HEAD}{more}steps:\n  - {{id: ask, webhook: {webhook}}}\n  - branch: {arms}\n  - exit: other\n"
 
 
 @dataclass
@@ -77,7 +69,7 @@ class Outside:
         """Run what is due at a moment, then let the engine go on."""
         self.shop.clock.at = at
         with connect(self.shop.dsn, autocommit=True) as conn:
-            ended = self.errands.run(conn, buckets_due(conn, at))
+            ended = self.errands.run(conn, buckets_due(conn, at)) + self.errands.drain(conn)
         self.shop.work(at)
         return ended
 
@@ -230,11 +222,66 @@ def test_who_lost_the_claim_records_nothing(outside: Outside) -> None:
     outside.enter("u1")
     with connect(outside.shop.dsn, autocommit=True) as conn:
         (bucket,) = buckets_due(conn, T0)
-        (task,) = outside.errands._claimed(conn, bucket, 1)
+        (claim,) = outside.errands._claimed(conn, bucket, 1)
         conn.execute("update errand set fence = fence + 1")
-        outside.errands._under_way[outside.errands._threads.submit(outside.errands._try, task)] = task
-        outside.errands.run(conn, [])
+        outside.errands._under_way[outside.errands._threads.submit(outside.errands._try, claim)] = claim
+        outside.errands.drain(conn)
     assert state(outside) == [("under_way", 1, True, None)]
+
+
+def test_an_answer_is_kept_while_the_database_is_away(outside: Outside) -> None:
+    outside.publish(flow(f"{{url: '{outside.hooks.url}/'}}"))
+    outside.enter("u1")
+    outside.shop.clock.at = T0
+    with connect(outside.shop.dsn, autocommit=True) as conn:
+        (bucket,) = buckets_due(conn, T0)
+        (claim,) = outside.errands._claimed(conn, bucket, 1)
+        outside.errands._under_way[outside.errands._threads.submit(outside.errands._try, claim)] = claim
+    with pytest.raises(Error):
+        outside.errands.drain(conn)
+    with connect(outside.shop.dsn, autocommit=True) as conn:
+        assert outside.errands.drain(conn) == 1
+    assert (len(outside.hooks.heard), state(outside)[0][:3]) == (1, ("done", 1, True))
+
+
+def test_a_claim_holds_on_while_its_try_lasts(outside: Outside) -> None:
+    said = threading.Event()
+
+    def slow(notice: Notice) -> Answer:
+        said.wait(20)
+        return outside.inbox(notice)
+
+    outside.errands.post = slow
+    outside.publish("trigger: {event: Go}\nsteps: [{notify: {to: team@shop.example, subject: s, text: t}}]\n")
+    outside.enter("u1")
+    with connect(outside.shop.dsn, autocommit=True) as conn:
+        outside.shop.clock.at = T0
+        assert outside.errands.run(conn, buckets_due(conn, T0)) == 0
+        for minutes in (1, 2, 3):
+            outside.shop.clock.at = T0 + timedelta(minutes=minutes)
+            outside.errands.run(conn, buckets_due(conn, outside.shop.clock.at))
+        said.set()
+        assert outside.errands.drain(conn) == 1
+    assert (len(outside.inbox.notices), state(outside)[0][:2]) == (1, ("done", 1))
+
+
+def test_who_is_called_for_is_not_merged_meanwhile(outside: Outside) -> None:
+    outside.publish(flow(f"{{url: '{outside.hooks.url}/'}}"))
+    outside.shop.visit("d1", "Go", T0)
+    outside.shop.work(T0)
+    with connect(outside.shop.dsn, autocommit=True) as conn:
+        (bucket,) = buckets_due(conn, T0)
+        (claim,) = outside.errands._claimed(conn, bucket, 1)
+        outside.shop.identify("u1", T0, city="Almaty")
+        outside.shop.work(T0)
+        outside.shop.identify("u1", T0, device="d1")
+        outside.shop.work(T0)
+        assert outside.shop.query("select count(*) from profile where merged_into is not null") == [(0,)]
+        outside.errands._under_way[outside.errands._threads.submit(outside.errands._try, claim)] = claim
+        outside.errands.drain(conn)
+    outside.shop.work(T0)
+    assert outside.shop.query("select count(*) from profile where merged_into is not null") == [(1,)]
+    assert (len(outside.hooks.heard), left(outside)) == (1, ["other"])
 
 
 def test_the_held_out_call_nobody_and_tell_nobody(outside: Outside) -> None:
@@ -257,6 +304,39 @@ def test_a_published_version_moves_who_waits_and_calls_once(outside: Outside) ->
     outside.run(T0)
     assert len(outside.hooks.heard) == 1
     assert left(outside) == ["good"]
+
+
+def test_an_answer_for_a_step_that_is_gone_is_settled_and_nobody_is_called_again(outside: Outside) -> None:
+    outside.publish(flow(f"{{url: '{outside.hooks.url}/a'}}"))
+    outside.hooks.answer(503)
+    outside.hooks.answer(200)
+    outside.enter("u1")
+    outside.run(T0)
+    outside.publish("trigger: {event: Go}\nsteps: [{wait: 1h}]\n")
+    outside.run(T0 + HOUR)
+    assert [row[:3] for row in state(outside)] == [("done", 2, False)]
+    assert passes_of(outside, T0 + HOUR) == 0
+
+
+def test_an_answer_waits_for_a_paused_flow_without_a_pass(outside: Outside) -> None:
+    outside.publish(flow(f"{{url: '{outside.hooks.url}/a'}}"))
+    outside.enter("u1")
+    pause(outside.shop.conn, NAME, "flow", at=T0)
+    outside.shop.conn.commit()
+    outside.run(T0)
+    assert [row[:3] for row in state(outside)] == [("done", 1, True)]
+    assert passes_of(outside, T0) == 0
+    resume(outside.shop.conn, NAME, "flow", at=T0)
+    outside.shop.conn.commit()
+    outside.shop.work(T0)
+    assert [row[:3] for row in state(outside)] == [("done", 1, False)]
+
+
+def passes_of(outside: Outside, at: datetime) -> int:
+    """How many passes a worker makes with nothing to do."""
+    before = outside.shop.query("select sum(pass) from lease")
+    outside.shop.work(at)
+    return int(str(outside.shop.query("select sum(pass) from lease")[0][0])) - int(str(before[0][0]))
 
 
 def test_a_template_that_fails_calls_nobody_and_says_so(outside: Outside) -> None:

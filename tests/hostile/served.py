@@ -164,7 +164,9 @@ def web(dsn: str, folder: Path, *, founded: bool = False, **settings: str) -> It
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     said = folder / "web.log"
-    around = {**os.environ, "DATABASE_URL": dsn, "TAMSHY_SECRET_KEY": SECRET, **settings}
+    # Its public address is where it listens, as the storefront's back end calls it there.
+    home = {"TAMSHY_BASE_URL": f"http://127.0.0.1:{port}"}
+    around = {**os.environ, **home, "DATABASE_URL": dsn, "TAMSHY_SECRET_KEY": SECRET, **settings}
     command = [sys.executable, "-m", "tamshy.site.cli", "web", "--port", str(port)]
     with said.open("ab") as log:
         process = subprocess.Popen(command, env=around, stdout=log, stderr=log)

@@ -138,12 +138,12 @@ def units(shop: Shop, at: datetime) -> list[Callable[[Connection], int]]:
             return done
 
         def deal(conn: Connection, bucket: int = bucket) -> int:
-            dealt = deal_coupons(conn, book, bucket, 0, 2)
+            dealt = deal_coupons(conn, book, bucket, 0, horizon, 2)
             conn.commit()
             return 0 if dealt is None else dealt.answered
 
         def take(conn: Connection, bucket: int = bucket) -> int:
-            done = settle_coupons(conn, book, bucket, 0)
+            done = settle_coupons(conn, book, bucket, 0, horizon)
             conn.commit()
             return done
 

@@ -12,13 +12,14 @@ from tamshy.coupon.counting import PoolLeft, count_pools
 from tamshy.coupon.dealing import Asked, Dealt, deal, waiting
 from tamshy.coupon.redeeming import ORDER, redeem
 from tamshy.coupon.stocking import rewind, stock
-from tamshy.coupon.taking import settle, to_settle
+from tamshy.coupon.taking import any_in, settle
 
 __all__ = [
     "ORDER",
     "Asked",
     "Dealt",
     "PoolLeft",
+    "any_in",
     "ask",
     "count_pools",
     "deal",
@@ -26,6 +27,5 @@ __all__ = [
     "rewind",
     "settle",
     "stock",
-    "to_settle",
     "waiting",
 ]

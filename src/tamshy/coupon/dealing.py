@@ -49,10 +49,15 @@ class Dealt:
         return sum(self.given.values()) + sum(self.empty.values())
 
 
-def waiting(conn: Connection, bucket: int, limit: int) -> list[Asked]:
-    """Give who of a bucket asks for a code, the first first; an asking whose enrollment has ended meanwhile is dropped."""
+def waiting(
+    conn: Connection, bucket: int, limit: int, until: datetime, only: Sequence[UUID] | None = None
+) -> list[Asked]:
+    """Give who of a bucket asks for a code, the first first; an asking whose enrollment has ended meanwhile is dropped.
+
+    The bucket is held. Whoever is set aside later than ``until`` waits; ``only``: these profiles and nobody else.
+    """
     conn.execute(_SQL["drop_ended"], {"bucket": bucket})
-    rows = conn.execute(_SQL["waiting"], {"bucket": bucket, "limit": limit})
+    rows = conn.execute(_SQL["waiting"], {"bucket": bucket, "limit": limit, "horizon": until, "only": only})
     return [Asked(bucket, *row) for row in rows]
 
 

@@ -5,15 +5,17 @@ where c.bucket = %(bucket)s and c.state = 'asked' and not exists (
     select from enrollment e where e.bucket = %(bucket)s and e.profile = c.profile and e.id = c.enrollment and e.active)
 
 -- name: waiting
--- Who asks for a code, the first first.
-select profile, id, pool, asked_at from coupon
-where bucket = %(bucket)s and state = 'asked'
+-- Who asks for a code, the first first; not whoever is set aside.
+select profile, id, pool, asked_at from coupon c
+where bucket = %(bucket)s and state = 'asked' and (%(only)s::uuid[] is null or profile = any(%(only)s))
+    and not exists (
+        select from set_aside s where s.bucket = %(bucket)s and s.profile = c.profile and s.until > %(horizon)s)
 order by asked_at, profile, id
 limit %(limit)s
 
--- name: any_dealt
--- Whether anybody has been dealt a code and not moved on yet.
-select exists (select from coupon where bucket = %(bucket)s and state = 'dealt')
+-- name: any_in
+-- Whether anybody asks for a code, or has been dealt one and not moved on yet.
+select exists (select from coupon where bucket = %(bucket)s and state = %(state)s)
 
 -- name: lock_series
 -- Holds what codes are drawn from until the end of this transaction, which is near. In order, so that two never wait for each

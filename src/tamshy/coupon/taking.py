@@ -10,29 +10,35 @@ from tamshy.rulebook.weaver import Weaver
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.coupon")
 
 
-def to_settle(conn: Connection, book: Rulebook, bucket: int) -> bool:
-    """Whether there is anything to settle in a bucket: a look at an index, before anything is held."""
-    if not book.pools:
-        return False
-    return conn.execute(_SQL["any_dealt"], {"bucket": bucket}).fetchone() == (True,)
+def any_in(conn: Connection, bucket: int, state: str) -> bool:
+    """Whether a bucket has anybody who has ``asked``, or was ``dealt`` a code: a look at an index, before anything is held.
+
+    By the table and not by the rules, which may have lost their last pool or step meanwhile: whoever asks is shut out until then.
+    """
+    return conn.execute(_SQL["any_in"], {"bucket": bucket, "state": state}).fetchone() == (True,)
 
 
-def settle(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:
+def settle(
+    conn: Connection, book: Rulebook, bucket: int, pass_: int, until: datetime, only: Sequence[UUID] | None = None
+) -> int:
     """Leave a ``move`` for each enrollment whose code was dealt; gives how many askings were settled.
 
-    Found by the step's id, not by its place: a publishing in between may have moved it.
+    Found by the step's id, not by its place: a publishing in between may have moved it, or taken it away. Whoever is set aside
+    later than ``until`` waits; ``only``: these profiles and nobody else.
     """
     statement = book.statement("settle_coupons", build)
-    if statement is None:
-        return 0
-    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
-    return conn.execute(statement.sql, statement.params | params).rowcount
+    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "horizon": until, "only": only}
+    return 0 if statement is None else conn.execute(statement.sql, statement.params | params).rowcount
 
 
 def build(book: Rulebook) -> Statement | None:
@@ -44,8 +50,8 @@ def build(book: Rulebook) -> Statement | None:
         f" {str(step.if_empty is IfEmpty.EXIT).lower()})"
         for place, step in takes
     )
-    if not rows:
-        return None
+    # With no such step left, whoever was dealt a code still has to be let go.
+    rows = rows or "(null::bigint, null::text, null::smallint, null::boolean)"
     sql = f"""
 with r as materialized (
     select c.profile, c.id, c.enrollment, c.step as step_id, c.variable, c.pool, c.code, c.discount, c.expires_at, c.asked_at,
@@ -54,7 +60,9 @@ with r as materialized (
     join enrollment e on e.bucket = %(bucket)s and e.profile = c.profile and e.id = c.enrollment
     left join (values {rows}) as l (place, step, target, leaves)
         on e.active and l.place = e.version::bigint * 1000 + e.step and l.step = c.step
-    where c.bucket = %(bucket)s and c.state = 'dealt'
+    where c.bucket = %(bucket)s and c.state = 'dealt' and (%(only)s::uuid[] is null or c.profile = any(%(only)s))
+        and not exists (
+            select from set_aside s where s.bucket = %(bucket)s and s.profile = c.profile and s.until > %(horizon)s)
 ), kept as (
     update enrollment e
     set vars = e.vars || jsonb_build_object('{COUPONS}', coalesce(e.vars -> '{COUPONS}', '{{}}') || jsonb_build_object(r.variable,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.conditions import Tested
-from tamshy.language.model import Conversion, WaitFor
+from tamshy.language.model import WORTH, Conversion, WaitFor
 from tamshy.rulebook import Statement
 from tamshy.rulebook.weaver import TESTED, Weaver
 from tamshy.sqlkit import queries
@@ -156,7 +156,7 @@ def _worth(conversion: Conversion) -> tuple[tuple[str, ...], ...]:
     """The paths of the event's properties, of which the first present is the conversion's worth."""
     if conversion.value is not None:
         return (conversion.value.path,)
-    return (("value",), ("revenue",), ("total",))
+    return WORTH
 
 
 def build_awaited(book: Rulebook) -> Statement | None:

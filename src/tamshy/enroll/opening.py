@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tamshy.enroll.listening import KNOWN, converting, match_any, ruling_version
-from tamshy.language.model import Reentry, ReentryKind, WaitFor
+from tamshy.language.model import WORTH, Reentry, ReentryKind, WaitFor
 from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import EVENT_ROWS, Weaver
 from tamshy.sqlkit.calendar import add_sql
@@ -237,7 +237,7 @@ def build_known_conversions(book: Rulebook) -> Statement | None:
         matches = match_any(weave, conversion.matches, KNOWN, "v.name")
         late = f" and v.occurred_at <= {_limit(conversion)}" if conversion.within is not None else ""
         cases.append(f"when {running.version} then {matches}{late}")
-        paths = (conversion.value.path,) if conversion.value is not None else (("value",), ("revenue",), ("total",))
+        paths = (conversion.value.path,) if conversion.value is not None else WORTH
         values.append(f"when {running.version} then {weave.number(paths, KNOWN)}")
     if not cases:
         return None

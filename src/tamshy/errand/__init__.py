@@ -7,11 +7,11 @@ address but public ones is ever connected to. ADR 84 and 85 tell why.
 
 from __future__ import annotations
 
-from tamshy.errand.answering import settle, to_settle
+from tamshy.errand.answering import any_answered, settle
 from tamshy.errand.calling import Answer, Outcome, Request, call
 from tamshy.errand.connecting import Reach, Refused, resolve
 from tamshy.errand.retrying import PAUSES, next_try
-from tamshy.errand.running import Errands, Notice, Post, Task, buckets_due, waiting_errands
+from tamshy.errand.running import Errands, Notice, Post, buckets_due, waiting_errands
 from tamshy.errand.signing import secret_text, sign, signing_key
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "Reach",
     "Refused",
     "Request",
-    "Task",
+    "any_answered",
     "buckets_due",
     "call",
     "next_try",
@@ -33,6 +33,5 @@ __all__ = [
     "settle",
     "sign",
     "signing_key",
-    "to_settle",
     "waiting_errands",
 ]

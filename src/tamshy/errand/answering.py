@@ -10,29 +10,34 @@ from tamshy.rulebook.weaver import Weaver
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.errand")
 
 
-def to_settle(conn: Connection, book: Rulebook, bucket: int) -> bool:
-    """Whether there is anything to settle in a bucket: a look at an index, before anything is held."""
-    if book.statement("settle_webhooks", build) is None:
-        return False
-    return conn.execute(_SQL["any_answered"], {"bucket": bucket}).fetchone() == (True,)
+def any_answered(conn: Connection, book: Rulebook, bucket: int) -> bool:
+    """Whether a bucket has an answer that somebody waits for: a look at an index, before anything is held."""
+    given = {"bucket": bucket, "paused": sorted(book.paused)}
+    return conn.execute(_SQL["any_answered"], given).fetchone() == (True,)
 
 
-def settle(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> int:
+def settle(
+    conn: Connection, book: Rulebook, bucket: int, pass_: int, until: datetime, only: Sequence[UUID] | None = None
+) -> int:
     """Keep each answer with its enrollment and leave a ``move``; gives how many errands were settled.
 
-    Found by the step's id, not by its place: a publishing in between may have moved it. Paused flows stay as they are.
+    Found by the step's id, not by its place: a publishing in between may have moved it, or taken it away. Paused flows stay as
+    they are. Whoever is set aside later than ``until`` waits; ``only``: these profiles and nobody else.
     """
     statement = book.statement("settle_webhooks", build)
-    if statement is None:
-        return 0
-    params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "paused": sorted(book.paused)}
-    return conn.execute(statement.sql, statement.params | params).rowcount
+    given = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "paused": sorted(book.paused)}
+    params = given | {"horizon": until, "only": only}
+    return 0 if statement is None else conn.execute(statement.sql, statement.params | params).rowcount
 
 
 def build(book: Rulebook) -> Statement | None:
@@ -44,8 +49,8 @@ def build(book: Rulebook) -> Statement | None:
         for place in book.places()
         if isinstance(place.node.step, CallWebhook)
     )
-    if not rows:
-        return None
+    # With no such step left, an answer still has to be told, and waited for no more.
+    rows = rows or "(null::bigint, null::text, null::smallint)"
     sql = f"""
 with r as materialized (
     select g.profile, g.id, g.enrollment, g.step as step_id, g.state, g.answer, g.reply, g.attempts, g.flow,
@@ -55,6 +60,9 @@ with r as materialized (
     left join (values {rows}) as l (place, step, target)
         on e.active and l.place = e.version::bigint * 1000 + e.step and l.step = g.step
     where g.bucket = %(bucket)s and g.waits and g.state in ('done', 'failed') and g.flow <> all(%(paused)s)
+        and (%(only)s::uuid[] is null or g.profile = any(%(only)s))
+        and not exists (
+            select from set_aside s where s.bucket = %(bucket)s and s.profile = g.profile and s.until > %(horizon)s)
         and not exists (
             select from inbox i where i.bucket = %(bucket)s and i.profile = g.profile and i.moment <= g.settled_at)
         -- whoever is rendered for, or asks for a code, is not moved meanwhile

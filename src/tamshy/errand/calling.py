@@ -91,7 +91,8 @@ def call(request: Request, id_: str, keys: Sequence[bytes], now: datetime, reach
         f"?{quote(parts.query, safe=_IN_QUERY)}" if parts.query else ""
     )
     over = threading.Event()
-    cut = threading.Timer(request.timeout, _cut, (link, over))
+    # What connecting has left of the time.
+    cut = threading.Timer(link.gettimeout() or 0.0, _cut, (link, over))
     cut.daemon = True
     cut.start()
     try:
@@ -127,8 +128,10 @@ def _said(
     body: bytes,
 ) -> Answer:
     """Say the request on an open connection and read the answer."""
-    kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
-    connection = kind(host, port)
+    usual = http.client.HTTPS_PORT if tls else http.client.HTTP_PORT
+    # With its port, or an address of IPv6 would be taken apart at its last colon; the link speaks TLS by itself.
+    connection = http.client.HTTPConnection(host, port or usual)
+    connection.default_port = usual
     connection.sock = link
     connection.request(method, target, body or None, headers)
     response = connection.getresponse()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -50,7 +51,8 @@ class Reach:
         Args:
             host: a name or an address, without brackets.
             port: the port.
-            timeout: seconds for each of connecting and the handshake.
+            timeout: seconds for connecting and the handshake together, however many addresses there are; what is left of them is
+                the timeout of the connection that is given back.
             tls: whether to speak TLS, to the name.
 
         Raises:
@@ -64,19 +66,23 @@ class Reach:
         for text in addresses:
             self._look_at(text)
         last: OSError = OSError(f"{host} has no address")
+        end = time.monotonic() + timeout
         for text in addresses[:_MOST_ADDRESSES]:
             try:
-                link = socket.create_connection((text, port), timeout)
+                link = socket.create_connection((text, port), _left(end))
             except OSError as error:
                 last = error
                 continue
             try:
                 # What is behind a proxy of the network's own, or a translator, shows here at the latest.
                 self._look_at(str(link.getpeername()[0]))
-                return self.context.wrap_socket(link, server_hostname=host) if tls else link
+                link.settimeout(_left(end))
+                opened = self.context.wrap_socket(link, server_hostname=host) if tls else link
+                opened.settimeout(_left(end))
             except BaseException:
                 link.close()
                 raise
+            return opened
         raise last
 
     def _look_at(self, text: str) -> None:
@@ -86,3 +92,11 @@ class Reach:
             raise Refused("the host's address cannot be read") from error
         if not self.permitted(address):
             raise Refused(f"{address} is not on the public internet")
+
+
+def _left(end: float) -> float:
+    """How many seconds are left. Raises TimeoutError where there are none."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no connection within the timeout")
+    return left

@@ -6,8 +6,9 @@ where exists (
 order by l.bucket
 
 -- name: any_answered
--- Whether anybody who waits has an answer.
-select exists (select from errand where bucket = %(bucket)s and waits and state in ('done', 'failed'))
+-- Whether anybody who waits has an answer, and stands in no flow that is paused.
+select exists (
+    select from errand where bucket = %(bucket)s and waits and state in ('done', 'failed') and flow <> all(%(paused)s))
 
 -- name: withdraw
 -- A webhook is not called for an enrollment that has ended before its first try.
@@ -37,6 +38,13 @@ returning g.profile, g.id, g.workspace, g.kind, g.request, g.attempts, g.fence, 
 update errand g
 set state = r.s, answer = r.a, reply = r.r, next_at = r.n, settled_at = r.t, owner = null
 from json_to_recordset(%(rows)s::json) as r (p uuid, i uuid, f bigint, s text, a jsonb, r text, n timestamptz, t timestamptz)
+where g.bucket = %(bucket)s and g.profile = r.p and g.id = r.i and g.state = 'under_way' and g.fence = r.f
+
+-- name: extend
+-- A claim whose errand is still under way holds on.
+update errand g
+set next_at = %(until)s
+from json_to_recordset(%(rows)s::json) as r (p uuid, i uuid, f bigint)
 where g.bucket = %(bucket)s and g.profile = r.p and g.id = r.i and g.state = 'under_way' and g.fence = r.f
 
 -- name: counts

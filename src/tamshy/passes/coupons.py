@@ -10,6 +10,7 @@ from tamshy.passes.stage import clear, hold
 
 if TYPE_CHECKING:
     from tamshy.coupon import Asked, Dealt
+    from tamshy.passes.stage import Horizon
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
 
@@ -18,30 +19,32 @@ _SCARCE: Final = 4
 """Times as many codes as are asked for at once: with fewer left it matters who comes first."""
 
 
-def deal_coupons(conn: Connection, book: Rulebook, bucket: int, fence: int, limit: int) -> Dealt | None:
+def deal_coupons(
+    conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Horizon, limit: int
+) -> Dealt | None:
     """Deal codes to those of a bucket who asked, at most ``limit``; None: nobody asks, or the bucket is another worker's.
 
     The caller commits at once: until then everybody else waits who deals from the same pools.
     """
-    asked = coupon.waiting(conn, bucket, limit)
-    if not asked or hold(conn, bucket, fence) is None:
+    if not coupon.any_in(conn, bucket, "asked") or hold(conn, bucket, fence) is None:
         return None
-    return coupon.deal(conn, book, asked)
+    asked = coupon.waiting(conn, bucket, limit, horizon.until, horizon.only)
+    return coupon.deal(conn, book, asked) if asked else None
 
 
-def settle_coupons(conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
+def settle_coupons(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Horizon) -> int:
     """Let those of a bucket move on whose asking has its answer; the caller commits. Gives how many."""
-    pass_ = hold(conn, bucket, fence) if coupon.to_settle(conn, book, bucket) else None
+    pass_ = hold(conn, bucket, fence) if coupon.any_in(conn, bucket, "dealt") else None
     if pass_ is None:
         return 0
-    settled = coupon.settle(conn, book, bucket, pass_)
+    settled = coupon.settle(conn, book, bucket, pass_, horizon.until, horizon.only)
     if settled:
         arrive(conn, book, bucket, pass_)
         clear(conn, settled)
     return settled
 
 
-def deal_in_turn(conn: Connection, book: Rulebook) -> int:
+def deal_in_turn(conn: Connection, book: Rulebook, horizon: Horizon) -> int:
     """Deal to all of a workspace who ask, while nobody has anything else to do; gives how many have their answer.
 
     By their own times, whatever bucket they live in. Where a pool is about to run dry, it is dealt from for the earliest moment
@@ -50,7 +53,7 @@ def deal_in_turn(conn: Connection, book: Rulebook) -> int:
     if not book.pools:
         return 0
     span = range(book.first_bucket, book.first_bucket + book.buckets)
-    asked = [one for bucket in span for one in coupon.waiting(conn, bucket, _EVERYBODY)]
+    asked = [one for bucket in span for one in coupon.waiting(conn, bucket, _EVERYBODY, horizon.until)]
     asked.sort(key=lambda one: (one.at, one.profile, one.id))
     left = {each.pool: each.left for each in coupon.count_pools(conn, book.workspace)}
     plenty, scarce = _parted(asked, left)

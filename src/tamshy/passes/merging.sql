@@ -43,6 +43,8 @@ where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 's
             or exists (
                 select from coupon o where o.bucket = s.bucket and o.profile = s.profile and o.state in ('asked', 'dealt'))
             or exists (
+                select from errand g where g.bucket = s.bucket and g.profile = s.profile and g.state = 'under_way')
+            or exists (
                 select from delivery d where d.bucket = s.bucket and d.profile = s.profile and d.state = 'handing_over'))
 
 -- name: hold_both

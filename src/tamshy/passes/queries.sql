@@ -136,6 +136,12 @@ select kind, name, count(*)::integer, bool_or(emitted), bool_or(ambient), place 
 -- Whose items the pass has in its hand.
 select profile from agenda order by profile
 
+-- name: between_passes
+-- Who is let go of between two passes: those who ask for a code or were dealt one, and whose webhook was answered.
+select profile from coupon where bucket = %(bucket)s and state in ('asked', 'dealt')
+union
+select profile from errand where bucket = %(bucket)s and waits and state in ('done', 'failed')
+
 -- name: resolve_engagements
 -- What somebody did with "the newest such message sent by then" (a history says no more) becomes what life would have recorded.
 with found as (

@@ -123,9 +123,10 @@ def clear(conn: Connection, rows: int) -> None:
 
 
 def at_hand(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> set[UUID]:
-    """Give the profiles whose items the next pass would work or whose messages it would render; the caller rolls back."""
+    """Give the profiles whom the next pass would work, render for, or let go of behind it; the caller rolls back."""
     conn.execute(_SQL["pick"], _params(book, bucket, horizon))
     picked = {row[0] for row in conn.execute(_SQL["in_hand"])}
+    picked.update(row[0] for row in conn.execute(_SQL["between_passes"], {"bucket": bucket}))
     return picked.union(UUID(str(row[0])) for row in accepted(conn, bucket, horizon.limit, horizon.until))
 
 
@@ -190,7 +191,7 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
         conn.execute(_SQL["promote"], params)
     apply(conn, book, bucket, pass_, {str(row[0]) for row in taken}, ambient=any(row[4] for row in taken))
     conn.execute(_SQL["take_in"], params)
-    if coupon.ORDER in names and book.pools:
+    if coupon.ORDER in names:
         coupon.redeem(conn, book, bucket, pass_)
     heard = names & listened_names(book)
     if heard:

@@ -66,12 +66,12 @@ def work(given: Parts, stop: threading.Event) -> None:
         cut.daemon = True
         cut.start()
         handing.join()
-        cut.cancel()
-        # Each try has a limit of its own; what is under way ends, and is written down.
+        # Errands use the sender too: what is under way ends, and is written down, before its links are closed.
         running.join()
-    if broken.is_set():
-        # Else the end of this process would wait for answers of the mail server, ten minutes long.
+        cut.cancel()
+        # After an error too: else the end of this process would wait for answers of the mail server, ten minutes long.
         hand_over.close()
+    if broken.is_set():
         raise HandOverBroken("the hand-over of mail, or of errands, ended by an error; another process begins anew")
     ended = {"event": "worker_ended", "count": worker.items}
     _LOG.info(
@@ -101,7 +101,6 @@ def _hand_over(given: Parts, hand_over: HandOver, stop: threading.Event, mail: t
             waits = {"event": "hand_over_waits", "error": type(exc).__name__, "sqlstate": sqlkit.sqlstate(exc)}
             _LOG.warning("hand-over waits for the database: %s", type(exc).__name__, extra=waits)
             stop.wait(_AGAIN_S)
-    hand_over.close()
 
 
 def _hand_over_while_there(
@@ -159,7 +158,9 @@ def _run_errands(given: Parts, errands: Errands, stop: threading.Event) -> None:
                 while not stop.is_set():
                     due = errands_due(conn, given.clock.now()) if guard.clear(conn) else []
                     rest = _REST_S if errands.run(conn, due) else min(rest * _LONGER, _LONGEST_REST_S)
-                    stop.wait(rest)
+                    # While something is under way the run itself has waited for it.
+                    stop.wait(0.0 if errands.busy else rest)
+                errands.drain(conn)
         except (sqlkit.DatabaseUnavailable, sqlkit.Error) as exc:
             waits = {"event": "errands_wait", "error": type(exc).__name__, "sqlstate": sqlkit.sqlstate(exc)}
             _LOG.warning("errands wait for the database: %s", type(exc).__name__, extra=waits)

@@ -300,7 +300,8 @@ class Worker:
                 done = run(conn, book, bucket, fence, these, rules.values).items
                 conn.commit()
                 done += self._render(conn, book, bucket, fence, these)
-                done += self._deal(conn, book, bucket, fence)
+                done += self._deal(conn, book, bucket, fence, these)
+                done += self._settle_answers(conn, book, bucket, fence, these)
                 return done + merge_ready(conn, book, these, [bucket])
             finally:
                 conn.rollback()
@@ -340,8 +341,8 @@ class Worker:
                 self._share_at = self._clock.monotonic()
                 break
             rendered = self._render(conn, rules.book, bucket, fence, horizon)
-            rendered += self._deal(conn, rules.book, bucket, fence)
-            rendered += self._settle_answers(conn, rules.book, bucket, fence)
+            rendered += self._deal(conn, rules.book, bucket, fence, horizon)
+            rendered += self._settle_answers(conn, rules.book, bucket, fence, horizon)
             self.passes += 1
             total += worked.items + rendered
             if not (worked.items or rendered):
@@ -381,25 +382,23 @@ class Worker:
             self._rendered()
         return total
 
-    def _deal(self, conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
+    def _deal(self, conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Horizon) -> int:
         """Deal codes to those of the bucket who ask for one, and let them move on."""
         total = 0
-        if not book.pools:
-            return total
-        while dealt := deal_coupons(conn, book, bucket, fence, DEAL_LIMIT):
+        while dealt := deal_coupons(conn, book, bucket, fence, horizon, DEAL_LIMIT):
             conn.commit()
             self._warn_of_pools(conn, book, dealt.given.keys() | dealt.empty.keys())
             total += dealt.answered
         conn.commit()
-        while done := settle_coupons(conn, book, bucket, fence):
+        while done := settle_coupons(conn, book, bucket, fence, horizon):
             conn.commit()
             total += done
         conn.commit()
         return total
 
-    def _settle_answers(self, conn: Connection, book: Rulebook, bucket: int, fence: int) -> int:
+    def _settle_answers(self, conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Horizon) -> int:
         total = 0
-        while done := settle_answers(conn, book, bucket, fence):
+        while done := settle_answers(conn, book, bucket, fence, horizon):
             conn.commit()
             total += done
         conn.commit()

@@ -68,7 +68,11 @@ from (
                 and not exists (
                     select from set_aside s where s.bucket = b and s.profile = m.profile and s.until > %(horizon)s))
         or exists (
-            select from errand g where g.bucket = b and g.waits and g.state in ('done', 'failed')) as work,
+            select from errand g where g.bucket = b and g.waits and g.state in ('done', 'failed')
+                and not exists (
+                    select from flow f where f.workspace = g.workspace and f.name = g.flow and f.paused)
+                and not exists (
+                    select from set_aside s where s.bucket = b and s.profile = g.profile and s.until > %(horizon)s)) as work,
     exists (select from set_aside s where s.bucket = b and s.until <= %(horizon)s) as let_in
     from unnest(%(buckets)s::smallint[], %(after)s::timestamptz[]) as ours (b, after)
     offset 0
