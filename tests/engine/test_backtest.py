@@ -12,7 +12,7 @@ from tests.engine.living import NAME, HandClock, Shop, found_shop, next_due, sma
 
 from tamshy.domain.call import Call, CallKind
 from tamshy.simulate import command, journal_lines
-from tamshy.simulate.past import Reach
+from tamshy.simulate.past import Extent
 from tamshy.sqlkit import connect
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def backtest(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     out, err, lines = io.StringIO(), io.StringIO(), io.StringIO()
-    reach = Reach(shop.book.workspace, shop.book.first_bucket, shop.book.first_bucket + shop.book.buckets - 1, until)
-    past = command.Shop(shop.conn, NAME, reach, since)
+    extent = Extent(shop.book.workspace, shop.book.first_bucket, shop.book.first_bucket + shop.book.buckets - 1, until)
+    past = command.Shop(shop.conn, NAME, extent, since)
     code = command.backtest(folder, past, out=out, err=err, dsn=shop.dsn, lines=lines, as_json=True)
     assert (code, err.getvalue()) == (0, "")
     return out.getvalue(), lines.getvalue().splitlines()
@@ -132,9 +132,9 @@ def test_a_person_reads_a_table(shop: Shop, tmp_path: Path) -> None:
     for name, text in small(FLOWS, settings=SETTINGS).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    reach = Reach(shop.book.workspace, shop.book.first_bucket, shop.book.first_bucket + shop.book.buckets - 1, until)
+    extent = Extent(shop.book.workspace, shop.book.first_bucket, shop.book.first_bucket + shop.book.buckets - 1, until)
     out = io.StringIO()
-    past = command.Shop(shop.conn, NAME, reach, until - timedelta(days=14))
+    past = command.Shop(shop.conn, NAME, extent, until - timedelta(days=14))
     assert command.backtest(tmp_path, past, out=out, err=io.StringIO(), dsn=shop.dsn) == 0
     lines = out.getvalue().splitlines()
     assert lines[0] == "from 2026-02-21 09:00 to 2026-03-07 09:00 UTC"

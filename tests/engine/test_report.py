@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.engine.playing import event, lines_of, person
+from tests.engine.living import small
+from tests.engine.playing import clear, event, lines_of, person
 from tests.engine.test_split import FAIR, clicks, in_arm
 
 from tamshy.experiment import Sample
 from tamshy.language.model import Measure
+from tamshy.publish import publish
+from tamshy.render.compile import compile_message
 from tamshy.report import lines, report
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ def test_people_mails_and_what_came_of_them_are_counted_once_for_each_person(sta
     mailed = sorted(str(line["profile"]) for line in lines if line.get("decision") == "sent")
     held_out = sorted(set(users) - set(mailed))
     assert 5 < len(mailed) < 15
-    stage.execute("truncate publication, flow_version, flow, definition, message_version, workspace cascade")
+    clear(stage)
     again = [event(mailed[0], "Go", "2026-03-02T15:00:00Z")]
     orders = [
         event(mailed[0], "Order Completed", "2026-03-02T16:00:00Z", value=30),
@@ -53,18 +56,6 @@ def test_people_mails_and_what_came_of_them_are_counted_once_for_each_person(sta
         *clicks(mailed[:1], "hello", "2026-03-02T16:30:00Z"),
         *[line | {"machine": True} for line in clicks(mailed, "again", "2026-03-02T18:00:00Z")],
     ]
-    for table in (
-        "profile",
-        "identifier",
-        "inbox",
-        "event",
-        "enrollment",
-        "entry",
-        "message",
-        "journal",
-        "seen_message",
-    ):
-        stage.execute(f"truncate {table}".encode())
     lines_of(stage, {"f": FLOW}, [*map(person, users), *going, *again, *orders, *deeds])
     (flow,) = report(stage, WORKSPACE, now=T0 + 10 * DAY)
     assert (flow.flow, flow.people, flow.entries, flow.held_out) == ("f", 20, 21, len(held_out))
@@ -112,19 +103,7 @@ def test_an_order_counts_for_the_mail_last_clicked_else_last_opened_so_long_befo
     (flow,) = report(stage, WORKSPACE, now=T0 + 10 * DAY)
     assert [(mail.step, mail.orders, mail.worth) for mail in flow.mails] == [("hello", 0, 0.0), ("again", 3, 180.0)]
     earlier = [order | {"timestamp": "2026-03-07T09:59:59Z"} for order in orders[:1]]
-    stage.execute("truncate publication, flow_version, flow, definition, message_version, workspace cascade")
-    for table in (
-        "profile",
-        "identifier",
-        "inbox",
-        "event",
-        "enrollment",
-        "entry",
-        "message",
-        "journal",
-        "seen_message",
-    ):
-        stage.execute(f"truncate {table}".encode())
+    clear(stage)
     lines_of(stage, {"f": steps}, [*going, *deeds, *earlier])
     (flow,) = report(stage, WORKSPACE, now=T0 + 10 * DAY)
     assert [(mail.step, mail.orders, mail.worth) for mail in flow.mails] == [("hello", 1, 10.0), ("again", 0, 0.0)]
@@ -172,3 +151,19 @@ def test_a_flow_that_is_not_there_is_said_with_those_that_are(stage: Connection)
     assert [flow.flow for flow in report(stage, WORKSPACE, now=T0, flow="g")] == ["g"]
     with pytest.raises(LookupError, match="there is no flow 'h'; there are f, g"):
         report(stage, WORKSPACE, now=T0, flow="h")
+
+
+def test_an_experiment_that_was_changed_is_not_told_by_what_was_seen_of_the_old_one(stage: Connection) -> None:
+    a, b = in_arm("A", 60, weights=FAIR), in_arm("B", 60, weights=FAIR)
+    trigger = "trigger: {event: Go}\nsteps: [%s]\n"
+    lines_of(stage, {"f": trigger % SPLIT}, crowd(2, a, b, 40), until=T0 + 2 * DAY)
+    (told,) = report(stage, WORKSPACE, now=T0 + 2 * DAY)
+    assert told.trials[0].winner == "A"
+    other = small({"f": trigger % SPLIT.replace("by: clicked", "by: opened")})
+    publish(stage, WORKSPACE, other, at=T0 + 2 * DAY, compile_message=compile_message)
+    (told,) = report(stage, WORKSPACE, now=T0 + 2 * DAY)
+    assert (told.trials[0].winner, told.trials[0].why, {arm.people for arm in told.trials[0].arms.values()}) == (
+        None,
+        "not_proven",
+        {0},
+    )

@@ -9,8 +9,10 @@ from tamshy.language.durations import format_duration
 from tamshy.language.model import (
     Branch,
     Exit,
+    Repeat,
     Root,
     Send,
+    Split,
     TakeCoupon,
     Wait,
     WaitFor,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from tamshy.language.reading import Reading
 
 _DAY = 86_400
-_MONTH = 30 * _DAY
+_SHORT_MONTH, _LONG_MONTH = 28 * _DAY, 31 * _DAY
 Held = dict[str, tuple[TakeCoupon, int]]
 """Coupons taken on the way: the step, and the seconds that have passed since at the least."""
 
@@ -46,7 +48,7 @@ def _walk(reading: Reading, steps: tuple[Step, ...], held: Held, messages: dict[
             held = _at_expiry(held, step)
         elif isinstance(step, Send):
             _check(reading, step, held, messages.get(step.message))
-        elif isinstance(step, WaitFor | Branch):
+        elif isinstance(step, WaitFor | Branch | Split | Repeat):
             found = _arms(reading, step, held, messages)
             if found is None:
                 return None
@@ -54,7 +56,15 @@ def _walk(reading: Reading, steps: tuple[Step, ...], held: Held, messages: dict[
     return held
 
 
-def _arms(reading: Reading, step: WaitFor | Branch, held: Held, messages: dict[str, Message]) -> Held | None:
+def _arms(
+    reading: Reading, step: WaitFor | Branch | Split | Repeat, held: Held, messages: dict[str, Message]
+) -> Held | None:
+    if isinstance(step, Split):
+        return _together([_walk(reading, arm.steps, held, messages) for arm in step.arms])
+    if isinstance(step, Repeat):
+        # The first round is the freshest; with a condition there may be none.
+        inner = _walk(reading, step.steps, held, messages)
+        return _together([inner, held]) if step.condition is not None else inner
     if isinstance(step, WaitFor):
         late = _later(held, _seconds(step.at_most))
         return _together([_walk(reading, step.then, held, messages), _walk(reading, step.otherwise, late, messages)])
@@ -90,12 +100,17 @@ def _at_expiry(held: Held, step: WaitUntilMoment) -> Held:
 
 
 def _seconds(length: Duration) -> int:
-    return length.months * _MONTH + length.days * _DAY + length.seconds
+    """How long it lasts at the least."""
+    return length.months * _SHORT_MONTH + length.days * _DAY + length.seconds
+
+
+def _at_most(length: Duration) -> int:
+    return length.months * _LONG_MONTH + length.days * _DAY + length.seconds
 
 
 def _check(reading: Reading, step: Send, held: Held, message: Message | None) -> None:
     for name, (taken, passed) in held.items():
-        if taken.expires is None or passed < _seconds(taken.expires) or message is None or not _tells_of(message, name):
+        if taken.expires is None or passed < _at_most(taken.expires) or message is None or not _tells_of(message, name):
             continue
         text = f"'{step.message}' tells of the code '{name}', which has expired by then"
         expires = format_duration(taken.expires)

@@ -55,9 +55,9 @@ def wrong(reading: Reading, tree: Tree, label: str, expected: str) -> None:
 
 
 def mapping(reading: Reading, tree: Tree, form: Form) -> dict[str, Tree] | None:
-    """The values of a mapping by key: unknown, missing and not yet supported keys are refused.
+    """The values of a mapping by key: unknown and missing keys are refused.
 
-    None where it is no mapping. Keys that are refused as unknown or as not yet supported are left out.
+    None where it is no mapping. Keys that are refused as unknown are left out.
     """
     if not isinstance(tree, Mapping):
         if not isinstance(tree, Broken):
@@ -67,8 +67,6 @@ def mapping(reading: Reading, tree: Tree, form: Form) -> dict[str, Tree] | None:
     for name, entry in tree.entries.items():
         if name not in form.names:
             reading.refuse(entry.at, f"{unknown('key', name, form.names)} in {form.name}")
-        elif form.key(name).later:
-            reading.later(entry.at, f"'{name}'")
         else:
             found[name] = entry.value
     for key in form.keys:

@@ -306,6 +306,10 @@ class Reentry:
     after: Duration | None = None
 
 
+WORTH = (("value",), ("revenue",), ("total",))
+"""The paths of an order's properties, of which the first present is its worth (rule 28)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """``conversion: {event, within, value}``; ``within`` None: no limit; None: first of value, revenue, total."""

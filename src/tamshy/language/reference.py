@@ -138,7 +138,7 @@ def _steps() -> str:
     rows = []
     for verb in words.VERBS.values():
         beside = ", ".join(f"`{key.name}`: {key.says}" for key in verb.beside)
-        says = f"{verb.says}{'; *not yet*' if verb.later else ''}{f'; beside it {beside}' if beside else ''}"
+        says = f"{verb.says}{f'; beside it {beside}' if beside else ''}"
         rows.append(f"| `{verb.name}` | {_cell(says)} |")
     head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
     ways = (words.ARM, words.ELSE, words.SPLIT, words.SPLIT_ARM, words.WINNER, words.REPEAT)

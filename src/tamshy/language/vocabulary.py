@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a form: what it holds, whether it must be there, whether it is recognised but not yet supported."""
+    """One key of a form: what it holds, whether it must be there."""
 
     name: str
     says: str
     required: bool = False
-    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +20,6 @@ class Form:
 
     name: str
     keys: tuple[Key, ...]
-
-    def key(self, name: str) -> Key:
-        """The key called ``name``. Raises KeyError."""
-        for key in self.keys:
-            if key.name == name:
-                return key
-        raise KeyError(name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,7 +112,6 @@ class Verb:
     name: str
     says: str
     beside: tuple[Key, ...] = ()
-    later: bool = False
 
     @property
     def form(self) -> Form:

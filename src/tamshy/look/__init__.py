@@ -6,19 +6,32 @@ newcomers from then on. Who is in an arm stays there.
 
 from __future__ import annotations
 
-from tamshy.look.moments import HOUR, last_look, next_look
+from tamshy.look.moments import next_look
 from tamshy.look.sampling import samples
-from tamshy.look.stage import Look, catch_up, experiments, measure_of, newest, run
+from tamshy.look.stage import (
+    FEWEST_ARMS,
+    Look,
+    catch_up,
+    counted_since,
+    experiments,
+    is_of,
+    measure_of,
+    newest,
+    run,
+    watched,
+)
 
 __all__ = [
-    "HOUR",
+    "FEWEST_ARMS",
     "Look",
     "catch_up",
+    "counted_since",
     "experiments",
-    "last_look",
+    "is_of",
     "measure_of",
     "newest",
     "next_look",
     "run",
     "samples",
+    "watched",
 ]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _SQL = queries("tamshy.look")
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FEWEST_ARMS: Final = 2
+FEWEST_ARMS: Final = 2
+"""With fewer that anybody is drawn for there is nothing to compare."""
 _BANDIT: Final = "bandit"
 _TOO_FEW: Final = "too_few"
 
@@ -76,18 +77,16 @@ def run(
     What came before ``at`` is counted, and what comes of it holds from ``at`` on. Running twice changes nothing. ``between`` is
     called after each bucket, for whoever must not be kept waiting by all of them.
     """
-    watched = _watched(book)
-    if not watched:
+    these = watched(book)
+    if not these:
         return ()
     before = newest(conn, book.workspace, at)
-    versions = sorted({version for _, version in watched.values()})
-    published: dict[int, datetime] = dict(conn.execute(_SQL["published"], {"versions": versions}).fetchall())
-    since = {name: _since(split, published[version], before.get(name)) for name, (split, version) in watched.items()}
-    wanted = [(name, measure_of(split), since[name]) for name, (split, _) in watched.items()]
+    since = counted_since(conn, these, before)
+    wanted = [(name, measure_of(split), since[name]) for name, (split, _) in these.items()]
     found = samples(conn, range(book.first_bucket, book.first_bucket + book.buckets), wanted, at, between)
     looks = tuple(
         _seen(split, at, since[name], found[name, measure_of(split)], before.get(name))
-        for name, (split, _) in sorted(watched.items())
+        for name, (split, _) in sorted(these.items())
     )
     conn.execute(_SQL["write"], {"workspace": book.workspace, "at": at, "rows": rows_json(map(_row, looks))})
     return looks
@@ -97,18 +96,19 @@ def catch_up(
     conn: Connection, book: Rulebook, now: datetime, between: Callable[[], object] = lambda: None
 ) -> tuple[Look, ...]:
     """Make the look of today, unless it is made; the caller commits."""
-    if not _watched(book):
+    if not watched(book):
         return ()
     at = last_look(now, book.settings.timezone)
     row = conn.execute(_SQL["looked"], {"workspace": book.workspace, "at": at}).fetchone()
     return () if row == (True,) else run(conn, book, at, between)
 
 
-def _watched(book: Rulebook) -> dict[str, tuple[Split, int]]:
+def watched(book: Rulebook) -> dict[str, tuple[Split, int]]:
+    """Those of the experiments that a look decides about: with a winner rule or a bandit, and arms to tell apart."""
     return {
         name: (split, version)
         for name, (split, version) in experiments(book).items()
-        if (split.winner is not None or split.bandit) and len(_weighed(split)) >= _FEWEST_ARMS
+        if (split.winner is not None or split.bandit) and len(_weighed(split)) >= FEWEST_ARMS
     }
 
 
@@ -117,19 +117,27 @@ def _weighed(split: Split) -> list[str]:
     return [arm.name for arm in split.arms if arm.weight]
 
 
-def _same(split: Split, look: Look | None) -> bool:
+def is_of(split: Split, look: Look | None) -> bool:
+    """Whether a look has seen the experiment as it is now: one that was changed since is another."""
     return look is not None and look.definition == json.loads(defined(split))
+
+
+def counted_since(conn: Connection, these: dict[str, tuple[Split, int]], looks: dict[str, Look]) -> dict[str, datetime]:
+    """Since when the people of each of these experiments are counted, by the newest looks at them."""
+    versions = sorted({version for _, version in these.values()})
+    published: dict[int, datetime] = dict(conn.execute(_SQL["published"], {"versions": versions}).fetchall())
+    return {name: _since(split, published[version], looks.get(name)) for name, (split, version) in these.items()}
 
 
 def _since(split: Split, published: datetime, before: Look | None) -> datetime:
     """Since when people of the experiment as it is now are counted: for ever, unless it was another at the last look."""
     if before is None:
         return _EVER
-    return before.since if _same(split, before) else published
+    return before.since if is_of(split, before) else published
 
 
 def _seen(split: Split, at: datetime, since: datetime, counted: dict[str, Sample], before: Look | None) -> Look:
-    nobody = Sample(0, 0.0, 0.0, 0.0, 0.0, yes_no=measure_of(split).yes_no)
+    nobody = Sample.rate(0, 0) if measure_of(split).yes_no else Sample.values([], 0)
     arms = {name: counted.get(name, nobody) for name in _weighed(split)}
     winner, leaning = None, None
     least = split.winner.at_least if split.winner is not None else 0
@@ -138,7 +146,7 @@ def _seen(split: Split, at: datetime, since: datetime, counted: dict[str, Sample
         few = any(sample.people < max(least, 1) for sample in arms.values())
         why = _TOO_FEW if few else _BANDIT
         leaning = None if few else weights(arms)
-    elif before is not None and before.winner is not None and _same(split, before):
+    elif before is not None and before.winner is not None and is_of(split, before):
         winner, why = before.winner, before.why
     else:
         confidence = float(split.winner.confidence) if split.winner is not None else WinnerRule().confidence

@@ -75,7 +75,8 @@ def publish(
 ) -> Published:
     """Publish the texts of a folder in the workspace of that name; the caller commits.
 
-    ``secret``: what codes of new patterns are drawn by; in life one that nobody outside knows.
+    ``secret``: what codes of new patterns are drawn by; in life one that nobody outside knows. Raises ValueError where there are
+    pools and none is given.
 
     Publishers take turns, and no pass over the workspace is under way meanwhile: the next one works by the new rules.
     What is published already, and compiles to the same, changes nothing.
@@ -90,6 +91,9 @@ def publish(
             problems += found
     if problems:
         raise Unpublishable(problems)
+    if workspace.pools and not secret:
+        msg = "codes that are drawn by no secret are everybody's: `publish` is given none"
+        raise ValueError(msg)
     take_turns(conn)
     span = span_of(conn, name)
     passes = hold_buckets(conn, span)

@@ -6,9 +6,9 @@ Reads ``enrollment``, ``message``, ``event``, ``conversion``, ``arm`` and ``look
 
 from __future__ import annotations
 
-from tamshy.report.facts import LIFT, Difference, FlowReport, Mail, Outcome, Trial
+from tamshy.report.facts import Difference, FlowReport, Mail, Outcome, Trial
 from tamshy.report.gathering import report
 from tamshy.report.plain import as_data
 from tamshy.report.words import lines
 
-__all__ = ["LIFT", "Difference", "FlowReport", "Mail", "Outcome", "Trial", "as_data", "lines", "report"]
+__all__ = ["Difference", "FlowReport", "Mail", "Outcome", "Trial", "as_data", "lines", "report"]

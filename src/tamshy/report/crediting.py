@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tamshy.conditions import Tested
+from tamshy.language.model import WORTH
+from tamshy.rulebook import Statement
+from tamshy.rulebook.weaver import Weaver
 from tamshy.sqlkit.calendar import add_sql
 
 if TYPE_CHECKING:
-    from tamshy.language.model import Settings
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
 
@@ -16,20 +19,20 @@ if TYPE_CHECKING:
 def credited(conn: Connection, book: Rulebook, flows: list[str]) -> dict[tuple[str, str, str], tuple[int, float]]:
     """How many orders count for the mails of each (flow, step, message), and what they were worth together."""
     found: dict[tuple[str, str, str], tuple[int, float]] = {}
-    sql = crediting_sql(book.settings).encode()
+    statement = crediting(book)
     for bucket in range(book.first_bucket, book.first_bucket + book.buckets):
-        for flow, step, message, orders, worth in conn.execute(sql, {"bucket": bucket, "flows": flows}):
+        for flow, step, message, orders, worth in conn.execute(
+            statement.sql, statement.params | {"bucket": bucket, "flows": flows}
+        ):
             before = found.get((flow, step, message), (0, 0.0))
             found[flow, step, message] = (before[0] + orders, before[1] + worth)
     return found
 
 
-def crediting_sql(settings: Settings) -> str:
+def crediting(book: Rulebook) -> Statement:
     """The statement for one bucket. An order counts once by its ``order_id``, for the moment at which it was first told."""
-    number = (
-        "case when jsonb_typeof(o.properties -> '{0}') = 'number' then (o.properties ->> '{0}')::double precision end"
-    )
-    worth = ", ".join(number.format(name) for name in ("value", "revenue", "total"))
+    settings, weave = book.settings, Weaver(book)
+    worth = weave.number(WORTH, Tested("o.properties", "null::jsonb", "o.occurred_at"))
     ways = " union all ".join(
         f"""(
             select {place} as place, v.occurred_at, v.properties ->> 'message_id' as message from event v
@@ -40,7 +43,7 @@ def crediting_sql(settings: Settings) -> str:
             (("Message Clicked", settings.clicked_attribution), ("Message Opened", settings.opened_attribution))
         )
     )
-    return f"""
+    sql = f"""
 with ordered as materialized (
     select distinct on (v.profile, coalesce(v.properties ->> 'order_id', v.id::text)) v.profile, p.zone, v.occurred_at, v.properties
     from event v
@@ -48,8 +51,9 @@ with ordered as materialized (
     where v.bucket = %(bucket)s and v.name = 'Order Completed'
     order by v.profile, coalesce(v.properties ->> 'order_id', v.id::text), v.occurred_at, v.id
 )
-select m.flow, m.step, m.message, count(*)::integer, sum(coalesce({worth}, 0))
+select m.flow, m.step, m.message, count(*)::integer, sum(coalesce({worth}, 0))::double precision
 from ordered o
 cross join lateral (select w.message from ({ways}) w order by w.place limit 1) w
 join message m on m.bucket = %(bucket)s and m.profile = o.profile and m.id::text = w.message and m.flow = any(%(flows)s)
 group by m.flow, m.step, m.message"""
+    return Statement(sql, weave.params)

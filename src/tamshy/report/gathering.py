@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Final
 
 from tamshy.experiment import Sample, WinnerRule, compare, detectable, effect, needed, proven, shortfall
 from tamshy.language.model import Measure, Send, Split
-from tamshy.look import experiments, measure_of, newest, samples
+from tamshy.look import FEWEST_ARMS, counted_since, experiments, is_of, measure_of, newest, samples
 from tamshy.publish import load_rulebook
 from tamshy.report.crediting import credited
 from tamshy.report.facts import CONFIDENCE, LIFT, Difference, FlowReport, Mail, Outcome, Trial
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _SQL = queries("tamshy.report")
 _WEEK: Final = timedelta(days=7)
 _DAY: Final = timedelta(days=1)
-_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FEWEST_ARMS: Final = 2
 
 Rows = list[tuple[object, ...]]
 
@@ -167,11 +165,15 @@ def _mails(book: Rulebook, name: str, rows: Rows) -> Iterable[Mail]:
 
 
 def _trials(conn: Connection, book: Rulebook, now: datetime) -> dict[str, Trial]:
-    found = {name: split for name, (split, _) in experiments(book).items()}
-    if not found:
+    these = experiments(book)
+    if not these:
         return {}
-    looks = newest(conn, book.workspace, now)
-    wanted = [(name, _measure(book, split), _since(looks.get(name))) for name, split in found.items()]
+    found = {name: split for name, (split, _) in these.items()}
+    seen = newest(conn, book.workspace, now)
+    since = counted_since(conn, these, seen)
+    wanted = [(name, _measure(book, split), since[name]) for name, split in found.items()]
+    # What was seen of an experiment before it was changed says nothing of it as it is now.
+    looks = {name: look for name, look in seen.items() if name in found and is_of(found[name], look)}
     counted = samples(conn, range(book.first_bucket, book.first_bucket + book.buckets), wanted, now)
     given: dict[str, object] = {"experiments": sorted(found), "week": now - _WEEK, "at": now}
     pace = _pace(_rows(conn, book, "pace", given), now)
@@ -179,10 +181,6 @@ def _trials(conn: Connection, book: Rulebook, now: datetime) -> dict[str, Trial]
         name: _trial(found[name], measure, counted[name, measure], looks.get(name), pace.get(name, 0.0))
         for name, measure, _ in wanted
     }
-
-
-def _since(look: Look | None) -> datetime:
-    return _EVER if look is None else look.since
 
 
 def _measure(book: Rulebook, split: Split) -> Measure:
@@ -198,12 +196,12 @@ def _measure(book: Rulebook, split: Split) -> Measure:
 
 
 def _trial(split: Split, measure: Measure, counted: dict[str, Sample], look: Look | None, newcomers: float) -> Trial:
-    nobody = Sample(0, 0.0, 0.0, 0.0, 0.0, yes_no=measure.yes_no)
+    nobody = Sample.rate(0, 0) if measure.yes_no else Sample.values([], 0)
     arms = {arm.name: counted.get(arm.name, nobody) for arm in split.arms if arm.weight}
     rule = WinnerRule(CONFIDENCE)
     if split.winner is not None:
         rule = WinnerRule(float(split.winner.confidence), split.winner.at_least)
-    if len(arms) < _FEWEST_ARMS:
+    if len(arms) < FEWEST_ARMS:
         return Trial(split.name, measure, arms, None, {}, None, "one_arm", None, None, None)
     leader = max(arms, key=lambda name: (arms[name].people > 0, arms[name].mean))
     error = rule.error(len(arms))

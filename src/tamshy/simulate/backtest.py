@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SQL: Final = queries("tamshy.simulate")
 SENT: Final = "sent"
 _BARS: Final = "▁▂▃▄▅▆▇█"
+_WEEK_S: Final = 7 * 86_400
 _WIDEST: Final = 40
 """Weeks that are drawn: more would not fit on a line."""
 
@@ -27,6 +28,11 @@ class Stretch:
 
     since: datetime
     until: datetime
+
+    @property
+    def weeks(self) -> int:
+        """How many weeks it lasts, the one that is not over included."""
+        return int((self.until - self.since).total_seconds() // _WEEK_S) + 1
 
 
 @dataclass(slots=True)
@@ -52,7 +58,7 @@ def outcome(conn: Connection, name: str, stretch: Stretch) -> Outcome:
 
 def compared(was: Outcome, would_be: Outcome, stretch: Stretch) -> list[dict[str, object]]:
     """Put the two side by side: a row for each flow and message of either, reasons and weeks within."""
-    weeks = int((stretch.until - stretch.since).total_seconds() // 604_800) + 1
+    weeks = stretch.weeks
     rows: dict[tuple[str, str], dict[str, dict[str, int]]] = defaultdict(lambda: {"was": {}, "would_be": {}})
     for word, side in (("was", was), ("would_be", would_be)):
         for (flow, message, reason), count in sorted(side.decided.items()):
@@ -83,7 +89,7 @@ def print_compared(was: Outcome, would_be: Outcome, stretch: Stretch, out: TextI
         print("nothing was decided, and nothing would have been", file=out)
         return
     names = [max(len(row[place]) for row in (("flow", "message"), *(row[:2] for row in rows))) for place in (0, 1)]
-    weeks = int((stretch.until - stretch.since).total_seconds() // 604_800) + 1
+    weeks = stretch.weeks
     drawn = "  week by week" if 1 < weeks <= _WIDEST else ""
     print(
         f"{'flow':<{names[0]}}  {'message':<{names[1]}}  {'was sent':>9}  {'would be':>9}  {'more':>7}{drawn}", file=out

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tamshy.ingest import History
     from tamshy.language.model import Workspace
-    from tamshy.simulate.past import Reach
+    from tamshy.simulate.past import Extent
     from tamshy.sqlkit import Connection
 
 _DONE, _NOT_SO, _WRONG = 0, 1, 2
@@ -45,7 +45,7 @@ class Shop:
 
     conn: Connection
     name: str
-    reach: Reach
+    extent: Extent
     since: datetime
 
 
@@ -142,9 +142,9 @@ def backtest(  # noqa: PLR0913 - the command's own options
     if read is None:
         return _WRONG
     files, _ = read
-    stretch = Stretch(shop.since, shop.reach.until)
+    stretch = Stretch(shop.since, shop.extent.until)
     with ExitStack() as stack:
-        reading = stack.enter_context(ThreadPoolExecutor(1)).submit(past, shop.conn, shop.reach)
+        reading = stack.enter_context(ThreadPoolExecutor(1)).submit(past, shop.conn, shop.extent)
         stage = stack.enter_context(_stage(dsn))
         history = reading.result()
         was = outcome(shop.conn, shop.name, stretch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tamshy.look import experiments, next_look
+from tamshy.look import next_look, watched
 from tamshy.look import run as look
 from tamshy.simulate.working import Play, work
 from tamshy.sqlkit import queries
@@ -33,11 +33,11 @@ def work_daily(
     What lies before a look is all worked by then. A day on which nothing happens would show the same as the one before, and is not
     looked at.
     """
-    watched = any(split.winner is not None or split.bandit for split, _ in experiments(book).values())
+    looks = bool(watched(book))
     played = Play(until, 0, 0)
     conn = hands[0][0]
     looked: datetime | None = None
-    while watched:
+    while looks:
         coming = _coming(conn)
         if coming is None or coming > until:
             break

@@ -23,7 +23,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DEEDS: Final = {"Message Opened": "opened", "Message Clicked": "clicked"}
 
 
-class Reach(NamedTuple):
+class Extent(NamedTuple):
     """What of a database is read: a workspace with its buckets, the last one included, up to a moment of arrival."""
 
     workspace: int
@@ -52,7 +52,7 @@ class _Whose(NamedTuple):
         )
 
 
-def past(conn: Connection, reach: Reach) -> History:
+def past(conn: Connection, extent: Extent) -> History:
     """Read a workspace's past in the order of its arrival.
 
     Of a property only the newest value is known, and since when; it holds from then on. People who were merged are one from the
@@ -61,24 +61,24 @@ def past(conn: Connection, reach: Reach) -> History:
     calls: list[Call] = []
     people: dict[UUID, _Whose] = {}
     with without_collecting():
-        for profile, die, created, properties, stamps, identifiers in _rows(conn, "past_people", reach):
+        for profile, die, created, properties, stamps, identifiers in _rows(conn, "past_people", extent):
             known = identifiers or []
             people[profile] = whose = _main(known)
             calls += _introduced(whose, _thrown(die, known), created)
-            calls += _told(whose, created, properties, stamps, reach.until)
-        for profile, name, own, arrival, origin, properties, context in _rows(conn, "past_events", reach):
+            calls += _told(whose, created, properties, stamps, extent.until)
+        for profile, name, own, arrival, origin, properties, context in _rows(conn, "past_events", extent):
             if profile in people:
                 said = {"name": name, "properties": properties, "context": context, "origin": origin}
                 calls.append(people[profile].call(CallKind.TRACK, own, arrival, **said))
-        for profile, name, own, arrival, message, url in _rows(conn, "past_deeds", reach):
+        for profile, name, own, arrival, message, url in _rows(conn, "past_deeds", extent):
             if profile in people:
                 deed = {"message": message, "did": _DEEDS[name], "url": url, "machine": False}
                 calls.append(people[profile].call(CallKind.ENGAGE, own, arrival, properties=deed, origin=1))
-        for profile, topic, granted, own, arrival, source, evidence in _rows(conn, "past_consents", reach):
+        for profile, topic, granted, own, arrival, source, evidence in _rows(conn, "past_consents", extent):
             if profile in people:
                 word = {"topic": topic, "granted": granted, "source": source, "evidence": evidence}
                 calls.append(people[profile].call(CallKind.CONSENT, own, arrival, properties=word))
-        for profile, reason, since in _rows(conn, "past_suppressions", reach):
+        for profile, reason, since in _rows(conn, "past_suppressions", extent):
             if profile in people:
                 calls.append(people[profile].call(CallKind.SUPPRESS, since, since, properties={"reason": reason}))
         # A stable sort: of what came at one moment somebody is introduced first.
@@ -87,9 +87,9 @@ def past(conn: Connection, reach: Reach) -> History:
     return History(ordered, [], [], [], 0)
 
 
-def _rows(conn: Connection, name: str, reach: Reach) -> Iterator[tuple[Any, ...]]:
+def _rows(conn: Connection, name: str, extent: Extent) -> Iterator[tuple[Any, ...]]:
     with conn.cursor() as cursor:
-        yield from cursor.stream(_SQL[name], reach._asdict(), size=_AT_ONCE)
+        yield from cursor.stream(_SQL[name], extent._asdict(), size=_AT_ONCE)
 
 
 def _main(identifiers: list[list[str]]) -> _Whose:

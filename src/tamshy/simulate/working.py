@@ -173,7 +173,7 @@ class _Hand:
             conn.commit()
             rendered += done
         conn.commit()
-        while done := settle_coupons(conn, self._book, self._bucket, 0):
+        while done := settle_coupons(conn, self._book, self._bucket, 0, self._horizon):
             conn.commit()
             rendered += done
         self.passes += 1
@@ -192,7 +192,7 @@ class _Hand:
 
     def _deal(self) -> bool:
         """Deal codes to everybody who asks, in the order of their own times: nobody is at anything earlier."""
-        dealt = deal_in_turn(self._conn, self._book)
+        dealt = deal_in_turn(self._conn, self._book, self._horizon)
         self._conn.commit()
         return dealt > 0
 

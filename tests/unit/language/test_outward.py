@@ -138,6 +138,10 @@ OVER = "'hello' tells of the code 'c', which has expired by then: it was taken i
 TAKE = "{coupon: {pool: p, as: c, expires: 2d}}"
 
 
+def _halves(one: str, other: str) -> str:
+    return f"{{split: {{name: n, arms: {{a: {{weight: 1, steps: [{one}]}}, b: {{weight: 1, steps: [{other}]}}}}}}}}"
+
+
 @pytest.mark.parametrize(
     ("steps", "over"),
     [
@@ -155,6 +159,12 @@ TAKE = "{coupon: {pool: p, as: c, expires: 2d}}"
             True,
         ),
         (f"[{TAKE.replace(', expires: 2d', '')}, {{wait: 1y}}, {{send: hello}}]", False),
+        (f"[{TAKE}, {_halves('{wait: 3d}', '{wait: 3d}')}, {{send: hello}}]", True),
+        (f"[{TAKE}, {_halves('{wait: 3d}', TAKE)}, {{send: hello}}]", False),
+        (f"[{TAKE}, {{wait: 3d}}, {_halves(TAKE, TAKE)}, {{send: hello}}]", False),
+        (f"[{TAKE}, {{repeat: {{times: 3, every: 1d, steps: [{{wait: 1h}}, {{send: hello}}]}}}}]", False),
+        (f"[{TAKE}, {{repeat: {{times: 3, every: 1d, steps: [{{wait: 2d}}, {{send: hello}}]}}}}]", True),
+        (f"[{TAKE.replace('2d', '29d')}, {{wait: 1mo}}, {{send: hello}}]", False),
     ],
 )
 def test_a_discount_that_outlives_its_code(steps: str, over: bool) -> None:  # noqa: FBT001 - a parameter of the cases

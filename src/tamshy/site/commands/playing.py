@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tamshy.domain.calendar import add
 from tamshy.language import parse_duration, parse_moment, read_folder, read_workspace
 from tamshy.simulate import command
-from tamshy.simulate.past import Reach
+from tamshy.simulate.past import Extent
 from tamshy.site.clock import clock_from
 from tamshy.site.commands.saying import remark
 from tamshy.site.commands.surroundings import WrongUse, configured, opened
@@ -56,10 +56,10 @@ def backtest(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         shop = stack.enter_context(opened(options))
         lines = stack.enter_context(Path(options.out).open("w", encoding="utf-8")) if options.out else None
-        reach = Reach(shop.id, shop.first_bucket, shop.first_bucket + shop.buckets - 1, now)
+        extent = Extent(shop.id, shop.first_bucket, shop.first_bucket + shop.buckets - 1, now)
         return command.backtest(
             folder,
-            command.Shop(shop.conn, shop.workspace, reach, add(now, -length, settings.timezone)),
+            command.Shop(shop.conn, shop.workspace, extent, add(now, -length, settings.timezone)),
             out=sys.stdout,
             err=sys.stderr,
             dsn=configured(options).database_url or None,
