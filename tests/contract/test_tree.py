@@ -51,9 +51,15 @@ def files() -> list[Path]:
 
 
 def test_the_scan_sees_what_it_looks_for() -> None:
-    seen = ["see /work/main", "in /tmp/x", "from https://pypi.org/simple", "--index-url https://x"]
+    seen = [
+        "see /home/aia/shop",
+        "see /root/shop",
+        "in /tmp/x",
+        "from https://devpi.example/simple",
+        "--index-url https://x",
+    ]
     assert [text for text in seen if not FOREIGN.search(text)] == []
-    fine = ["./work/main", "tmp/x", "workspace/", "--no-emit-index-url", "homework/", "pypi"]
+    fine = ["./home/aia/shop", "tmp/x", "workspace/", "--no-emit-index-url", "homework/", "pypi"]
     assert [text for text in fine if FOREIGN.search(text)] == []
 
 

@@ -53,15 +53,15 @@ def same(simulation: list[dict[str, Json]], life: list[dict[str, Json]]) -> None
 
 
 def test_life_and_simulation_are_the_same_line_by_line(shop: Shop, tmp_path: Path) -> None:
-    fed = feeder(shop, shoppers=60, calls=8, seconds=10, seed=1)
+    # Long enough that a slow machine opens more mails than are asked for below.
+    fed = feeder(shop, shoppers=60, calls=8, seconds=20, seed=1)
     fed.feed()
     until = (shop.clock.now() + timedelta(hours=1)).replace(microsecond=0)
     work_off(shop, until, 60)
     life = lived(shop, until)
     same(simulated(fed, tmp_path / "history.jsonl", until), life)
     assert fed.refused == 0
-    # How many there is time for depends on the machine; with fewer the links would hardly be tried.
-    assert fed.hits() >= 10
+    assert fed.hits() > 20
     assert {line.get("decision") for line in life} == {None, "sent", "skipped", "postponed"}
     assert {line.get("state") for line in life} == {None, "entered", "refused", "exited"}
     shop.close()

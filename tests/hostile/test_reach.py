@@ -193,18 +193,44 @@ def test_the_host_is_the_shops_own_word() -> None:
 
 
 def test_a_name_that_changes_its_answer_is_asked_once() -> None:
-    answers = iter((["8.8.8.8"], ["127.0.0.1"]))
-    looked: list[str] = []
+    """What was looked at is what is connected to: the system's resolver, which knows no such name, is not asked again."""
+    answers = iter((["127.0.0.1"], ["8.8.8.8"]))
+    with listening() as (port, came):
+        reach = Reach(lambda _host, _port: next(answers), lambda _: True)
+        with reach.connect("rebinding.invalid", port, 1, tls=False) as link:
+            assert link.getpeername() == ("127.0.0.1", port)
+    assert len(came) == 1
+    assert next(answers) == ["8.8.8.8"]
 
-    def permitted(address: object) -> bool:
-        looked.append(str(address))
-        return False
 
-    reach = Reach(lambda _host, _port: next(answers), permitted)
-    with pytest.raises(Refused, match=r"8\.8\.8\.8"):
-        reach.connect("rebinding.example", 80, 1, tls=False)
-    assert looked == ["8.8.8.8"]
-    assert next(answers) == ["127.0.0.1"]
+def test_all_addresses_of_a_host_share_one_limit() -> None:
+    """Four that do not answer would take four times as long, and a claim would end while its call goes on."""
+    asked: list[float] = []
+
+    def slow(_: object, timeout: float) -> socket.socket:
+        asked.append(timeout)
+        waited.wait(timeout)
+        raise TimeoutError
+
+    waited = threading.Event()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tamshy.errand.connecting.socket.create_connection", slow)
+        reach = Reach(lambda _host, _port: ["192.0.2.1", "192.0.2.2", "192.0.2.3"], lambda _: True)
+        with pytest.raises(TimeoutError):
+            reach.connect("shop.example", 80, 0.05, tls=False)
+    assert len(asked) == 1
+
+
+def test_an_address_of_ipv6_without_a_port_is_called_by_its_name() -> None:
+    class Led(Reach):
+        def connect(self, host: str, port: int, timeout: float, *, tls: bool) -> socket.socket:
+            assert (host, port, tls) == ("2606:4700:4700::1111", 80, False)
+            return socket.create_connection(("127.0.0.1", hooks.port), timeout)
+
+    with receiver() as hooks:
+        answer = call(Request("http://[2606:4700:4700::1111]/", timeout=5), "msg_1", [b"k"], NOW, Led())
+        assert answer.outcome is Outcome.DONE
+        assert [heard.headers["host"] for heard in hooks.heard] == ["[2606:4700:4700::1111]"]
 
 
 def test_whom_a_connection_has_reached_is_looked_at_too() -> None:
@@ -235,11 +261,13 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 
 
 def test_an_environment_with_proxies_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    with listening() as (port, came):
+    with receiver() as hooks, listening() as (port, came):
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
-        answer = call(Request("http://shop.example:9/", timeout=1), "msg_1", [b"k"], NOW, addressed("10.0.0.1"))
-        assert answer.outcome is Outcome.NEVER
+        reach = Reach(lambda _host, _port: ["127.0.0.1"], lambda _: True)
+        answer = call(Request(f"{hooks.url}/", timeout=5), "msg_1", [b"k"], NOW, reach)
+        assert answer.outcome is Outcome.DONE
+        assert len(hooks.heard) == 1
     assert came == []
 
 

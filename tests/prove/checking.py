@@ -310,7 +310,8 @@ def _went_all_the_way(fate: _Fate, *, left: bool, clicked: set[str]) -> bool:
         reminded = left and (reminder.state, reminder.reason) == ("skipped", "no_consent")
     told = last.step == "receipt" or (last.step == "thanks" and reminder.id in clicked)
     sent = (last.state, last.delivery) in {("sent", "sent"), ("sent", "uncertain")}
-    return reminder.step == "reminder" and reminded and told and sent
+    in_turn = reminder.decided_at < last.decided_at
+    return reminder.step == "reminder" and reminded and told and sent and in_turn
 
 
 def _touches(conn: sqlkit.Connection, witness: Witness, found: Judgement) -> None:

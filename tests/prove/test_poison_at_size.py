@@ -23,8 +23,8 @@ ITEMS: Final = 20_000
 POISON: Final = 100
 LAG: Final = 2.0
 """How many times as long the others may wait as on a day without poison."""
-PACE_S: Final = 1.0
-"""From one batch of 125 people to the next: a lag is what somebody waits in a shop that keeps up."""
+PACES: Final = {"at once": 0.0, "a batch of 125 each second": 1.0}
+"""Seconds from one batch to the next."""
 PATIENCE_S: Final = 900.0
 
 
@@ -84,13 +84,16 @@ def _to_be_tried(outcome: poisoned.Outcome) -> bool:
     return any(aside != (3, True) for aside in outcome.aside.values())
 
 
-def test_the_others_are_done_and_wait_at_most_twice_as_long(tmp_path: Path, say: Callable[[str], None]) -> None:
+@pytest.mark.parametrize("pace", PACES)
+def test_the_others_are_done_and_wait_at_most_twice_as_long(
+    pace: str, tmp_path: Path, say: Callable[[str], None]
+) -> None:
     found = {}
     for poison in (0, POISON):
-        made = poisoned.day(ITEMS, poison, at_once=250)
+        made = poisoned.day(ITEMS, poison, at_once=500 if pace == "at once" else 250)
         place = tmp_path / str(poison)
         place.mkdir()
-        outcome, lags, refused = lived(place, made, PACE_S)
+        outcome, lags, refused = lived(place, made, PACES[pace])
         assert refused == made.refused
         assert (outcome.plain, outcome.odd, outcome.burnt) == (made.plain, made.odd, made.burning)
         assert len(lags) == made.plain == ITEMS - poison
@@ -100,7 +103,7 @@ def test_the_others_are_done_and_wait_at_most_twice_as_long(tmp_path: Path, say:
     clean, beside = (lags[len(lags) * 99 // 100] for lags in found.values())
     middle, other = (lags[len(lags) // 2] for lags in found.values())
     say(
-        f"{len(found[POISON])} of {ITEMS} done beside {POISON} poison; from call to mail"
+        f"{pace}: {len(found[POISON])} of {ITEMS} done beside {POISON} poison; from call to mail"
         f" p50 {middle:.2f} and {other:.2f} s, p99 {clean:.2f} s without and {beside:.2f} s beside it"
     )
     assert beside <= LAG * clean

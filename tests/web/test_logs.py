@@ -10,6 +10,7 @@ import re
 import stat
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,10 +32,12 @@ PAGE = (ROOT / "docs/reference/logs.md").read_text(encoding="utf-8")
 
 @pytest.fixture
 def said() -> Iterator[io.StringIO]:
-    """Give what `tamshy` and others write to the log while a test runs."""
+    """Give what `tamshy` and others write to the log while a test runs, but for what goes on beside it."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(Lines("test"))
+    mine = threading.get_ident()
+    handler.addFilter(lambda record: record.thread == mine)
     root = logging.getLogger()
     root.addHandler(handler)
     before = root.level

@@ -60,11 +60,15 @@ def faults(seed: int) -> list[Fault]:
     return sorted((_fault(die) for _ in range(die.randrange(_MOST + 1))), key=lambda fault: fault.at)
 
 
-def often(seed: int, what: str, who: str = "") -> list[Fault]:
-    """The same thing again and again, to the same hands: for a bug that is known to be in one place."""
+def often(seed: int, *kinds: tuple[str, str]) -> list[Fault]:
+    """The same things again and again, each to the same hands: for a bug that is known to be in one place."""
     die = random.Random(f"often {seed}")  # noqa: S311 - no secret
-    span = 60.0 if what == PAUSE else 0.0
-    return [Fault(die.randrange(at, at + 60), what, who, die.random() < 0.5, span) for at in range(60, _STATEMENTS, 60)]
+    found = [
+        Fault(die.randrange(at, at + 60), what, who, die.random() < 0.5, 60.0 if what == PAUSE else 0.0)
+        for what, who in kinds
+        for at in range(60, _STATEMENTS, 60)
+    ]
+    return sorted(found, key=lambda fault: fault.at)
 
 
 def _fault(die: random.Random) -> Fault:

@@ -94,8 +94,15 @@ def what_comes_together_is_lost(patch: Patch, _ground: Ground) -> None:
 
 
 def a_merge_before_its_turn(patch: Patch, _ground: Ground) -> None:
-    """Two profiles are merged although something of the one that goes has come earlier."""
-    _sql(patch, merging, "ready", ("e.bucket = o.bucket and e.profile", "false and e.profile"))
+    """Two profiles are merged although one has something before it: what came earlier, or was due."""
+    _sql(
+        patch,
+        merging,
+        "ready",
+        ("e.bucket = o.bucket and e.profile", "false and e.profile"),
+        ("e.bucket = i.bucket and e.profile", "false and e.profile"),
+        ("e.work_at < i.moment", "false"),
+    )
 
 
 def handed_over_again(patch: Patch, _ground: Ground) -> None:
@@ -116,33 +123,35 @@ def not_withdrawn(patch: Patch, _ground: Ground) -> None:
 class Planted:
     """A bug, the seed from which on it is looked for, what is said of it then.
 
-    ``often``: with this going wrong again and again, to these hands. ``undo``: the statement that mends what is planted into the
-    database itself.
+    ``often``: with these going wrong again and again, each to its hands. ``undo``: the statement that mends what is planted into
+    the database itself.
     """
 
     plant: Callable[[Patch, Ground], None]
     seed: int
     says: str
-    often: tuple[str, str] | None = None
+    often: tuple[tuple[str, str], ...] = ()
     undo: str = ""
 
     def case(self, seed: int) -> Case:
         """The run of a seed."""
         case = drawn(seed)
-        return case if self.often is None else replace(case, faults=plan.often(seed, *self.often))
+        return replace(case, faults=plan.often(seed, *self.often)) if self.often else case
 
 
 PLANTED: Final = {
     one.plant.__name__: one
     for one in (
-        Planted(no_fence, 57, "decided by rules that had been replaced"),
-        Planted(commit_before_the_outbox, 7, "not one delivery and one content for what was sent", (KILL, "worker")),
-        Planted(no_key_of_message_ids, 19, "got enrollment f0 refused active", (plan.AGAIN, "web"), KEY_OF_MESSAGE_IDS),
+        Planted(no_fence, 0, "decided by rules that had been replaced", ((plan.PAUSE, "worker"), (plan.PUBLISH, ""))),
+        Planted(commit_before_the_outbox, 7, "not one delivery and one content for what was sent", ((KILL, "worker"),)),
+        Planted(
+            no_key_of_message_ids, 19, "got enrollment f0 refused active", ((plan.AGAIN, "web"),), KEY_OF_MESSAGE_IDS
+        ),
         Planted(an_order_at_the_moment_of_the_reminder, 2, "expected enrollment f1 refused active"),
         Planted(a_cap_with_its_beginning, 9, "got message f1 m4 postponed frequency_cap"),
         Planted(what_comes_together_is_lost, 0, "expected enrollment sent entered"),
-        Planted(a_merge_before_its_turn, 0, "expected enrollment f0 refused audience"),
-        Planted(handed_over_again, 84, "handed over again without a word", (KILL, "sender")),
+        Planted(a_merge_before_its_turn, 16, "the oracle says otherwise", ((plan.PAUSE, "worker"), (KILL, "worker"))),
+        Planted(handed_over_again, 84, "handed over again without a word", ((KILL, "sender"),)),
         Planted(not_withdrawn, 61, "claimed although its enrollment had been ended"),
     )
 }

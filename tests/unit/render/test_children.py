@@ -169,6 +169,20 @@ def test_numbers_beyond_doubles_are_read(pool: RenderChild) -> None:
     assert outcomes[0].rendered.plain == "12345678901234567890123\n"
 
 
+def _ticks(pid: int) -> int:
+    """Processor time of a process so far, as proc(5) tells it."""
+    of_user, of_system = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+    return int(of_user) + int(of_system)
+
+
+def _kill_at_work(pids: list[int], before: list[int]) -> None:
+    """Kill children as soon as all are well into their work, however busy the machine is."""
+    while any(_ticks(pid) < was + 3 for pid, was in zip(pids, before, strict=True)):
+        time.sleep(0.001)
+    _kill(*pids)
+
+
+@LINUX
 def test_a_child_killed_in_the_middle_of_a_batch_costs_nothing() -> None:
     slow = _compiled("{% for i in (1..3000) %}{{ profile.n | upcase }}{% endfor %}")
     jobs = [job(id=f"m{place}", version=1, profile={"n": NAME}) for place in range(60)]
@@ -176,7 +190,7 @@ def test_a_child_killed_in_the_middle_of_a_batch_costs_nothing() -> None:
     with RenderChild(2) as children:
         children.start()
         killed = list(children.pids())
-        killer = threading.Timer(0.5, _kill, args=killed)
+        killer = threading.Thread(target=_kill_at_work, args=[killed, [_ticks(pid) for pid in killed]])
         killer.start()
         outcomes = children.render_rows(jobs, {1: slow})
         killer.join()
@@ -271,11 +285,12 @@ def test_the_last_words_of_a_child_are_the_kind_of_the_error_and_where() -> None
     assert b"4711" not in done.stderr
 
 
+@LINUX
 def test_of_a_child_that_dies_the_log_hears_the_kind_and_the_place(caplog: pytest.LogCaptureFixture) -> None:
     with RenderChild() as children:
         children.render_rows(_jobs(1), {1: _compiled(FINE)})
         (pid,) = children.pids()
-        threading.Timer(0.2, _kill, [pid]).start()
+        threading.Thread(target=_kill_at_work, args=[[pid], [_ticks(pid)]]).start()
         slow = _compiled(
             "{% for i in (1..90000) %}{% assign l = profile.n | split: '' | sort | join: ',' %}{% endfor %}"
         )
