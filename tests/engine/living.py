@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 NAME: Final = "simulation"
 """Profiles have the ids that a simulation gives them: they are made of the workspace's name."""
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+SECRET: Final = b"what the codes of this shop are drawn by"
 IDLE_S: Final = 30.0
 
 
@@ -74,7 +75,7 @@ def found_shop(
 ) -> Rulebook:
     """Make the workspace and publish the folder in it; commits."""
     create_workspace(conn, NAME, buckets=buckets)
-    publish(conn, NAME, files, at=BEGINNING, compile_message=compile_message)
+    publish(conn, NAME, files, at=BEGINNING, compile_message=compile_message, secret=SECRET)
     book = load_rulebook(conn, NAME)
     fill_zones(conn, zones)
     conn.commit()
@@ -330,7 +331,7 @@ class Shop:
 
     def publish(self, files: Mapping[str, str], at: datetime) -> Published:
         """Publish another state of the folder; commits."""
-        published = publish(self.conn, NAME, files, at=at, compile_message=compile_message)
+        published = publish(self.conn, NAME, files, at=at, compile_message=compile_message, secret=SECRET)
         self.conn.commit()
         self.book = load_rulebook(self.conn, NAME)
         self.conn.commit()
