@@ -73,11 +73,21 @@ def whose(place: int) -> tuple[int, uuid.UUID]:
     return place % 2, uuid.UUID(int=place)
 
 
+class Stage:
+    """A database and the people in it; no dataclass, or else a failing example is told with them all."""
+
+    def __init__(self, conn: sqlkit.Connection, scenes: list[Scene]) -> None:
+        """Keep both."""
+        self.conn, self.scenes = conn, scenes
+
+
 @pytest.fixture(scope="module")
-def stage(databases: Databases) -> Iterator[tuple[sqlkit.Connection, list[Scene]]]:
+def stage(databases: Databases) -> Iterator[Stage]:
     """Give a database with 150 profiles whom nothing has started, and the same as scenes."""
     chance = random.Random(20260303)  # noqa: S311 - drawn alike in every run, so that a failure can be seen again
-    scenes = [replace(a_scene(chance), enrollment=None, entered_at=None, reached={}, start=None) for _ in range(150)]
+    scenes = [
+        replace(a_scene(chance), enrollment=None, entered_at=None, reached={}, start=None, vars={}) for _ in range(150)
+    ]
     name = f"tamshy_questions_{os.getpid()}"
     with sqlkit.connect(databases.create(name, databases.template)) as conn:
         fill_zones(conn, [*ZONES, WORKSPACE_ZONE])
@@ -97,7 +107,7 @@ def stage(databases: Databases) -> Iterator[tuple[sqlkit.Connection, list[Scene]
         conn.execute(PROFILE_IN.encode(), {"rows": sqlkit.rows_json(rows)})
         conn.execute("set timezone = 'America/St_Johns'")
         conn.commit()
-        yield conn, scenes
+        yield Stage(conn, scenes)
     databases.drop(name)
 
 
@@ -117,17 +127,14 @@ def asked(conn: sqlkit.Connection, condition: Condition, now: datetime) -> list[
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(condition=questions, now=st.sampled_from(NOWS))
-def test_a_question_finds_whom_the_slow_reading_says(
-    stage: tuple[sqlkit.Connection, list[Scene]], condition: Condition, now: datetime
-) -> None:
-    conn, scenes = stage
+def test_a_question_finds_whom_the_slow_reading_says(stage: Stage, condition: Condition, now: datetime) -> None:
     wanted = [
         whose(place)[1]
-        for place, scene in enumerate(scenes)
+        for place, scene in enumerate(stage.scenes)
         if place != GONE and holds(condition, replace(scene, moment=now))
     ]
     event("some" if wanted else "nobody")
-    assert asked(conn, condition, now) == wanted
+    assert asked(stage.conn, condition, now) == wanted
 
 
 # -- the edges of windows, zone by zone ------------------------------------------------------------------------------
