@@ -67,6 +67,10 @@ prove: setup provers ## Run the large proofs: long histories against the oracle,
 bench: $(VENV)/.installed ## Measure this machine, beside its raw limits; FULL=1 at full size
 	@$(BIN)/tamshy bench --size $(if $(FULL),full,short) --out benchmarks/results $(ARGS)
 
+.PHONY: gallery
+gallery: $(VENV)/.installed ## Take pictures of every mail of the recipes, light and dark, wide and narrow, into build/gallery
+	@$(BIN)/python examples/gallery/make.py $(ARGS)
+
 ##@ Keep
 
 .PHONY: format

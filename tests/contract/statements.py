@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.oracle.shop import write_workspace
 
-from tamshy.language import read_folder, read_workspace
+from tamshy.language import all_flows, read_folder, read_workspace
 from tamshy.language.model import MessageKind
 from tamshy.language.program import program
 from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow
@@ -34,7 +34,7 @@ EDGE: Final = frozenset({"site", "api", "panel", "public", "accounts", "senders"
 """The packages that may read a clock; all others are the engine."""
 
 _COMPILES: Final = "Statement | None"
-STAGES: Final = ("trigger", "enroll", "advance", "coupon", "errand", "decide")
+STAGES: Final = ("commerce", "segment", "trigger", "enroll", "advance", "coupon", "errand", "decide")
 """The packages that compile statements of a rulebook."""
 
 
@@ -74,6 +74,7 @@ def without_comments(sql: str) -> str:
 MORE_FORMS: Final = """\
 trigger: {event: Checkout Started}
 steps:
+  - wait: {until: best_hour}
   - repeat: {times: 3, every: 2d, while: {profile.city: {exists: true}}, steps: [{wait: 1h}]}
   - split: {name: tone, arms: {warm: {weight: 2}, dry: {weight: 1}}, winner: {by: clicked}}
 """
@@ -95,9 +96,16 @@ def named() -> tuple[Said, ...]:
 
 @cache
 def compiled() -> tuple[Said, ...]:
-    """What the stages weave of the example's rulebook and of the oracle's, which holds every form."""
+    """What the stages weave of the example's rulebook, of the oracle's, and of such as hold the forms that these do not."""
     found = []
-    for origin, book in (("shop", rulebook(ROOT / "examples/shop")), ("oracle", rulebook(oracle_folder()))):
+    books = {
+        "shop": rulebook(ROOT / "examples/shop"),
+        "oracle": rulebook(oracle_folder()),
+        "offers": rulebook(offers_folder()),
+        "segments": rulebook(segments_folder()),
+        "more": rulebook(more_folder()),
+    }
+    for origin, book in books.items():
         for build in builders():
             statement = build(book)
             if statement is not None:
@@ -119,6 +127,7 @@ def builders() -> tuple[Callable[[Rulebook], Statement | None], ...]:
                 getattr(module, node.name)
                 for node in tree.body
                 if isinstance(node, ast.FunctionDef)
+                and not node.name.startswith("_")
                 and node.returns
                 and ast.unparse(node.returns) == "Statement | None"
             ]
@@ -139,19 +148,85 @@ def oracle_folder() -> Path:
     return folder
 
 
+MORE: Final = {
+    "tamshy.yaml": "name: Shop\n",
+    "flows/birthday.yaml": "trigger: {date: profile.birthday, offset: -7d}\nsteps: [{set: {profile.birthday: 03-09}}]\n",
+    "flows/again.yaml": "trigger: {date: order.last_at, every: once}\nsteps: [{wait: 1h}]\n",
+    "flows/weekly.yaml": "trigger: {schedule: {cron: 0 9 * * mon, segment: all}}\nsteps: [{wait: {until: best_hour}}]\n",
+    "segments/all.yaml": "where: {profile.email: {exists: true}}\n",
+}
+"""Forms that the oracle's workspace does not hold."""
+
+
+@cache
+def more_folder() -> Path:
+    """Write the workspace of those forms to a folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for path, text in MORE.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+@cache
+def offers_folder() -> Path:
+    """Write a workspace that the catalogue starts, and that asks for carts and orders."""
+    folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "flows").mkdir()
+    (folder / "tamshy.yaml").write_text("timezone: Asia/Almaty\n", encoding="utf-8")
+    for name, trigger in (
+        ("drop", "price_drop: {by: 10%}"),
+        ("back", "back_in_stock: {within: 60d}"),
+        ("due", "reorder_due: {offset: -3d, where: {event.product.price: {gte: 5}}}"),
+    ):
+        text = f"trigger: {{{trigger}}}\naudience: {{cart.value: 0, order.last_at: {{within_last: 9d}}}}\nsteps: [{{exit: over}}]\n"
+        (folder / f"flows/{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+@cache
+def segments_folder() -> Path:
+    """Write a workspace with every kind of segment to a folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="tamshy-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for path, text in SEGMENTS.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+SEGMENTS: Final = {
+    "tamshy.yaml": "name: S\ntimezone: Europe/Berlin\ntopics: {news: {}}\n",
+    "segments/best.yaml": "where: {top: 1%, by: {sum: event.products.price, of: Order Completed}, within: 365d}\n",
+    "segments/buyers.yaml": "where: {did: Order Completed, within: 90d, until: 1mo}\n",
+    "segments/born.yaml": "where: {profile.birthday: {anniversary: 7d}, profile.dates: {within_next: 3d}}\n",
+    "segments/quiet.yaml": "where: [{last: Order Completed, ago: {gt: 60d}}, {not: {opened: any, within: 30d}}]\n",
+    "segments/all.yaml": (
+        "where: {any: [{in: best}, {in: buyers}, {in: born}, {in: quiet}, {enrolled: f, within: 3d}, {subscribed: news}]}\n"
+    ),
+    "flows/f.yaml": (
+        "trigger: [{segment: all}, {segment: best, on: leave}]\nexit_on: {segment: quiet}\n"
+        "conversion: {segment: buyers, within: 5d}\nsteps: [{wait: 1d}]\n"
+    ),
+}
+
+
 def rulebook(folder: Path) -> Rulebook:
     """Number a folder as publishing would, without a database."""
     workspace, problems = read_workspace(read_folder(folder))
     assert problems == []
     flows = tuple(
         RunningFlow(version, flow, program(flow), live=True)
-        for version, flow in enumerate((workspace.flows[name] for name in sorted(workspace.flows)), start=1)
+        for version, (_, flow) in enumerate(sorted(all_flows(workspace).items()), start=1)
     )
     messages = {
         name: PublishedMessage(number, name, message.kind is MessageKind.MARKETING, message.topic or "news")
         for number, (name, message) in enumerate(sorted(workspace.messages.items()), start=1)
     }
-    return Rulebook(1, "default", 0, 64, workspace.settings, flows, messages)
+    segments = {name: segment.where for name, segment in workspace.segments.items()}
+    return Rulebook(1, "default", 0, 64, workspace.settings, flows, messages, segments=segments)
 
 
 @cache

@@ -13,7 +13,11 @@ PER_PROFILE = {
     "profile",
     "consent",
     "inbox",
+    "occasion",
     "event",
+    "cart",
+    "orders",
+    "reorder",
     "enrollment",
     "entry",
     "conversion",
@@ -27,14 +31,24 @@ PER_PROFILE = {
     "engagement",
     "journal",
     "set_aside",
+    "membership",
+    "flip",
+    "best",
 }
 OTHERS = {
     "identifier": "uniqueness across profiles, keyed by workspace, kind and value",
     "suppression": "an address of a workspace, whoever goes by it",
     "soft_bounce": "an address of a workspace, as suppression is",
     "paused_domain": "a sending domain of a workspace",
+    "ranked": "one row for each workspace: when its best were last computed",
     "import": "a file that was taken in, before anybody knows whose its lines are",
     "erasure_key": "one row for each workspace that has erased somebody",
+    "product": "the catalogue, the same for everybody",
+    "product_name": "the catalogue, the same for everybody",
+    "product_category": "the catalogue, the same for everybody",
+    "product_change": "the catalogue, the same for everybody",
+    "learnt_interval": "the catalogue, the same for everybody",
+    "catalogue_turn": "a few rows for each bucket: what its people have not heard of yet",
     "seen_message": "message ids of a source, before anybody knows whose they are",
     "naming": "which user a device named, keyed by the device",
     "lease": "one row for each bucket: who works it",
@@ -55,6 +69,8 @@ OTHERS = {
     "coupon_series": "how far a pattern or a file of codes is given out, for everybody",
     "coupon_stock": "codes of files that nobody has yet, keyed by value as identifier is",
     "api_key": "a definition",
+    "tick": "when the schedules of a workspace come, the same for everybody",
+    "best_hour": "one figure of a workspace a day",
     "look": "what is known of an experiment, a row a day",
     "zone_span": "a reference table, the same everywhere",
     "schema_version": "the migrations that were applied",
@@ -116,7 +132,14 @@ def test_a_bucket_is_a_smallint_and_never_missing(db: Connection) -> None:
         where t.relkind = 'r' and t.relnamespace = 'public'::regnamespace
         """
     ).fetchall()
-    assert {row[0] for row in rows} == PER_PROFILE | {"identifier", "lease", "tally", "tallied", "retention"}
+    assert {row[0] for row in rows} == PER_PROFILE | {
+        "identifier",
+        "lease",
+        "tally",
+        "tallied",
+        "retention",
+        "catalogue_turn",
+    }
     assert {row[1:] for row in rows} == {("smallint", True)}
 
 

@@ -24,7 +24,13 @@ WRITERS: dict[str, dict[str, str]] = {
     "api_key": {"accounts": "insert update"},
     "zone_span": {"sqlkit": "insert update delete"},
     # people: ingest makes them, identify and steps change them
-    "profile": {"ingest": "insert", "identify": "update", "advance": "update", "privacy": "delete"},
+    "profile": {
+        "ingest": "insert",
+        "identify": "update",
+        "advance": "update",
+        "segment": "update",
+        "privacy": "delete",
+    },
     "identifier": {"ingest": "insert update", "privacy": "delete"},
     "naming": {"ingest": "insert update delete", "privacy": "delete"},
     "consent": {"identify": "insert", "advance": "insert", "privacy": "delete"},
@@ -41,10 +47,30 @@ WRITERS: dict[str, dict[str, str]] = {
         "advance": "insert",
         "decide": "insert",
         "coupon": "insert",
+        "segment": "insert",
         "passes": "insert update delete",
+        "trigger": "insert delete",
         "privacy": "delete",
     },
+    "tick": {"trigger": "insert delete"},
+    "best_hour": {"advance": "insert update"},
+    "occasion": {"trigger": "insert update delete", "privacy": "delete"},
     "event": {"passes": "insert", "retain": "delete", "privacy": "delete"},
+    "cart": {"commerce": "insert update delete", "retain": "delete", "privacy": "delete"},
+    "orders": {"commerce": "insert update", "privacy": "delete"},
+    "reorder": {"trigger": "insert update delete", "privacy": "delete"},
+    # the catalogue
+    "product": {"commerce": "insert update"},
+    "product_name": {"commerce": "insert"},
+    "product_category": {"commerce": "insert update"},
+    "product_change": {"commerce": "insert delete"},
+    "catalogue_turn": {"commerce": "insert", "trigger": "delete"},
+    "learnt_interval": {"commerce": "insert delete"},
+    # segments
+    "membership": {"segment": "insert delete", "privacy": "delete"},
+    "flip": {"segment": "insert update delete", "privacy": "delete"},
+    "best": {"segment": "insert delete", "privacy": "delete"},
+    "ranked": {"segment": "insert update"},
     # passage
     "enrollment": {
         "enroll": "insert update",
@@ -96,7 +122,9 @@ MERGING = {
     "enrollment": "update",
     "delivery": "update",
     "journal": "insert",
-    "inbox": "update delete",
+    "inbox": "insert update delete",
+    "occasion": "delete",
+    "flip": "delete",
     "lease": "update",
 }
 """What merging (`passes/merging.*`) changes by name, beside the rows that it moves from one profile to the other."""

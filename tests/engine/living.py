@@ -142,7 +142,8 @@ class Feed:
 def next_due(conn: Connection) -> datetime | None:
     """The next moment at which anything waits to be worked."""
     row = conn.execute(
-        "select least((select min(moment) from inbox), (select min(work_at) from enrollment where active))"
+        "select least((select min(moment) from inbox), (select min(work_at) from enrollment where active),"
+        " (select min(at) from flip))"
     ).fetchone()
     conn.commit()
     found = row[0] if row else None
@@ -154,6 +155,7 @@ def unworked(conn: Connection, at: datetime) -> bool:
     row = conn.execute(
         "select exists (select from inbox where moment <= %(at)s)"
         " or exists (select from enrollment where active and work_at <= %(at)s)"
+        " or exists (select from flip where at <= %(at)s)"
         " or exists (select from message where state = 'accepted')",
         {"at": at},
     ).fetchone()

@@ -11,6 +11,7 @@ import pytest
 
 from tamshy.domain.call import CallKind
 from tamshy.ingest import History, calls_from_lines
+from tamshy.language.products import Product
 
 
 def read(*lines: dict[str, Any] | str, zone: str = "Asia/Almaty") -> History:
@@ -130,8 +131,9 @@ def test_every_type_is_read() -> None:
         True,
         7,
     )
-    (product,) = history.products
-    assert (product.sku, product.values, product.ord) == ("a1", {"sku": "a1", "price": 12.5, "stock": 3}, 8)
+    (line,) = history.products
+    assert isinstance(line.product, Product)
+    assert (line.product.sku, line.product.told, line.ord) == ("a1", {"price": 12.5, "stock": 3}, 8)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_every_type_is_read() -> None:
         ({**track("E"), "type": "engage", "did": "opened"}, "`message` is missing"),
         ({**track("E"), "type": "consent", "did": "subscribed"}, "`topic` is missing"),
         ({**track("E"), "type": "consent", "topic": "offers", "did": "granted"}, "`did` is one of subscribed"),
-        ({**track("E"), "type": "product"}, "`sku` is missing"),
+        ({**track("E"), "type": "product"}, "a product needs a `sku`"),
         ('{"type":"track","userId":"u1","event":"E","timestamp":"2026-03-02T09:00:00Z","x":NaN}', "JSON knows no NaN"),
     ],
     ids=range(13),

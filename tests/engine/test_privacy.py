@@ -37,6 +37,7 @@ steps:
   - wait: 2d
   - send: second
 """,
+    "birthday": "trigger: {date: profile.birthday}\nsteps: [{send: gift}]\n",
 }
 
 
@@ -55,7 +56,7 @@ def lived(shop: Shop) -> None:
     shop.work(T0 - HOUR)
     for user in ("u1", "u2"):
         address = f"{user}@example.com"
-        shop.identify(user, T0, device=f"phone-{user}", email=address, first_name=f"Name of {user}")
+        shop.identify(user, T0, device=f"phone-{user}", email=address, first_name=f"Name of {user}", birthday="12-01")
         shop.identify(None, T0, device=f"tablet-{user}", city=f"City of {user}")
         shop.work(T0)
         shop.alias(f"tablet-{user}", user, T0)
@@ -64,6 +65,7 @@ def lived(shop: Shop) -> None:
         shop.store(Call(CallKind.CONSENT, T0, T0, user_id=user, properties=given))
         shop.track(user, "Checkout Started", T0, value=7, note=f"Checkout of {user}")
         shop.track(user, "Order Completed", T0 + timedelta(minutes=1), value=9)
+        shop.track(user, "Product Added", T0 + timedelta(minutes=2), sku=f"Cart of {user}")
     shop.work(T0 + HOUR)
     for user in ("u1", "u2"):
         bucket, profile = where(shop, user)
@@ -87,6 +89,13 @@ def lived(shop: Shop) -> None:
             " jsonb_build_object('text', %(address)s::text), 'done', false, null, null, 1, %(at)s, 1, null, %(at)s, %(at)s)",
             key,
         )
+        conn.execute(
+            "insert into reorder values (%(bucket)s, %(profile)s, %(address)s, 'f', %(at)s + interval '9 year', %(at)s, %(at)s)",
+            key,
+        )
+        conn.execute("insert into membership values (%(bucket)s, %(profile)s, 'loyal', %(at)s)", key)
+        conn.execute("insert into flip values (%(bucket)s, %(profile)s, 'loyal', %(at)s + interval '9 year')", key)
+        conn.execute("insert into best values (%(bucket)s, %(profile)s, 'spent')", key)
         conn.execute("insert into soft_bounce values (1, %(address)s, %(message)s, %(at)s)", key)
         conn.execute(
             "insert into suppression values (1, %(address)s, 'manual', %(at)s + interval '1 year',"
@@ -204,6 +213,7 @@ def test_what_is_taken_out_is_what_is_held_field_by_field(shop: Shop) -> None:
             "consents": {"news": {"at": micro, "on": True}},
             "suppressed": None,
             "merged_into": None,
+            "placed": False,
         }
     ]
     tied = whose | {"workspace": 1, "since": at}

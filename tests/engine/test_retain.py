@@ -168,6 +168,7 @@ def test_what_is_kept_is_the_longer_of_what_the_shop_wants_and_the_rules_need(sh
     general = now - 60 * DAY - SLACK
     assert found == Limits(
         events=general,
+        carts=general,
         names={
             "Order Completed": general,
             "Called": None,
@@ -272,9 +273,10 @@ def test_who_is_inside_keeps_all_that_has_happened_since(shop: Shop) -> None:
     shop.track("u1", "Looked", T0 + timedelta(seconds=2))
     shop.work(T0 + timedelta(seconds=3))
     assert shop.query("select active from enrollment") == [(True,)]
-    everything = Limits(events=T0 + 500 * DAY, decisions=T0 + 500 * DAY)
+    everything = Limits(events=T0 + 500 * DAY, carts=T0 + 500 * DAY, decisions=T0 + 500 * DAY)
     let_all_go(shop.conn, everything, T0)
     assert {row[0] for row in shop.query("select name from event")} == {"Checkout Started", "Looked"}
+    assert shop.query("select value from cart") == [(2,)]
     shop.conn.execute("update enrollment set active = false, exited_at = entered_at")
     shop.conn.commit()
     let_all_go(shop.conn, everything, T0)

@@ -40,6 +40,12 @@ def arms_of(lines: list[dict[str, object]]) -> dict[object, object]:
     return {line["profile"]: line["message"] for line in lines if line.get("decision") == "sent"}
 
 
+def offered(line: dict[str, object]) -> object:
+    arm = line["arm"]
+    assert isinstance(arm, dict)
+    return arm["offer"]
+
+
 def test_rule_32_everybody_goes_the_way_of_the_arm_that_their_die_says(stage: Connection) -> None:
     lines = lines_of(stage, {"f": flow(f"[{OFFER}]")}, crowd(300))
     drawn = {f"u{n}": arm_of(f"user_id:u{n}", "offer", {"A": 70.0, "B": 30.0}) for n in range(300)}
@@ -107,8 +113,8 @@ def test_a_split_inside_an_arm_of_another_names_both_on_its_mails(stage: Connect
 # -- life ------------------------------------------------------------------------------------------------------------
 
 
-def opened(conn: Connection, dsn: str, flows: dict[str, str]) -> Shop:
-    book = found_shop(conn, small(flows), buckets=2, zones=["UTC"])
+def opened(conn: Connection, dsn: str, flows: dict[str, str], settings: str = "") -> Shop:
+    book = found_shop(conn, small(flows, settings=settings), buckets=2, zones=["UTC"])
     return Shop(dsn, conn, book, HandClock(T0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import django
@@ -76,6 +77,7 @@ class Site:
             Purpose.UNSUBSCRIBE: f"/u/{token}",
             Purpose.VIEW: f"/m/{token}",
             Purpose.PREFERENCES: f"/prefs/{token}",
+            Purpose.CONFIRM: f"/confirm/{token}",
         }[purpose]
 
     def held(self) -> dict[str, int]:
@@ -113,6 +115,12 @@ def site(databases: Databases, request: pytest.FixtureRequest) -> Iterator[Site]
             if key == "revoked":
                 conn.execute("update api_key set revoked_at = %s where id = %s", [NOW, made])
         conn.execute("update content set links = %s", [f'["{LINKS[0]}", "{LINKS[1]}"]'])
+        # Requests of forms, by the ids that the mails have: a link that confirms may be old, so they are of today.
+        conn.execute(
+            "insert into event (bucket, profile, id, name, occurred_at, received_at, origin, properties, context)"
+            " select bucket, profile, id, 'Subscription Requested', %(now)s, %(now)s, 1, %(said)s, '{}' from message",
+            {"now": datetime.now(tz=UTC), "said": '{"address": "aia@example.com", "topics": ["news"]}'},
+        )
         conn.commit()
     close = wire_web(parts(Configuration(database_url=dsn, secret_key=SECRET)))
     yield Site(dsn, seeded, Client(enforce_csrf_checks=True))

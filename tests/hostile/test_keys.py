@@ -38,18 +38,30 @@ PROMISE_63: Final[dict[str, Callable[[Site], str]]] = {
     "^api/s/(?:s2s/)?alias/?$": lambda _: "/api/s/alias",
     "^api/s/(?:s2s/)?batch/?$": lambda _: "/api/s/batch",
     "^beacon/v1/batch/?$": lambda _: "/beacon/v1/batch",
+    "tamshy.js": lambda _: "/tamshy.js",
+    "forms/sign-up": lambda _: "/forms/sign-up",
+    "^api/v1/customers/(?P<person>.+?)/events/?$": lambda _: "/api/v1/customers/aia/events",
+    "^api/v1/customers/(?P<person>.+?)/suppress/?$": lambda _: "/api/v1/customers/aia/suppress",
+    "^api/v1/customers/(?P<person>.+?)/unsuppress/?$": lambda _: "/api/v1/customers/aia/unsuppress",
+    "^api/v1/customers/(?P<person>.+?)/devices(?:/.*)?$": lambda _: "/api/v1/customers/aia/devices",
+    "^api/v1/customers/(?P<person>.+?)/?$": lambda _: "/api/v1/customers/aia",
+    "^api/v1/events/?$": lambda _: "/api/v1/events",
+    "^api/v1/merge_customers/?$": lambda _: "/api/v1/merge_customers",
+    "^api/v2/entity/?$": lambda _: "/api/v2/entity",
+    "^api/v2/batch/?$": lambda _: "/api/v2/batch",
     "v1/projects/<str:key>/settings": lambda _: f"/v1/projects/{KEYS['write']}/settings",
     "analytics.js/v1/<str:key>/analytics.min.js": lambda _: f"/analytics.js/v1/{KEYS['write']}/analytics.min.js",
     "analytics-next/bundles/<str:name>": lambda _: "/analytics-next/bundles/x.bundle.0.js",
     "^sourceConfig/?$": lambda _: "/sourceConfig/",
     "api/profiles/<path:profile>/consent": lambda _: "/api/profiles/aia/consent",
+    "api/products": lambda _: "/api/products",
     "api/flows": lambda _: "/api/flows",
-    "api/flows/<str:name>": lambda _: "/api/flows/welcome",
-    "api/flows/<str:name>/enrollments": lambda _: "/api/flows/welcome/enrollments",
-    "api/flows/<str:name>/pause": lambda _: "/api/flows/welcome/pause",
-    "api/flows/<str:name>/resume": lambda _: "/api/flows/welcome/resume",
+    "api/flows/<path:name>": lambda _: "/api/flows/welcome",
+    "api/flows/<path:name>/enrollments": lambda _: "/api/flows/welcome/enrollments",
+    "api/flows/<path:name>/pause": lambda _: "/api/flows/welcome/pause",
+    "api/flows/<path:name>/resume": lambda _: "/api/flows/welcome/resume",
     "api/report": lambda _: "/api/report",
-    "api/report/<str:name>": lambda _: "/api/report/welcome",
+    "api/report/<path:name>": lambda _: "/api/report/welcome",
     "api/uncertain": lambda _: "/api/uncertain",
     "api/uncertain/<str:message>/sent": lambda site: f"/api/uncertain/{site.subject().message}/sent",
     "api/uncertain/<str:message>/resend": lambda site: f"/api/uncertain/{site.subject().message}/resend",
@@ -63,6 +75,7 @@ PROMISE_63: Final[dict[str, Callable[[Site], str]]] = {
     "u/<str:token>": lambda _: "/u/unknown",
     "m/<str:token>": lambda _: "/m/unknown",
     "prefs/<str:token>": lambda _: "/prefs/unknown",
+    "confirm/<str:token>": lambda _: "/confirm/unknown",
     "static/<path:path>": lambda _: "/static/panel/live.js",
     "": lambda _: "/",
     "api/live/state": lambda _: "/api/live/state",
@@ -76,7 +89,7 @@ PROMISE_63: Final[dict[str, Callable[[Site], str]]] = {
     "uncertain/resume": lambda _: "/uncertain/resume",
     "sign-in": lambda _: "/sign-in",
     "sign-out": lambda _: "/sign-out",
-    "flows/<slug:flow>/<int:step>": lambda _: "/flows/welcome/1",
+    "flows/<path:flow>/<int:step>": lambda _: "/flows/welcome/1",
     "shop": lambda _: "/shop",
     "shop/join": lambda _: "/shop/join",
     "shop/checkout": lambda _: "/shop/checkout",
@@ -87,7 +100,8 @@ PROMISE_63: Final[dict[str, Callable[[Site], str]]] = {
 }
 # What a write key is for: calls, and what a library asks before it sends any.
 CALLS: Final = tuple(name for name in PROMISE_63 if name.startswith(("^v1/", "^api/s/", "^beacon/")))
-KNOWS_KEYS: Final = (*CALLS, "^sourceConfig/?$")
+TRACK: Final = tuple(name for name in PROMISE_63 if name.startswith(("^api/v1/", "^api/v2/")))
+KNOWS_KEYS: Final = (*CALLS, *TRACK, "^sourceConfig/?$", "forms/sign-up")
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 BODY: Final = json.dumps({"batch": [], "topic": "offers", "consent": "granted"}).encode()
 PRIVATE: Final = (b"aia@example.com", b"marat@example.com", b"@example.com")
@@ -214,11 +228,37 @@ UPGRADES: Final[dict[str, dict[str, object]]] = {
     },
 }
 PROMISE_63_UPGRADES: Final = tuple(UPGRADES)
+# Ways in which a page could try to say it in a form, of somebody who is a customer. Who is `dewi` has signed up for nothing.
+FORMS: Final[dict[str, dict[str, object]]] = {
+    "a customer's address": {},
+    "a customer's address in capitals": {"email": "DEWI@EXAMPLE.COM"},
+    "a customer's address with blanks": {"email": "  dewi@example.com\t"},
+    "a customer's id for a device": {"anonymousId": "dewi"},
+    "a customer's id": {"userId": "dewi"},
+    "traits with another address": {"traits": {"email": "dewi@example.com"}, "email": "mallory@example.net"},
+    "traits with an id": {"traits": {"id": "dewi"}},
+    "traits that are consents": {"traits": {"consents": {"news": {"on": True}}}},
+    "its own confirmation": {"confirmed": {"at": "2026-01-01"}},
+    "its own evidence": {"evidence": {"proof": "none"}},
+    "its own link": {"confirm_url": "https://evil.example"},
+    "a source": {"source": "api"},
+    "a time to come": {"timestamp": "2999-01-01T00:00:00Z"},
+    "two addresses": {"email": "mallory@example.net,dewi@example.com"},
+    "a list of addresses": {"email": ["mallory@example.net", "dewi@example.com"]},
+    "a header": {"email": "mallory@example.net\nBcc: dewi@example.com"},
+    "no wording": {"wording": ""},
+    "a topic that is none": {"topics": ["everything"]},
+}
+PROMISE_63_FORMS: Final = tuple(FORMS)
+
+
+OF_THE_ENGINE: Final = "select id from inbox where origin = 1 and kind = 'event' order by id"
 
 
 @pytest.mark.parametrize("name", PROMISE_63_UPGRADES)
 def test_no_call_of_a_write_key_grants_consent(site: Site, name: str) -> None:
     before = site.rows("select id from inbox where kind in ('consent', 'suppress')")
+    engines = site.rows(OF_THE_ENGINE)
     body = json.dumps({"batch": [UPGRADES[name]]}).encode()
     assert site.ask("POST", "/v1/batch", body, X_Write_Key=KEYS["write"]).status_code == 200
     told = site.rows(
@@ -226,7 +266,61 @@ def test_no_call_of_a_write_key_grants_consent(site: Site, name: str) -> None:
     )
     assert {row[1:] for row in told if (row[0],) not in before} <= {("false", "consent", "write_key")}
     # What it tells of mails is told by somebody outside: the engine's own events have an origin of their own.
-    assert site.rows("select count(*) from inbox where origin = 1 and kind = 'event'") == [(0,)]
+    assert site.rows(OF_THE_ENGINE) == engines
+
+
+GRANTS: Final = "select id from inbox where kind = 'consent' and facts ->> 'granted' = 'true' order by id"
+
+
+@pytest.mark.parametrize("name", TRACK)
+def test_what_speaks_customer_ios_language_gets_nothing_back_and_grants_nothing(site: Site, name: str) -> None:
+    path = PROMISE_63[name](site)
+    basic = base64.b64encode(f"site:{KEYS['write']}".encode()).decode()
+    body = json.dumps(
+        {
+            "batch": [],
+            "unsubscribed": False,
+            "subscribed": True,
+            "cio_subscription_preferences": {"topics": {"news": True}},
+        }
+    )
+    before = site.rows(GRANTS)
+    for method in METHODS:
+        found = site.ask(method, path, body.encode(), Authorization=f"Basic {basic}")
+        assert not any(text in found.content for text in PRIVATE)
+        revoked = base64.b64encode(f"site:{KEYS['revoked']}".encode()).decode()
+        assert site.ask(method, path, body.encode(), Authorization=f"Basic {revoked}").status_code >= 400
+    assert site.rows(GRANTS) == before
+
+
+@pytest.mark.parametrize("name", PROMISE_63_FORMS)
+def test_no_form_of_a_write_key_grants_for_a_customer(site: Site, name: str) -> None:
+    with sqlkit.connect(site.dsn) as conn:
+        bucket, profile = site.seeded.people["dewi"]
+        given = {"bucket": bucket, "profile": profile, "now": NOW}
+        conn.execute(
+            "insert into identifier (workspace, kind, value, bucket, profile, since) values"
+            " (1, 'email', 'dewi@example.com', %(bucket)s, %(profile)s, %(now)s) on conflict do nothing",
+            given,
+        )
+    before = said_of_dewi(site)
+    form = {"messageId": name, "email": "dewi@example.com", "topics": ["news"], "wording": "Yes", "form": "f"}
+    body = json.dumps(form | {"anonymousId": f"device {name}"} | FORMS[name]).encode()
+    place = f"93.184.216.{PROMISE_63_FORMS.index(name)}"
+    found = site.ask("POST", "/forms/sign-up", body, X_Write_Key=KEYS["write"], X_Forwarded_For=place)
+    assert found.status_code in {200, 400}
+    assert b"dewi" not in found.content
+    assert said_of_dewi(site) == before
+
+
+def said_of_dewi(site: Site) -> list[tuple[object, ...]]:
+    """What would change a customer, and the names that they go by."""
+    return site.rows(
+        "select i.kind, i.name, i.id::text from inbox i join identifier d on d.profile = i.profile"
+        " and d.value = 'dewi@example.com' where i.kind in ('consent', 'identify', 'merge')"
+        " union all select n.kind, n.value, '' from identifier n join identifier d on d.profile = n.profile"
+        " and d.value = 'dewi@example.com' order by 1, 2, 3"
+    )
 
 
 def test_a_call_lands_in_its_own_workspace_whatever_it_says(site: Site) -> None:
@@ -254,7 +348,9 @@ def test_pages_of_other_hosts_may_send_and_not_read(site: Site) -> None:
     for name, make in PROMISE_63.items():
         found = site.ask("OPTIONS", make(site), Origin="https://evil.example", Access_Control_Request_Method="GET")
         allowed = found.headers.get("Access-Control-Allow-Origin")
-        known = name.startswith(("^v1/", "^api/s/", "^beacon/", "v1/projects", "analytics", "^sourceConfig"))
+        known = name.startswith(
+            ("^v1/", "^api/s/", "^beacon/", "v1/projects", "analytics", "^sourceConfig", "tamshy.js", "forms/")
+        )
         assert (allowed == "*") == known, name
         assert "Access-Control-Allow-Credentials" not in found.headers
     for path in ("/people", "/api/live/state", "/api/uncertain", "/metrics", site.path(Purpose.UNSUBSCRIBE)):

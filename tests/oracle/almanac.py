@@ -123,18 +123,34 @@ def _clamped(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, last))
 
 
+def moved(day: date, length: Duration) -> date:
+    """The day a duration's calendar parts later."""
+    return _clamped(day, length.months) + timedelta(days=length.days)
+
+
 def add(moment: int, length: Duration, tz: ZoneInfo) -> int:
     """The instant a duration later: calendar parts first, in the zone, then the elapsed ones."""
     if length.months or length.days:
         clock = wall(moment, tz)
-        day = _clamped(clock.date(), length.months) + timedelta(days=length.days)
-        moment = instant(datetime.combine(day, clock.time()), tz)
+        moment = instant(datetime.combine(moved(clock.date(), length), clock.time()), tz)
     return moment + length.millis
 
 
 def back(moment: int, length: Duration, tz: ZoneInfo) -> int:
     """The instant a duration earlier."""
     return add(moment, negated(length), tz)
+
+
+def changes(moment: int, tz: ZoneInfo) -> list[tuple[int, int]]:
+    """The change of the zone's offset within three hours of a moment, if there is one, and by how much."""
+    low, high = moment - 3 * 3_600_000, moment + 3 * 3_600_000
+    before, after = _offset_at(low, tz), _offset_at(high, tz)
+    if before == after:
+        return []
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _offset_at(middle, tz) == before else (low, middle)
+    return [(high, abs(after - before))]
 
 
 def lets_go(moment: int, length: Duration, tz: ZoneInfo, after: int) -> int:

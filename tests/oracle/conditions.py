@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING
 
 from tests.oracle import almanac
 from tests.oracle.reading import Json, Settings, listed
+from tests.oracle.shopping import cart_root, order_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from zoneinfo import ZoneInfo
 
-    from tests.oracle.people import Enrollment, Event, Profile
+    from tests.oracle.people import Enrollment, Event, Profile, World
 
 MISSING = object()  # not there: other than null only for templates, never for conditions
 EARTH_KM = 6371.0088
 
 BEHAVIOURS = ("did", "did_not", "last", "first")
+ROOTS = ("profile", "event", "cart", "order", "rfm", "predicted")
 ENGAGEMENTS = ("received", "opened", "clicked")
 AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
@@ -40,6 +42,7 @@ class Scene:
     settings: Settings
     profile: Profile
     now: int
+    world: World
     start: Event | None = None  # the event that started the enrollment
     tested: Event | None = None  # the event under test inside ``where``
     enrollment: Enrollment | None = None
@@ -64,24 +67,21 @@ def holds(condition: Json, scene: Scene) -> bool:
 
 
 def _part(key: str, condition: dict[str, Json], scene: Scene) -> bool:
-    value = condition[key]
-    if key == "all":
-        return all(holds(member, scene) for member in value)
-    if key == "any":
-        return any(holds(member, scene) for member in value)
-    if key == "not":
-        return not holds(value, scene)
-    if key in BEHAVIOURS:
-        return _behaviour(key, condition, scene)
-    if key in ENGAGEMENTS:
-        return _engagement(key, condition, scene)
-    if key == "subscribed":
-        return subscribed(scene.profile, value, scene.settings)
-    if key == "enrolled":
-        return _enrolled(value, condition, scene)
-    if key.startswith(("profile.", "event.")):
-        return _test(reference(key, scene), value, scene)
+    if key in _PARTS:
+        return _PARTS[key](key, condition, scene)
+    if key.split(".", maxsplit=1)[0] in ROOTS and "." in key:
+        return _test(reference(key, scene), condition[key], scene)
     return True  # a sibling that refines another part
+
+
+def member(segment: str, scene: Scene) -> bool:
+    """Is the profile in the segment now? Nothing of an enrollment is seen from there."""
+    return holds(scene.world.segments[segment], Scene(scene.settings, scene.profile, scene.now, scene.world))
+
+
+def best_of(condition: dict[str, Json]) -> str:
+    """What tells one ``top`` from another."""
+    return json.dumps({word: condition.get(word) for word in ("top", "by", "within")}, sort_keys=True)
 
 
 # -- references ----------------------------------------------------------------------------------
@@ -99,14 +99,41 @@ def leaves(value: Json, path: list[str]) -> list[Json]:
 
 
 def reference(text: str, scene: Scene) -> list[Json]:
-    """The values of ``profile.PATH`` or ``event.PATH``; what is missing is one MISSING."""
+    """The values of ``profile.PATH``, ``event.PATH`` and the like; what is missing is one MISSING."""
     root, *path = text.split(".")
-    if root == "profile":
-        return leaves(scene.profile.root(), path) or [MISSING]
+    value = _root(root, scene)
+    return [MISSING] if value is MISSING else leaves(value, path) or [MISSING]
+
+
+def _root(name: str, scene: Scene) -> Json:
+    """What a reference begins with."""
+    if name == "profile":
+        return scene.profile.root()
+    if name == "cart":
+        return cart_root(scene.profile, scene.start)
+    if name == "order":
+        return order_root(scene.profile)
+    if name == "coupon" and scene.enrollment is not None:
+        return scene.enrollment.coupons
     event = scene.tested or scene.start
-    if root != "event" or event is None:
-        return [MISSING]
-    return leaves(event.root(), path) or [MISSING]
+    return event.root() if name == "event" and event is not None else MISSING
+
+
+def reference_items(text: str, scene: Scene) -> list[tuple[Json, Json]]:
+    """The values of a reference, each with the element of the first list on its way, or None where there is none."""
+    root, *path = text.split(".")
+    value = _root(root, scene)
+    return [] if value is MISSING else list(_items(value, path, None))
+
+
+def _items(value: Json, path: list[str], item: Json) -> Iterator[tuple[Json, Json]]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _items(one, path, one if item is None else item)
+    elif not path:
+        yield value, item
+    elif isinstance(value, dict) and path[0] in value:
+        yield from _items(value[path[0]], path[1:], item)
 
 
 def same(paths: Json, event: Event, start: Event | None) -> bool:
@@ -397,3 +424,16 @@ def _enrolled(flow: str, condition: dict[str, Json], scene: Scene) -> bool:
         inside = _window(condition, scene)
         return any(inside(at) for (name, _), times in scene.profile.entries.items() if name == flow for at in times)
     return any(e.flow.name == flow for e in scene.profile.active)
+
+
+_PARTS: dict[str, Callable[[str, dict[str, Json], Scene], bool]] = {
+    "all": lambda key, part, scene: all(holds(one, scene) for one in part[key]),
+    "any": lambda key, part, scene: any(holds(one, scene) for one in part[key]),
+    "not": lambda key, part, scene: not holds(part[key], scene),
+    **dict.fromkeys(BEHAVIOURS, _behaviour),
+    **dict.fromkeys(ENGAGEMENTS, _engagement),
+    "subscribed": lambda key, part, scene: subscribed(scene.profile, part[key], scene.settings),
+    "enrolled": lambda key, part, scene: _enrolled(part[key], part, scene),
+    "in": lambda key, part, scene: member(part[key], scene),
+    "top": lambda _, part, scene: scene.profile in scene.world.best.get(best_of(part), ()),
+}

@@ -12,15 +12,22 @@ import heapq
 import json
 import re
 import sys
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
-from tests.oracle.conditions import Scene, holds, reference, same, subscribed
+from tests.oracle.arms import arm_of, weights_of
+from tests.oracle.catalogue import Change, of_line
+from tests.oracle.conditions import Scene, best_of, holds, member, reference, same, subscribed
 from tests.oracle.identities import Register, absorb, valid_address
-from tests.oracle.people import Enrollment, Event, Letter, Profile
+from tests.oracle.membership import next_change
+from tests.oracle.occasions import Occasion, changed, occasions
+from tests.oracle.people import Enrollment, Event, Flip, Frame, Letter, Profile, World
+from tests.oracle.ranking import best, rankings
 from tests.oracle.reading import Flow, Json, Message, Workspace, listed, verb_of
+from tests.oracle.shopping import sku
 from tests.oracle.templates import Unrenderable, letter, surroundings, valued
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 Line = dict[str, Json]
 
 DEDUPE_MS = 30 * 86_400_000  # rule 15
+BEST_HOUR_FROM = 5  # opens and clicks
 ROUNDS = 10_000  # a guard of the oracle's own: a workspace that emits for ever is refused at check
 
 
@@ -52,6 +60,21 @@ class Happening:
     line: dict[str, Json]
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """What may start a flow, with the reason why it does not."""
+
+    flow: Flow
+    key: str
+    refused: str | None
+    event: Event
+    origin: Json
+
+
+def _turn_of_call(one: Call) -> tuple[int, int, str, str]:
+    return one.arrival, one.own, one.message_id, one.text
+
+
 def call(body: dict[str, Json], zone: ZoneInfo) -> Call:
     """Read one line. Rule 5: timed after its arrival means timed at its arrival."""
     own = stamp(body["timestamp"], zone)
@@ -71,13 +94,22 @@ class Engine:
         self.settings = workspace.settings
         self.seed = seed
         self.report = report or sys.stderr
+        self.world = World(workspace.segments, dict(workspace.products))
+        self.changes: list[Change] = []  # of the catalogue, at this moment
         self.flows = [workspace.flows[name] for name in sorted(workspace.flows)]
+        forms = [form for flow in self.flows for form in flow.triggers + flow.exit_on]
+        self.watched = sorted({form["segment"] for form in forms if "segment" in form})
+        self.rankings = [one for where in workspace.segments.values() for one in rankings(where)]
+        self.known: dict[Profile, None] = {}
         self.register = Register(self.settings.merge_by_email, self._merge)
         self.lines: list[Happening] = []
         self.wakes: list[tuple[int, int, Enrollment]] = []
+        self.timers: list[tuple[int, int, Profile]] = []
         self.emitted: dict[Profile, list[Event]] = {}
         self.suppressed: set[str] = set()
         self.taken: dict[str, int] = {}  # messageId -> arrival of the one that counted
+        self.calls: deque[Call] = deque()
+        self.figures: int | None = None  # when they are made next
         self.counter = 0
         self.now = 0
 
@@ -85,32 +117,73 @@ class Engine:
 
     def play(self, bodies: list[dict[str, Json]], until: int | None = None) -> None:
         """Take every line in at its arrival and do everything at its time."""
-        calls = [call(body, self.settings.zone) for body in bodies]
-        calls.sort(key=lambda c: (c.arrival, c.own, c.message_id, c.text))
-        if until is None and calls:
-            until = add(calls[-1].arrival, duration("1y"), self.settings.zone)
-        place = 0
-        while place < len(calls) or self.wakes:
-            moments = [calls[place].arrival] if place < len(calls) else []
-            moments += [self.wakes[0][0]] if self.wakes else []
-            self.now = min(moments)
-            if until is not None and self.now > until:
-                break
-            touched: dict[Profile, None] = {}
-            while place < len(calls) and calls[place].arrival == self.now:
-                profile = self._line(calls[place])
-                if profile is not None:
-                    touched[profile] = None
-                place += 1
-            while self.wakes and self.wakes[0][0] <= self.now:
-                _, _, enrollment = heapq.heappop(self.wakes)
-                touched[enrollment.profile] = None
-            roots = {profile.now_known_as() for profile in touched}
+        self.calls = deque(sorted((call(body, self.settings.zone) for body in bodies), key=_turn_of_call))
+        if not self.calls:
+            return
+        if until is None:
+            until = add(self.calls[-1].arrival, duration("1y"), self.settings.zone)
+        if self.rankings:
+            self.figures = self._next_figures(self.calls[0].arrival)
+        while (moment := self._next_moment()) is not None and moment <= until:
+            self.now = moment
+            roots = {profile.now_known_as() for profile in self._touched()}
             for profile in sorted(roots, key=lambda one: one.number):
                 self._settle(profile)
+                self._set_timer(profile)
+
+    def _next_moment(self) -> int | None:
+        moments = [self.calls[0].arrival] if self.calls else []
+        moments += [queue[0][0] for queue in (self.wakes, self.timers) if queue]
+        moments += [] if self.figures is None else [self.figures]
+        return min(moments, default=None)
+
+    def _touched(self) -> dict[Profile, None]:
+        """Take in the lines of this moment; give the profiles for whom there is something to do."""
+        touched: dict[Profile, None] = {}
+        self.changes = []
+        while self.calls and self.calls[0].arrival == self.now:
+            profile = self._line(self.calls.popleft())
+            if profile is not None:
+                touched[profile] = None
+        while self.wakes and self.wakes[0][0] <= self.now:
+            touched[heapq.heappop(self.wakes)[2].profile] = None
+        while self.timers and self.timers[0][0] <= self.now:
+            touched[heapq.heappop(self.timers)[2]] = None
+        self.known.update(dict.fromkeys(profile.now_known_as() for profile in touched))
+        if self.now == self.figures:
+            self._rank()
+            self.figures = self._next_figures(self.now + 1)
+            touched |= self.known
+        return touched | self.known if self.changes else touched
+
+    def _next_figures(self, moment: int) -> int:
+        """Rule 29: daily at 03:00 of the workspace."""
+        return almanac.next_clock(moment, almanac.clock_time("03:00"), None, self.settings.zone)
+
+    def _rank(self) -> None:
+        """Reckon anew who is among the best."""
+        everybody = dict.fromkeys(profile.now_known_as() for profile in self.known)
+        for ranking in self.rankings:
+            self.world.best[best_of(ranking)] = best(ranking, [self._scene(profile) for profile in everybody])
+
+    def _set_timer(self, profile: Profile) -> None:
+        """Wake the profile at the next moment at which time alone does something."""
+        coming = [o.moment for o in self._occasions(profile) if o.moment > self.now]
+        changes = next_change(self.watched, self._scene(profile))
+        coming += [] if changes is None else [changes]
+        if coming:
+            heapq.heappush(self.timers, (min(coming), profile.number, profile))
+
+    def _occasions(self, profile: Profile) -> list[Occasion]:
+        scene = self._scene(profile)
+        found = [one for flow in self.flows for one in occasions(flow, scene)]
+        return found + [one for flow in self.flows for one in changed(flow, self.changes, scene)]
 
     def _settle(self, profile: Profile) -> None:
         for _ in range(ROUNDS):
+            self._reconsider(profile)
+            # What comes by time starts flows as events do: after those of the moment, before what is due.
+            self._come(profile)
             due = [e for e in profile.active if e.wake <= self.now]
             if due:
                 self._step(min(due, key=_turn))
@@ -128,20 +201,25 @@ class Engine:
         return self.counter
 
     def _say(self, profile: Profile, at: int, line: dict[str, Json]) -> None:
+        if line["kind"] == "enrollment" and self.workspace.flows[line["flow"]].broadcast:
+            return  # nobody is enrolled in a broadcast
         self.lines.append(Happening(at, profile, line))
 
     # -- lines of the history ------------------------------------------------------------------
 
     def _line(self, taken: Call) -> Profile | None:
         body = taken.body
-        if taken.message_id:
-            before = self.taken.get(taken.message_id)
-            if before is not None and taken.arrival - before <= DEDUPE_MS:
-                return None
-            self.taken[taken.message_id] = taken.arrival
+        if self._repeated(taken):
+            return None
         kind = body["type"]
+        if kind == "product":
+            self._product(taken)
+            return None
         if kind == "engage":
-            return self._engage(taken)
+            engaged = self._engage(taken)
+            if engaged is not None:
+                self._reconsider(engaged)
+            return engaged
         profile = self.register.resolve(body, taken.own, self._next())
         if profile is None:
             self.report.write(f"nobody named, skipped: {taken.text}\n")
@@ -154,7 +232,26 @@ class Engine:
         elif kind == "consent":
             event = self._consent(profile, body["topic"], body["did"], taken.own)
             self._event(profile, event)
+        self._reconsider(profile)
         return profile
+
+    def _repeated(self, taken: Call) -> bool:
+        """Rule 15: a repeated messageId does nothing."""
+        before = self.taken.get(taken.message_id) if taken.message_id else None
+        if before is not None and taken.arrival - before <= DEDUPE_MS:
+            return True
+        self.taken[taken.message_id] = taken.arrival
+        return False
+
+    def _product(self, taken: Call) -> None:
+        """What is said of a product; what is not said of it stays."""
+        said = of_line(taken.body)
+        before = self.world.products.get(sku(said))
+        now = self.world.products[sku(said)] = {**(before or {}), **said}
+        if before is None:
+            self.world.since[sku(said)] = self.now
+        else:
+            self.changes.append(Change(self.now, now, before))
 
     def _named(self, taken: Call) -> Event:
         body = taken.body
@@ -207,20 +304,67 @@ class Engine:
     # -- one event ---------------------------------------------------------------------------
 
     def _scene(self, profile: Profile, **more: Json) -> Scene:
-        return Scene(self.settings, profile, self.now, **more)
+        return Scene(self.settings, profile, self.now, self.world, **more)
 
     def _event(self, profile: Profile, event: Event) -> None:
         """Rule 1: properties, exits, conversions, waits for it, then triggers."""
         profile.remember(event)
+        flips = self._flips(profile)
         for enrollment in sorted(profile.active, key=_place):
-            if self._ends(enrollment, event):
+            if self._ends(enrollment, event) or self._ends_by(enrollment, flips):
                 self._leave(enrollment, "exit_on")
         for enrollment in list(profile.active):
             self._awaited(enrollment, event)
         # All that an event may start is judged before any of it begins: none is "enrolled" for another by the same event.
         judged = [found for flow in self.flows if (found := self._judge(flow, profile, event)) is not None]
-        for flow, key, refused in judged:
-            self._trigger(flow, key, refused, profile, event)
+        judged += self._judge_flips(profile, flips)
+        for candidate in sorted(judged, key=lambda one: one.flow.name):
+            self._trigger(candidate, profile)
+
+    # -- segments ------------------------------------------------------------------------------
+
+    def _flips(self, profile: Profile) -> list[Flip]:
+        """Which segments the profile has entered or left since it was last asked."""
+        scene, found = self._scene(profile), []
+        for name in self.watched:
+            if member(name, scene) != (name in profile.inside):
+                profile.inside ^= {name}
+                found.append(Flip(self.now, name, "enter" if name in profile.inside else "leave"))
+        profile.flips += found
+        return found
+
+    def _reconsider(self, profile: Profile) -> None:
+        """What follows where something other than an event has changed who is in a segment: exits, then triggers."""
+        for _ in range(ROUNDS):
+            flips = self._flips(profile)
+            if not flips:
+                return
+            for enrollment in sorted(profile.active, key=_place):
+                if self._ends_by(enrollment, flips):
+                    self._leave(enrollment, "exit_on")
+            for candidate in self._judge_flips(profile, flips):
+                self._trigger(candidate, profile)
+        message = f"no end of flips at {almanac.iso(self.now)} for {profile.name()}"
+        raise RuntimeError(message)
+
+    def _ends_by(self, enrollment: Enrollment, flips: list[Flip]) -> bool:
+        """Rule 2: exits look at what is later than the entry."""
+        return any(
+            flip.at > enrollment.entry and _concerns(form, flip) for flip in flips for form in enrollment.flow.exit_on
+        )
+
+    def _judge_flips(self, profile: Profile, flips: list[Flip]) -> list[Candidate]:
+        found = []
+        for flow in self.flows:
+            for flip in flips:
+                if any(_concerns(form, flip) for form in flow.triggers):
+                    event = Event("", flip.at, self._next(), {"segment": flip.segment}, {})
+                    scene = self._scene(profile, start=event)
+                    key = _key(reference(flow.per, scene)) if flow.per else ""
+                    times = profile.entries.get((flow.name, key), [])
+                    refused = self._objection(flow, key, times, scene)
+                    found.append(Candidate(flow, key, refused, event, ("segment", flip.segment, flip.at)))
+        return found
 
     def _matches(self, form: dict[str, Json], event: Event, profile: Profile, start: Event) -> bool:
         """``{event, where, same}``: does the event fit it?"""
@@ -249,16 +393,42 @@ class Engine:
             enrollment.came, enrollment.due = True, event.at
             self._sleep(enrollment, event.at)
 
-    def _judge(self, flow: Flow, profile: Profile, event: Event) -> tuple[Flow, str, str | None] | None:
+    def _judge(self, flow: Flow, profile: Profile, event: Event) -> Candidate | None:
         """Whether the event is a trigger of the flow: its key, and why it does not enroll."""
         fits = [t for t in flow.triggers if self._matches(t, event, profile, event)]
         if not fits:
             return None
         scene = self._scene(profile, start=event)
         key = _key(reference(flow.per, scene)) if flow.per else ""
-        return flow, key, self._objection(flow, key, fits, scene)
+        if all(event.at < scene.ago(t.get("max_age") or flow.max_age) for t in fits):
+            return Candidate(flow, key, "too_old", event, event)
+        times = profile.entries.get((flow.name, key), [])
+        return Candidate(flow, key, self._objection(flow, key, times, scene), event, event)
 
-    def _trigger(self, flow: Flow, key: str, refused: str | None, profile: Profile, event: Event) -> None:
+    def _come(self, profile: Profile) -> None:
+        """Fire the occasions whose moment it is: all are judged before any of them begins."""
+        come = [o for o in self._occasions(profile) if o.moment == self.now]
+        come = [o for o in come if (o.flow.name, o.key) not in profile.fired]
+        come = [o for o in come if o.segment is None or member(o.segment, self._scene(profile))]
+        for candidate in [self._fire(o, profile) for o in sorted(come, key=lambda o: (o.flow.name, o.key))]:
+            self._trigger(candidate, profile)
+
+    def _fire(self, occasion: Occasion, profile: Profile) -> Candidate:
+        """Rule 13: each occurrence is a key of its own, but a time given in ``reentry`` counts over all."""
+        flow, key = occasion.flow, occasion.key
+        profile.fired.add((flow.name, key))
+        event = Event("", self.now, self._next(), occasion.facts, {})
+        times = [at for (name, _), entered in profile.entries.items() if name == flow.name for at in entered]
+        if flow.reentry.after is None:
+            times = []
+        refused = self._objection(flow, key, times, self._scene(profile, start=event))
+        return Candidate(flow, key, refused, event, occasion.mark)
+
+    def _trigger(self, candidate: Candidate, profile: Profile) -> None:
+        flow, key, event = candidate.flow, candidate.key, candidate.event
+        refused = candidate.refused
+        if refused is None and any(e.flow is flow and e.key == key for e in profile.active):
+            refused = "active"  # the flow has two triggers, and both fired at once
         if refused is not None:
             line = {"kind": "enrollment", "flow": flow.name, "state": "refused", "reason": refused}
             self._say(profile, self.now, line)
@@ -266,27 +436,24 @@ class Engine:
         profile.entries.setdefault((flow.name, key), []).append(event.at)
         line = {"kind": "enrollment", "flow": flow.name, "state": "entered", "key": key}
         self._say(profile, event.at, line)
-        enrollment = Enrollment(flow, key, event.at, event, self._next(), profile)
+        enrollment = Enrollment(flow, key, event.at, event, candidate.origin, self._next(), profile)
         profile.active.append(enrollment)
-        names = {form["event"] for form in flow.exit_on}
+        names = {form["event"] for form in flow.exit_on if "event" in form}
         known = [e for name in names for _, _, e in profile.events.get(name, [])]
-        if any(self._ends(enrollment, one) for one in known):
+        if any(self._ends(enrollment, one) for one in known) or self._ends_by(enrollment, profile.flips):
             self._leave(enrollment, "exit_on")
             return
-        enrollment.frames = [(flow.steps, 0)]
+        enrollment.frames = [Frame(flow.steps)]
         self._arrive(enrollment, event.at)
 
-    def _objection(self, flow: Flow, key: str, fits: list[dict[str, Json]], scene: Scene) -> str | None:
-        """Why the trigger does not enroll: the reasons in their order."""
+    def _objection(self, flow: Flow, key: str, times: list[int], scene: Scene) -> str | None:
+        """Why the trigger does not enroll: the reasons in their order. ``times`` are the entries that re-entry counts."""
         event, profile = scene.start, scene.profile
         assert event is not None
-        if all(event.at < scene.ago(t.get("max_age") or flow.max_age) for t in fits):
-            return "too_old"
         if not holds(flow.audience, scene):
             return "audience"
         if any(e.flow is flow and e.key == key for e in profile.active):
             return "active"
-        times = profile.entries.get((flow.name, key), [])
         if not times or flow.reentry.always:
             return None
         if flow.reentry.after is None:
@@ -301,6 +468,9 @@ class Engine:
         from_me = [e for events in stays.events.values() for _, _, e in events]
         from_them = [e for events in goes.events.values() for _, _, e in events]
         absorb(stays, goes)
+        for among in self.world.best.values():
+            if goes in among:
+                among.add(stays)
         self.emitted.setdefault(stays, []).extend(self.emitted.pop(goes, []))
         stays.active += theirs
         for enrollment in theirs:
@@ -334,14 +504,16 @@ class Engine:
 
     def _arrive(self, enrollment: Enrollment, at: int) -> None:
         """Reach the next step (or the end) at a moment; compute when it is due, once (rule 6)."""
-        while enrollment.frames and enrollment.frames[-1][1] == len(enrollment.frames[-1][0]):
+        while enrollment.frames and enrollment.frames[-1].place == len(enrollment.frames[-1].steps):
+            if self._another_round(enrollment, enrollment.frames[-1], at):
+                return
             enrollment.frames.pop()
         if not enrollment.frames:
             self._leave(enrollment, "finished")
             return
-        steps, place = enrollment.frames.pop()
-        enrollment.frames.append((steps, place + 1))
-        step = steps[place]
+        frame = enrollment.frames[-1]
+        step = frame.steps[frame.place]
+        frame.place += 1
         enrollment.step, enrollment.reached, enrollment.came = step, at, False
         enrollment.reached_at[step["id"]] = at
         enrollment.due = self._due(enrollment, step, at)
@@ -352,6 +524,28 @@ class Engine:
             for name in sorted(names):
                 for _, _, event in enrollment.profile.events.get(name, []):
                     self._awaited(enrollment, event)
+
+    def _another_round(self, enrollment: Enrollment, frame: Frame, at: int) -> bool:
+        """Rule 31: the next round is due ``every`` after the one before began, or when it ended if that is later."""
+        if frame.repeat is None or frame.rounds == frame.repeat["repeat"]["times"]:
+            return False
+        every = duration(frame.repeat["repeat"].get("every", "0s"))
+        zone = self._scene(enrollment.profile).zone
+        enrollment.step, enrollment.reached, enrollment.came = frame.repeat, at, False
+        enrollment.due = max(at, add(frame.began, every, zone))
+        self._sleep(enrollment, enrollment.due)
+        return True
+
+    def _round(self, enrollment: Enrollment, step: dict[str, Json], scene: Scene) -> None:
+        """Begin the first or the next round, or be done with them where ``while`` does not hold."""
+        frame = enrollment.frames[-1]
+        if frame.repeat is not step:
+            frame = Frame(step["repeat"]["steps"], repeat=step)
+            enrollment.frames.append(frame)
+        if holds(step["repeat"].get("while"), scene):
+            frame.place, frame.rounds, frame.began = 0, frame.rounds + 1, enrollment.due
+        else:
+            enrollment.frames.pop()
 
     def _due(self, enrollment: Enrollment, step: dict[str, Json], at: int) -> int:
         profile = enrollment.profile
@@ -364,6 +558,8 @@ class Engine:
         if isinstance(wait, str):
             return add(at, duration(wait), scene.zone)
         until = wait["until"]
+        if until == "best_hour":
+            return self._best_hour(profile, at, wait.get("at_most"), scene)
         if re.fullmatch(r"\d{1,2}:\d{2}", until):
             zone = {"profile": scene.zone, "workspace": self.settings.zone}.get(
                 wait.get("zone", "profile")
@@ -376,33 +572,55 @@ class Engine:
             return at
         return max(at, add(moment, duration(wait.get("offset", "0s")), scene.zone))
 
+    def _best_hour(self, profile: Profile, at: int, at_most: str | None, scene: Scene) -> int:
+        """The next time that it is the hour of the day at which the profile, else the workspace, opens and clicks most."""
+        everybody = dict.fromkeys(one.now_known_as() for one in self.known)
+        best = _busiest([self._scene(profile)]) or _busiest([self._scene(one) for one in everybody])
+        if best is None or almanac.wall(at, scene.zone).hour == best[0]:
+            return at
+        due = almanac.next_clock(at, almanac.clock_time(f"{best[0]}:00"), None, scene.zone)
+        return due if at_most is None else min(due, add(at, duration(at_most), scene.zone))
+
     def _step(self, enrollment: Enrollment) -> None:
         """Do the step an enrollment stands at, whose time has come."""
-        step, profile = enrollment.step, enrollment.profile
-        verb = verb_of(step)
-        scene = self._scene(profile, start=enrollment.event, enrollment=enrollment)
+        step, verb = enrollment.step, verb_of(enrollment.step)
+        scene = self._scene(enrollment.profile, start=enrollment.event, enrollment=enrollment)
         goes_on = enrollment.due  # rule 4: from when the step was due ...
         if verb == "send":
             if not self._decide(enrollment, step, scene):
                 return  # postponed: it stays at the step
             goes_on = self.now  # ... but behind a send from when it was really decided
-        elif verb == "wait_for":
+        elif verb == "exit" or (verb == "coupon" and not self._coupon(enrollment, step, scene)):
+            self._leave(enrollment, step.get("exit") or "no_coupon")
+            return
+        elif verb in {"wait_for", "branch", "split", "repeat"}:
+            self._fork(enrollment, verb, step, scene)
+        else:
+            self._write(enrollment, verb, step)
+        self._arrive(enrollment, goes_on)
+
+    def _fork(self, enrollment: Enrollment, verb: str, step: dict[str, Json], scene: Scene) -> None:
+        """Go into the steps of an arm, or of a round."""
+        if verb == "wait_for":
             arm = step["wait_for"].get("then" if enrollment.came else "else")
-            enrollment.frames.append((arm or [], 0))
+            enrollment.frames.append(Frame(arm or []))
         elif verb == "branch":
             self._branch(enrollment, step["branch"], scene)
-        elif verb == "set":
+        elif verb == "split":
+            self._split(enrollment, step["split"])
+        else:
+            self._round(enrollment, step, scene)
+
+    def _write(self, enrollment: Enrollment, verb: str, step: dict[str, Json]) -> None:
+        """Change what is known of the profile; ``webhook`` and ``notify`` reach nobody in a simulation."""
+        if verb == "set":
             self._set(enrollment, step["set"])
         elif verb == "track":
             self._track(enrollment, step["track"])
         elif verb in {"subscribe", "unsubscribe"}:
-            event = self._consent(profile, step[verb], f"{verb}d", self.now)
+            event = self._consent(enrollment.profile, step[verb], f"{verb}d", self.now)
             event.properties |= {"flow": enrollment.flow.name, "step": step["id"], "message": None}
-            self._emit(profile, event)
-        elif verb == "exit":
-            self._leave(enrollment, step["exit"])
-            return
-        self._arrive(enrollment, goes_on)
+            self._emit(enrollment.profile, event)
 
     def _emit(self, profile: Profile, event: Event) -> None:
         self.emitted.setdefault(profile, []).append(event)
@@ -410,16 +628,39 @@ class Engine:
     def _branch(self, enrollment: Enrollment, arms: list[dict[str, Json]], scene: Scene) -> None:
         for arm in arms:
             if "else" in arm:
-                enrollment.frames.append((arm["else"] or [], 0))
+                enrollment.frames.append(Frame(arm["else"] or []))
                 return
             if holds(arm["if"], scene):
-                enrollment.frames.append((arm["steps"] or [], 0))
+                enrollment.frames.append(Frame(arm["steps"] or []))
                 return
 
+    def _split(self, enrollment: Enrollment, form: dict[str, Json]) -> None:
+        """Go the way of the profile's arm; no winner is ever proven here (rule 32)."""
+        weights = weights_of(form["arms"])
+        arm = arm_of(enrollment.profile.die, form["name"], weights, self.seed)
+        enrollment.arms[form["name"]] = arm
+        enrollment.frames.append(Frame(form["arms"][arm].get("steps") or []))
+
+    def _coupon(self, enrollment: Enrollment, step: dict[str, Json], scene: Scene) -> bool:
+        """Take a code; the held out take none (rule 25). False: the pool is empty, and that ends the enrollment."""
+        form = step["coupon"]
+        if self._held_out(enrollment.profile, enrollment.flow):
+            return True
+        pool, gone = self.workspace.pools[form["pool"]], self.world.taken.get(form["pool"], 0)
+        if pool.codes is not None and gone == len(pool.codes):
+            return bool(form.get("if_empty", "continue") == "continue")
+        self.world.taken[form["pool"]] = gone + 1
+        # Which code it is the specification leaves open; only where there is but one it can be compared.
+        code = pool.pattern.replace("?", str(gone % 10)) if pool.codes is None else pool.codes[gone]
+        found: dict[str, Json] = {"code": code, "discount": pool.discount}
+        if "expires" in form:
+            found["expires_at"] = almanac.iso(add(self.now, duration(form["expires"]), scene.zone))
+        enrollment.coupons[form["as"]] = found
+        return True
+
     def _around(self, enrollment: Enrollment) -> dict[str, Json]:
-        profile = enrollment.profile
-        locale = profile.get("locale") or self.settings.locale
-        return surroundings(profile, enrollment.event, self.settings, locale, self.now)
+        locale = enrollment.profile.get("locale") or self.settings.locale
+        return surroundings(enrollment, self.settings, locale, self.now)
 
     def _set(self, enrollment: Enrollment, values: dict[str, Json]) -> None:
         profile, around = enrollment.profile, self._around(enrollment)
@@ -512,7 +753,7 @@ class Engine:
         """Rule 14: another enrollment of the same trigger event has sent it to this address."""
         return any(
             one.enrollment is not enrollment
-            and one.enrollment.event is enrollment.event
+            and one.enrollment.origin == enrollment.origin
             and one.message == message
             and one.address == address
             for one in enrollment.profile.letters
@@ -540,7 +781,7 @@ class Engine:
         """Render and hand over. Gives the reason where that cannot be."""
         profile = enrollment.profile
         try:
-            locale, subject = letter(message, profile, enrollment.event, self.settings, self.now)
+            locale, subject = letter(message, enrollment, self.settings, self.now)
         except Unrenderable:
             return "render_error"
         address = profile.get("email")
@@ -556,11 +797,28 @@ class Engine:
                 enrollment=enrollment,
             )
         )
-        sent = {"decision": "sent", "to": address, "locale": locale, "subject": subject, "arm": {}}
+        sent = {"decision": "sent", "to": address, "locale": locale, "subject": subject, "arm": dict(enrollment.arms)}
         self._say(profile, self.now, line | sent)
         facts = {"message": message.name, "flow": enrollment.flow.name, "step": step}
         self._emit(profile, Event("Message Sent", self.now, self._next(), facts, {}))
         return None
+
+
+def _busiest(scenes: list[Scene]) -> tuple[int] | None:
+    """The local hour with the most opens and clicks of people, the earliest of several; None where there are fewer than five."""
+    hours: Counter[int] = Counter()
+    for scene in scenes:
+        for one in scene.profile.letters:
+            touches = [*one.opens, *(clicked for clicked, _ in one.clicks)]
+            hours.update(almanac.wall(at, scene.zone).hour for at in touches)
+    if hours.total() < BEST_HOUR_FROM:
+        return None
+    return (min(hours, key=lambda hour: (-hours[hour], hour)),)
+
+
+def _concerns(form: dict[str, Json], flip: Flip) -> bool:
+    """``{segment, on}``: does the flip fit it?"""
+    return bool(form.get("segment") == flip.segment and form.get("on", "enter") == flip.on)
 
 
 def _turn(enrollment: Enrollment) -> tuple[float, int, str, str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tests.oracle.pieces import DONE
 from tests.oracle.shop import write_workspace
 
 if TYPE_CHECKING:
@@ -366,16 +367,71 @@ def _delay(line: dict[str, Json], die: random.Random) -> None:
     line["receive_at"] = _stamp(own + timedelta(seconds=die.randrange(1, away)))
 
 
-def history(shoppers: int, events: int, seed: int, delayed: float = 0.0) -> Iterator[dict[str, Json]]:
+def products(seed: int) -> Iterator[dict[str, Json]]:
+    """The products of the catalogue, and how their prices and stocks change."""
+    for number in range(40):
+        die = random.Random(f"{seed}:product:{number}")  # noqa: S311 - made-up products
+        price, stock = die.choice([10, 20, 49.99, 90]), die.choice([0, 3, 9])
+        line: dict[str, Json] = {"type": "product", "sku": f"s{number}", "name": f"Product {number}", "price": price}
+        line |= {"stock": stock, "timestamp": _stamp(START + timedelta(milliseconds=number))}
+        if die.random() < 0.4:
+            line["interval"] = die.choice(["5d", "10d", "2w"])
+        yield {**line, "messageId": f"p{number}-0"}
+        for n in range(die.randrange(5)):
+            # at a millisecond of its own: nothing else happens then
+            at = START + timedelta(seconds=die.randrange(86_400, DAYS * 86_400), milliseconds=500 + number)
+            change: dict[str, Json] = {"price": round(price * die.choice([0.5, 0.8, 0.9, 0.95, 1, 1.2]), 2)}
+            change = change if die.random() < 0.6 else {"stock": die.choice([0, 0, 2, 7])}
+            line = {"type": "product", "sku": f"s{number}", **change, "timestamp": _stamp(at)}
+            yield {**line, "messageId": f"p{number}-{n + 1}"}
+
+
+def _with_carts(lines: list[dict[str, Json]], die: random.Random) -> Iterator[dict[str, Json]]:
+    """The lines as shops tell of carts: one product put in, at times one taken out, the whole cart shown, money given back."""
+    for line in lines:
+        yield line
+        properties, name = line.get("properties") or {}, line.get("event")
+        if name not in {"Product Added", "Order Completed"}:
+            continue
+        if not isinstance(properties.get("value"), int | float):
+            properties["value"] = 60
+        more: dict[str, Json] = {}
+        if name == "Order Completed" and die.random() < 0.15:
+            refund = {"order_id": properties["order_id"], **die.choice([{}, {"total": 7.5}, {"value": 20}])}
+            more = {"event": "Order Refunded", "properties": refund}
+        elif name == "Product Added":
+            shown = properties.pop("products", None) or []
+            basket = {"cart_id": properties["cart_id"]} if "cart_id" in properties else {}
+            one = shown[0] if shown else {"sku": "s1", "price": 20}
+            properties |= {**one, "quantity": die.choice([1, 1, 2, None])}
+            if die.random() < 0.3:
+                more = {"event": "Product Removed", "properties": {**basket, "sku": one["sku"], "quantity": 1}}
+            elif die.random() < 0.3:
+                more = {"event": "Cart Viewed", "properties": {**basket, "products": shown}}
+        if more:
+            at = datetime.fromisoformat(line["timestamp"]) + timedelta(seconds=die.randrange(2, 5000))
+            yield {**line, **more, "timestamp": _stamp(at), "messageId": f"{line['messageId']}-{die.randrange(10**6)}"}
+
+
+def history(
+    shoppers: int, events: int, seed: int, delayed: float = 0.0, *, pieces: tuple[str, ...] = DONE
+) -> Iterator[dict[str, Json]]:
     """The lines, shopper by shopper; ``delayed`` is the share of lines that arrive late.
 
     A share of a hundredth are doubles of a messageId, some with other contents; a few claim a time
-    after their arrival.
+    after their arrival. With the piece ``commerce`` there are more lines than so many: products, and
+    what happens to carts and orders.
     """
     each, rest = divmod(events, shoppers)
+    if "commerce" in pieces:
+        yield from products(seed)
     for number in range(shoppers):
         die = random.Random(f"{seed}:{number}")  # noqa: S311 - made-up shoppers
-        for line in _whole_life(Shopper(number, die), each + (number < rest)):
+        lines = _whole_life(Shopper(number, die), each + (number < rest))
+        if "commerce" in pieces:
+            carts = random.Random(f"{seed}:{number}:carts")  # noqa: S311 - made-up carts
+            lines = list(_with_carts(lines, carts))
+        for line in lines:
             if die.random() < delayed:
                 _delay(line, die)
             elif delayed and die.random() < 0.01:  # a device whose clock is fast
@@ -392,8 +448,10 @@ def _doubled(line: dict[str, Json], die: random.Random) -> dict[str, Json]:
     return {**line, "messageId": f"{shopper}-{die.randrange(4)}"}
 
 
-def write_history(path: Path, shoppers: int, events: int, seed: int, delayed: float = 0.0) -> None:
+def write_history(
+    path: Path, shoppers: int, events: int, seed: int, delayed: float = 0.0, *, pieces: tuple[str, ...] = DONE
+) -> None:
     """Write the history as JSONL. The same arguments give the same bytes."""
     with path.open("w", encoding="utf-8") as file:
-        for line in history(shoppers, events, seed, delayed):
+        for line in history(shoppers, events, seed, delayed, pieces=pieces):
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -158,6 +158,8 @@ def absorb(stays: Profile, goes: Profile) -> None:
         stays.consented(topic, at, withdrawn=withdrawn)
     for entered, times in goes.entries.items():
         stays.entries.setdefault(entered, []).extend(times)
+    stays.inside |= goes.inside
+    stays.fired |= goes.fired
     stays.letters = sorted(stays.letters + goes.letters, key=lambda one: one.at)
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, TextIO
 
 from tests.oracle.almanac import iso, stamp
+from tests.oracle.catalogue import of_folder
 from tests.oracle.engine import Engine
 from tests.oracle.reading import Json, workspace
 
@@ -32,7 +33,9 @@ def simulate(
     ``until`` is a timestamp: what comes later is neither taken in nor done.
     ``at``, ``kind`` and ``profile`` come first in every line, the rest as in the specification.
     """
-    engine = Engine(workspace(folder), seed, report)
+    said = workspace(folder)
+    said.products = of_folder(folder / "catalog")
+    engine = Engine(said, seed, report)
     engine.play(bodies, stamp(until, engine.settings.zone))
     named = [(one.at, one.profile.now_known_as().name(), one.line) for one in engine.lines]
     named.sort(key=lambda line: line[:2])  # stable: what happened first stays first

@@ -43,6 +43,26 @@ class Letter:
     clicks: list[tuple[int, Json]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Flip:
+    """A profile enters a segment or leaves it."""
+
+    at: int
+    segment: str
+    on: str  # enter or leave
+
+
+@dataclass(eq=False)
+class Frame:
+    """A list of steps that somebody is in, with the place of the next; the rounds of ``repeat`` are one such list."""
+
+    steps: list[dict[str, Json]]
+    place: int = 0
+    repeat: dict[str, Json] | None = None
+    rounds: int = 0  # how many have begun
+    began: int = 0  # when the newest of them began
+
+
 @dataclass(eq=False)
 class Enrollment:
     """One passage of a profile through a flow."""
@@ -50,18 +70,31 @@ class Enrollment:
     flow: Flow
     key: str
     entry: int
-    event: Event
+    event: Event  # what started it; made up where no event did (rule 22)
+    origin: Json  # the event or the occurrence that started it: what duplicates are told by (rule 14)
     seq: int
     profile: Profile
     active: bool = True
-    # Where it stands: lists of steps, the innermost last, each with the place of the next step.
-    frames: list[tuple[list[dict[str, Json]], int]] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)  # where it stands, the innermost last
     step: dict[str, Json] = field(default_factory=dict)
     reached: int = 0  # when the current step was reached: what a wait counts from
     due: int = 0  # when it is to be done: what the order of things looks at
     wake: int = 0  # when it is next looked at: later than due after a postponement
     came: bool = False  # the event of the current wait_for has come
     reached_at: dict[str, int] = field(default_factory=dict)
+    coupons: dict[str, Json] = field(default_factory=dict)  # what ``coupon.`` reaches
+    arms: dict[str, str] = field(default_factory=dict)  # experiment -> arm, of the splits that it has gone through
+
+
+@dataclass(eq=False)
+class World:
+    """What is true of all profiles together: segments, and who was best when that was last reckoned."""
+
+    segments: dict[str, Json] = field(default_factory=dict)
+    products: dict[str, dict[str, Json]] = field(default_factory=dict)  # by what they are told by
+    since: dict[str, int] = field(default_factory=dict)  # when each came to be known, where not from the first
+    taken: dict[str, int] = field(default_factory=dict)  # how many codes of each pool are gone
+    best: dict[str, set[Profile]] = field(default_factory=dict)  # the ``top`` condition as text -> the profiles
 
 
 @dataclass(eq=False)
@@ -83,6 +116,9 @@ class Profile:
     active: list[Enrollment] = field(default_factory=list)
     entries: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
+    inside: set[str] = field(default_factory=set)  # the segments it was in when last asked
+    flips: list[Flip] = field(default_factory=list)
+    fired: set[tuple[str, str]] = field(default_factory=set)  # flow and key of the occasions that have come
 
     def now_known_as(self) -> Profile:
         """The profile this one has been merged into, or itself."""

@@ -98,6 +98,7 @@ class Flow:
     priority: float
     holdout: float
     steps: list[dict[str, Json]]
+    broadcast: bool = False  # a broadcast, which prints no lines of enrollments
 
 
 @dataclass
@@ -111,6 +112,15 @@ class Message:
     preheader: Json
     bodies: dict[str, str]
     texts: dict[str, str]
+
+
+@dataclass
+class Pool:
+    """A pool of promo codes: a list that runs out, or a pattern that does not."""
+
+    codes: list[str] | None
+    pattern: str
+    discount: Json
 
 
 @dataclass
@@ -139,6 +149,9 @@ class Workspace:
     settings: Settings
     flows: dict[str, Flow] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
+    segments: dict[str, Json] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
+    products: dict[str, dict[str, Json]] = field(default_factory=dict)
 
 
 def verb_of(step: dict[str, Json]) -> str:
@@ -163,6 +176,10 @@ def _inner(step: dict[str, Json], verb: str) -> list[list[dict[str, Json]]]:
         return [arm["else"] if "else" in arm else arm["steps"] for arm in step["branch"]]
     if verb == "wait_for":
         return [step["wait_for"].get(part) or [] for part in ("then", "else")]
+    if verb == "split":
+        return [arm.get("steps") or [] for arm in step["split"]["arms"].values()]
+    if verb == "repeat":
+        return [step["repeat"]["steps"]]
     return []
 
 
@@ -187,6 +204,31 @@ def _flow(name: str, raw: dict[str, Json]) -> Flow:
         holdout=share(raw.get("holdout")),
         steps=steps,
     )
+
+
+def _broadcast(name: str, raw: dict[str, Json]) -> Flow:
+    """A broadcast as a flow of one send, or of a split into several."""
+    if "split" in raw:
+        split = raw["split"]
+        if "winner" in split:
+            message = "how the rest is drawn, and who has won, the specification does not say"
+            raise ValueError(message)
+        arms = {arm: {**text, "steps": [{"send": text["message"]}]} for arm, text in split["arms"].items()}
+        steps: list[dict[str, Json]] = [{"split": {**split, "arms": arms}}]
+    else:
+        steps = [{"send": raw["message"]}]
+    shape = {"trigger": {"broadcast": raw}, "reentry": "always", "priority": raw.get("priority"), "steps": steps}
+    flow = _flow(f"broadcast/{name}", shape)
+    flow.broadcast = True
+    return flow
+
+
+def _pool(path: Path) -> Pool:
+    raw, codes = yaml(path.read_text(encoding="utf-8")), None
+    if "file" in raw:
+        rows = (path.parent / raw["file"]).read_text(encoding="utf-8").split()
+        codes = [row.split(",")[0] for row in rows if row != "code"]
+    return Pool(codes, raw.get("pattern") or "????????", raw.get("discount"))
 
 
 def _message(folder: Path) -> Message:
@@ -227,6 +269,13 @@ def workspace(folder: Path) -> Workspace:
     for path in sorted((folder / "flows").glob("*.yaml")):
         text = yaml(path.read_text(encoding="utf-8"))
         found.flows[path.stem] = _flow(path.stem, text)
+    for path in sorted((folder / "broadcasts").glob("*.yaml")):
+        flow = _broadcast(path.stem, yaml(path.read_text(encoding="utf-8")))
+        found.flows[flow.name] = flow
+    for path in sorted((folder / "coupons").glob("*.yaml")):
+        found.pools[path.stem] = _pool(path)
+    for path in sorted((folder / "segments").glob("*.yaml")):
+        found.segments[path.stem] = yaml(path.read_text(encoding="utf-8")).get("where")
     for path in sorted((folder / "messages").glob("*/message.yaml")):
         found.messages[path.parent.name] = _message(path.parent)
     return found

@@ -6,7 +6,10 @@ in what identifiers merge on; the flows and messages are the same in all.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from tests.oracle.pieces import BODIES, DONE, PIECES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -398,12 +401,14 @@ _MESSAGES = [
 ]
 
 
-def write_workspace(folder: Path, variety: int = 0) -> None:
-    """Write the workspace into the folder; ``variety`` counts through VARIETIES."""
+def write_workspace(folder: Path, variety: int = 0, *, pieces: tuple[str, ...] = DONE) -> None:
+    """Write the workspace into the folder; ``variety`` counts through VARIETIES, ``pieces`` are names of PIECES."""
     files = {"tamshy.yaml": VARIETIES[variety % len(VARIETIES)]}
     files |= {f"flows/{name}.yaml": text for name, text in FLOWS.items()}
-    for name in _MESSAGES:
-        more, bodies = _SPECIAL.get(name, ("", {}))
+    added = {path: text for piece in pieces for path, text in PIECES[piece].items()}
+    files |= added
+    for name in [*_MESSAGES, *_named(added)]:
+        more, bodies = _SPECIAL.get(name, ("", {"en.md": BODIES[name]} if name in BODIES else {}))
         subjects = "".join(f'  {locale}: "{text}"\n' for locale, text in _SUBJECTS.items())
         files[f"messages/{name}/message.yaml"] = f"{more}subject:\n{subjects}".replace("NAME", name)
         for file, text in (bodies or {f"{locale}.md": text for locale, text in _BODIES.items()}).items():
@@ -412,3 +417,9 @@ def write_workspace(folder: Path, variety: int = 0) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
+
+
+def _named(files: dict[str, str]) -> list[str]:
+    """The messages that flows and broadcasts name and that the plain flows do not."""
+    found = re.findall(r"(?:send|message): ([a-z-]+)", "\n".join(files.values()))
+    return sorted(set(found) - set(_MESSAGES))

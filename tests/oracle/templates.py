@@ -10,9 +10,10 @@ from liquid import BoundTemplate, Environment, FalsyStrictUndefined, Mode, Rende
 from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError
 from tests.oracle.almanac import iso
+from tests.oracle.shopping import cart_root, order_root
 
 if TYPE_CHECKING:
-    from tests.oracle.people import Event, Profile
+    from tests.oracle.people import Enrollment
     from tests.oracle.reading import Json, Message, Settings
 
 _LIQUID = Environment(undefined=FalsyStrictUndefined, strict_filters=True, tolerance=Mode.STRICT)
@@ -27,12 +28,14 @@ def _parsed(text: str) -> BoundTemplate:
     return _LIQUID.from_string(text)
 
 
-def surroundings(profile: Profile, event: Event, settings: Settings, locale: str, now: int) -> dict[str, Json]:
+def surroundings(enrollment: Enrollment, settings: Settings, locale: str, now: int) -> dict[str, Json]:
     """What a template can name."""
     return {
-        "profile": profile.root(),
-        "event": event.root(),
-        "coupon": {},
+        "profile": enrollment.profile.root(),
+        "event": enrollment.event.root(),
+        "cart": cart_root(enrollment.profile, enrollment.event),
+        "order": order_root(enrollment.profile),
+        "coupon": enrollment.coupons,
         "vars": {},
         "shop": settings.raw,
         "locale": locale,
@@ -87,15 +90,15 @@ def chosen(wanted: str, offered: list[str], fallback: str) -> str | None:
     return None
 
 
-def letter(message: Message, profile: Profile, event: Event, settings: Settings, now: int) -> tuple[str, str | None]:
+def letter(message: Message, enrollment: Enrollment, settings: Settings, now: int) -> tuple[str, str | None]:
     """The locale of the body used and the subject. Raises Unrenderable."""
-    wanted = profile.get("locale")
+    wanted = enrollment.profile.get("locale")
     if not isinstance(wanted, str) or not wanted:
         wanted = settings.locale
     locale = chosen(wanted, list(message.bodies), settings.locale)
     if locale is None:
         raise Unrenderable(f"no body for {wanted}")
-    around = surroundings(profile, event, settings, locale, now)
+    around = surroundings(enrollment, settings, locale, now)
     subject = None
     for name in ("subject", "preheader"):
         texts = getattr(message, name)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.oracle.lines import jsonl, simulate
-from tests.oracle.table import Case, differences, load
+from tests.oracle.table import Case, differences, load, load_ahead
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CASES = load()
+CASES = load() + load_ahead()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

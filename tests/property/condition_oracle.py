@@ -87,7 +87,9 @@ class Scene:
         return calendar.add(self.moment, length, self.zone)
 
 
-def holds(condition: model.Condition, scene: Scene, tested: Happened | None = None) -> bool:
+def holds(  # noqa: C901 - one kind after the other
+    condition: model.Condition, scene: Scene, tested: Happened | None = None
+) -> bool:
     """Does the condition hold? `tested` is the event under test inside `where`."""
     match condition:
         case model.All():
@@ -109,6 +111,9 @@ def holds(condition: model.Condition, scene: Scene, tested: Happened | None = No
         case model.Subscribed():
             default = scene.topics.get(condition.topic) is TopicDefault.OPT_OUT
             return scene.consents.get(condition.topic, default)
+        case model.In() | model.Top():
+            message = "segments are held by a property of their own"
+            raise NotImplementedError(message)
 
 
 # -- values ----------------------------------------------------------------------------------------------------------

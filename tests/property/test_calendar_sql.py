@@ -188,6 +188,12 @@ def test_next_time_of_day(filled: sqlkit.Connection, at: time, weekdays: frozens
     holds(filled, sql, lambda moment, zone: calendar.next_time_of_day(moment, at, weekdays, zone))
 
 
+@pytest.mark.parametrize("hour", [0, 2, 3, 23])
+def test_next_hour(filled: sqlkit.Connection, hour: int) -> None:
+    sql = in_sql.next_hour_sql("x.moment", "x.zone", str(hour))
+    holds(filled, sql, lambda moment, zone: calendar.next_hour(moment, hour, zone))
+
+
 @pytest.mark.parametrize(("start", "end"), NIGHTS, ids=str)
 def test_quiet_hours(filled: sqlkit.Connection, start: time, end: time) -> None:
     sql = in_sql.quiet_until_sql("x.moment", "x.zone", start, end)

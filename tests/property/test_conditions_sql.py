@@ -232,7 +232,8 @@ event_paths = paths | st.sampled_from((("occurred_at",), ("context", "page", "a"
 profile_refs = st.builds(Ref, st.just(Root.PROFILE), paths)
 event_refs = st.builds(Ref, st.just(Root.EVENT), event_paths)
 kept_refs = st.builds(Ref, st.sampled_from((Root.VARS, Root.COUPON)), paths)
-refs = profile_refs | event_refs | kept_refs
+plain_refs = profile_refs | event_refs
+refs = plain_refs | kept_refs
 windows = (
     st.just(Window())
     | st.builds(Window, within=lengths)
@@ -276,11 +277,13 @@ def behaviours(draw: st.DrawFn, where: st.SearchStrategy[Condition | None]) -> B
     )
 
 
-def forms(where: st.SearchStrategy[Condition | None]) -> st.SearchStrategy[Condition]:
-    """All forms; behaviours are refined by `where`."""
+def forms(
+    where: st.SearchStrategy[Condition | None], asked: st.SearchStrategy[Ref] = refs
+) -> st.SearchStrategy[Condition]:
+    """All forms; behaviours are refined by `where`, properties are those of `asked`."""
     ages = by_clauses(st.builds(Clause, st.sampled_from(ORDERS), lengths))
     return st.one_of(
-        st.builds(PropertyTest, refs, value_tests),
+        st.builds(PropertyTest, asked, value_tests),
         behaviours(where),
         st.builds(Recency, names, st.booleans(), ages, st.none() | where, st.just(()) | sames),
         st.builds(Enrolled, st.sampled_from((*FLOWS, "gone")), st.none() | lengths),
@@ -289,12 +292,14 @@ def forms(where: st.SearchStrategy[Condition | None]) -> st.SearchStrategy[Condi
     )
 
 
-def grown(members: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+def grown(members: st.SearchStrategy[Condition], asked: st.SearchStrategy[Ref] = refs) -> st.SearchStrategy[Condition]:
     joined = st.lists(members, max_size=3).map(tuple)
-    return st.one_of(joined.map(All), joined.map(AnyOf), members.map(Not), forms(members))
+    return st.one_of(joined.map(All), joined.map(AnyOf), members.map(Not), forms(members, asked))
 
 
 conditions = st.recursive(forms(st.none()), grown, max_leaves=5)
+of_segments = st.recursive(forms(st.none(), plain_refs), lambda members: grown(members, plain_refs), max_leaves=5)
+"""What a segment may ask: there is no enrollment whose variables or codes it could mean."""
 
 # -- both readings ---------------------------------------------------------------------------------------------------
 

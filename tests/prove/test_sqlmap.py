@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -99,6 +100,12 @@ def call(kind: str, path: str) -> Callable[[Place], list[Asked]]:
     return lambda _: [Asked("POST", path, CALL % kind, keys), Asked("POST", path, "{}", {"X-Write-Key": "k*"})]
 
 
+def customerio(path: str, body: str, method: str = "POST") -> Callable[[Place], list[Asked]]:
+    """A call in Customer.io's language, with its key as Customer.io's libraries show it."""
+    basic = base64.b64encode(f"site:{WRITE_KEY}".encode()).decode()
+    return lambda _: [Asked(method, path, body, {"Authorization": f"Basic {basic}"})]
+
+
 def batch(path: str) -> Callable[[Place], list[Asked]]:
     """Calls of several kinds."""
     kinds = ",".join(CALL.replace("*", "") % kind for kind in ("identify", "group", "page"))
@@ -116,6 +123,16 @@ def post(path: str, headers: dict[str, str]) -> Callable[[Place], list[Asked]]:
     return lambda _: [Asked("POST", path, "", headers)]
 
 
+PURPOSES: Final = {
+    "o": Purpose.OPEN,
+    "c": Purpose.CLICK,
+    "u": Purpose.UNSUBSCRIBE,
+    "m": Purpose.VIEW,
+    "prefs": Purpose.PREFERENCES,
+    "confirm": Purpose.CONFIRM,
+}
+
+
 def mailed(path: str, *, form: str = "") -> Callable[[Place], list[Asked]]:
     """An address of a mail: with a token of sqlmap's own, and with a good one and odd headers; and its form."""
     odd = {
@@ -124,9 +141,7 @@ def mailed(path: str, *, form: str = "") -> Callable[[Place], list[Asked]]:
         "Referer": "https://x.example/*",
         "Sec-Fetch-Mode": "navigate*",
     }
-    purpose = {"o": Purpose.OPEN, "c": Purpose.CLICK, "u": Purpose.UNSUBSCRIBE, "m": Purpose.VIEW}.get(
-        path[1], Purpose.PREFERENCES
-    )
+    purpose = PURPOSES[path.split("/")[1]]
 
     def made(place: Place) -> list[Asked]:
         good = path.format(place.token(purpose))
@@ -134,6 +149,11 @@ def mailed(path: str, *, form: str = "") -> Callable[[Place], list[Asked]]:
         return [*found, Asked("POST", good, form, {**FORM, "User-Agent": "Mozilla/5.0*"})] if form else found
 
     return made
+
+
+SIGN_UP: Final = (
+    '{"email":"a*@shop.example","topics":["news*"],"wording":"w*","form":"f*","anonymousId":"d*","traits":{"a*":"b*"}}'
+)
 
 
 # Each: the route as Django's table has it, and what is asked of it.
@@ -153,6 +173,31 @@ TARGETS: Final[dict[str, Callable[[Place], list[Asked]]]] = {
     "^api/s/(?:s2s/)?alias/?$": call("alias", "/api/s/alias"),
     "^api/s/(?:s2s/)?batch/?$": batch("/api/s/batch"),
     "^beacon/v1/batch/?$": lambda _: [Asked("POST", "/beacon/v1/batch?writeKey=k*", '{"batch":[]}')],
+    "tamshy.js": get("/tamshy.js?a=1*"),
+    "forms/sign-up": lambda _: [
+        Asked("POST", "/forms/sign-up", SIGN_UP, {"X-Write-Key": WRITE_KEY}),
+    ],
+    "^api/v1/customers/(?P<person>.+?)/events/?$": customerio(
+        "/api/v1/customers/aia*/events", '{"name":"a*","data":{"b*":"c*"}}'
+    ),
+    "^api/v1/customers/(?P<person>.+?)/suppress/?$": customerio("/api/v1/customers/aia*/suppress", "{}"),
+    "^api/v1/customers/(?P<person>.+?)/unsuppress/?$": customerio("/api/v1/customers/aia*/unsuppress", "{}"),
+    "^api/v1/customers/(?P<person>.+?)/devices(?:/.*)?$": customerio(
+        "/api/v1/customers/aia*/devices", '{"device":{"id":"d*","platform":"ios*"}}', "PUT"
+    ),
+    "^api/v1/customers/(?P<person>.+?)/?$": customerio(
+        "/api/v1/customers/aia*", '{"email":"a*@shop.example","a*":"b*"}', "PUT"
+    ),
+    "^api/v1/events/?$": customerio("/api/v1/events", '{"name":"a*","anonymous_id":"d*","data":{"b*":"c*"}}'),
+    "^api/v1/merge_customers/?$": customerio(
+        "/api/v1/merge_customers", '{"primary":{"id":"a*"},"secondary":{"id":"b*"}}'
+    ),
+    "^api/v2/entity/?$": customerio(
+        "/api/v2/entity", '{"type":"person*","action":"event*","name":"n*","identifiers":{"id":"a*"}}'
+    ),
+    "^api/v2/batch/?$": customerio(
+        "/api/v2/batch", '{"batch":[{"type":"person","action":"identify*","identifiers":{"id":"a*"}}]}'
+    ),
     "v1/projects/<str:key>/settings": get("/v1/projects/k*/settings"),
     "analytics.js/v1/<str:key>/analytics.min.js": get("/analytics.js/v1/k*/analytics.min.js"),
     "analytics-next/bundles/<str:name>": get("/analytics-next/bundles/x*.bundle.0.js"),
@@ -165,17 +210,20 @@ TARGETS: Final[dict[str, Callable[[Place], list[Asked]]]] = {
             BEARER,
         )
     ],
+    "api/products": lambda _: [
+        Asked("PUT", "/api/products", '{"products":[{"sku":"a*","price":"1*","name":"n*","category":"c*"}]}', BEARER)
+    ],
     "api/flows": get("/api/flows", {"Authorization": "Bearer k*"}),
-    "api/flows/<str:name>": get("/api/flows/welcome*", BEARER),
-    "api/flows/<str:name>/enrollments": lambda _: [
+    "api/flows/<path:name>": get("/api/flows/welcome*", BEARER),
+    "api/flows/<path:name>/enrollments": lambda _: [
         Asked("POST", "/api/flows/welcome*/enrollments", '{"profile":"aia*","event":{"a":"b*"},"key":"k*"}', BEARER)
     ],
-    "api/flows/<str:name>/pause": post("/api/flows/welcome*/pause", BEARER),
-    "api/flows/<str:name>/resume": lambda _: [
+    "api/flows/<path:name>/pause": post("/api/flows/welcome*/pause", BEARER),
+    "api/flows/<path:name>/resume": lambda _: [
         Asked("POST", "/api/flows/welcome*/resume", '{"overdue":"skip*"}', BEARER)
     ],
     "api/report": get("/api/report", {"Authorization": "Bearer k*"}),
-    "api/report/<str:name>": get("/api/report/welcome*", BEARER),
+    "api/report/<path:name>": get("/api/report/welcome*", BEARER),
     "api/uncertain": get("/api/uncertain?limit=5*&cursor=c*", BEARER),
     "api/uncertain/<str:message>/sent": post("/api/uncertain/00000000-0000-0000-0000-000000000001*/sent", BEARER),
     "api/uncertain/<str:message>/resend": post("/api/uncertain/00000000-0000-0000-0000-000000000001*/resend", BEARER),
@@ -189,6 +237,7 @@ TARGETS: Final[dict[str, Callable[[Place], list[Asked]]]] = {
     "u/<str:token>": mailed("/u/{}", form="confirm=1*"),
     "m/<str:token>": mailed("/m/{}"),
     "prefs/<str:token>": mailed("/prefs/{}", form="topic=news*&none=1*"),
+    "confirm/<str:token>": mailed("/confirm/{}", form="confirm=1*"),
     "static/<path:path>": get("/static/panel/live*.js"),
     "": get("/?lang=en*", {"Cookie": "lang=en*"}),
     "api/live/state": get("/api/live/state?lang=en*"),
@@ -209,7 +258,7 @@ TARGETS: Final[dict[str, Callable[[Place], list[Asked]]]] = {
     ],
     "sign-in": lambda _: [Asked("POST", "/sign-in", "key=k*", FORM)],
     "sign-out": post("/sign-out?a=1*", FORM),
-    "flows/<slug:flow>/<int:step>": get("/flows/welcome*/1*"),
+    "flows/<path:flow>/<int:step>": get("/flows/welcome*/1*"),
     "shop": get("/shop?lang=en*"),
     "shop/join": lambda _: [
         Asked("POST", "/shop/join", '{"user_id":"visitor-0123456789ab*","topics":["news*"]}', FORM)

@@ -22,8 +22,11 @@ from tamshy.api import wiring  # noqa: E402
 from tamshy.api.calls import store_counted  # noqa: E402
 from tamshy.api.counts import Counts  # noqa: E402
 from tamshy.api.gate import Gate  # noqa: E402
+from tamshy.api.pace import Pace  # noqa: E402
 from tamshy.api.sharing import Sharing  # noqa: E402
 from tamshy.api.workspaces import Workspaces  # noqa: E402
+from tamshy.domain.token import Signer  # noqa: E402
+from tamshy.site.composition import SIGN_UPS, SIGN_UPS_WITHIN_S  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from tests.conftest import Databases
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+SIGNER = Signer(["a secret of the edge's own tests"])
 WROTE = "select pg_current_xact_id_if_assigned()"
 KEPT = ("schema_version", "zone_span")
 SETTINGS = """\
@@ -111,6 +115,9 @@ def edge(edge_dsn: str) -> Iterator[Edge]:
                 counts=made.counts,
                 admission=Gate(),
                 sharing=Sharing(store_counted),
+                signer=SIGNER,
+                pace=Pace(lambda: made.seconds, SIGN_UPS, SIGN_UPS_WITHIN_S),
+                links_base="https://mail.example",
             ),
         )
         wiring.install(made.wirings[0])

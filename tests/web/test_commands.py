@@ -99,6 +99,7 @@ def commands_in_order() -> list[str]:
         "backtest",
         "explain",
         "report",
+        "segment",
         "aside",
         "uncertain",
         "import",
@@ -113,6 +114,8 @@ def commands_in_order() -> list[str]:
         "backup",
         "restore",
         "doctor",
+        "recipes",
+        "add",
         "bench",
     ]
     assert sorted(order) == sorted(commands())
@@ -236,7 +239,12 @@ def test_what_is_applied_is_exported_byte_for_byte_and_plan_finds_no_difference(
     assert {change["kind"] for change in json.loads(said)["changes"]} >= {"added"}
     code, said, _ = migrated("apply", "--json", str(EXAMPLE))
     assert (code, len(json.loads(said)["flows"]), len(json.loads(said)["messages"])) == (0, 4, 9)
-    assert json.loads(migrated("plan", str(EXAMPLE), "--json")[1]) == {"changes": [], "moves": []}
+    assert json.loads(migrated("plan", str(EXAMPLE), "--json")[1]) == {
+        "changes": [],
+        "moves": [],
+        "segments": [],
+        "broadcasts": [],
+    }
     assert migrated("apply", str(EXAMPLE))[1] == "nothing has changed\n"
     code, said, _ = migrated("export", "--json", str(tmp_path / "out"))
     files = json.loads(said)["files"]
@@ -339,6 +347,7 @@ LOOKING = (
     ("aside",),
     ("key", "list"),
     ("resume", "abandoned-cart", "--dry-run"),
+    ("segment",),
     ("confirm", "--dry-run"),
     ("doctor",),
 )

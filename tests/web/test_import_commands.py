@@ -91,11 +91,27 @@ def test_an_import_says_how_it_read_the_file_and_what_it_refused(
     assert (report["encoding"], report["delimiter"], report["types"]) == ("windows-1251", ";", {"orders": "number"})
 
 
+def test_products_are_taken_in_and_the_refused_are_told(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "products.csv"
+    path.write_text("sku;name;price;stock;interval\n007;Beans;9.5;3;30d\n008;Tea;cheap;1;\n;Cup;2;2;\n")
+    code, said, beside = run("import", "products", str(path))
+    assert (code, said.splitlines()[-2:]) == (1, ["3 lines: 1 taken in, 2 refused", "products told of: 1"])
+    assert beside.splitlines() == [
+        f"{path}:3: `price` is a number such as 1200.50, not 'cheap'",
+        f"{path}:4: a product needs a `sku`; without one, `category` and `interval` speak of a category",
+    ]
+    with sqlkit.connect(os.environ["DATABASE_URL"]) as conn:
+        rows = conn.execute("select sku, told, price, stock, lasts_days::text from product").fetchall()
+    told = {"name": "Beans", "price": 9.5, "stock": 3, "interval": "30d"}
+    assert rows == [("007", told, 9.5, 3, "P30D")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("products", "FILE"), "there is no product catalogue yet"),
-        (("people", "FILE"), "KIND is one of profiles, events, suppressions, not 'people'"),
+        (("people", "FILE"), "KIND is one of profiles, events, products, suppressions, not 'people'"),
         (("profiles", "nothing.csv"), "nothing.csv does not exist"),
         (("profiles", "FILE", "--topic", "nwes"), "there is no topic 'nwes'; there are"),
         (("profiles", "FILE", "--evidence", "Yes"), "--evidence and --consented-at go together"),

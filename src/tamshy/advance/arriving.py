@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tamshy.advance.best_hour import best_hour_sql
 from tamshy.advance.references import steps_referred_to
 from tamshy.conditions import Tested
 from tamshy.language.model import (
@@ -12,6 +13,7 @@ from tamshy.language.model import (
     Send,
     TakeCoupon,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilMoment,
     WaitUntilTime,
@@ -158,6 +160,8 @@ def _dues(weave: Weaver, places: Sequence[Place]) -> list[tuple[int, str]]:
         elif isinstance(step, WaitUntilTime):
             zone = "x.zone" if step.zone is None else weave.literal(step.zone, "text")
             found.append((place.number, next_time_of_day_sql("x.reached_at", zone, step.until, step.on)))
+        elif isinstance(step, WaitBestHour):
+            found.append((place.number, best_hour_sql(step, weave.clock)))
         elif isinstance(step, WaitUntilMoment):
             found.append((place.number, f"coalesce(greatest({_moment(weave, step)}, x.reached_at), x.reached_at)"))
         elif isinstance(step, Repeat) and step.every is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tamshy.conditions.figures import cart_shown, order_shown
 from tamshy.domain.address import valid_address
 from tamshy.language.model import COUPONS, CallWebhook, ChangeConsent, Notify, SetProperties, Template, Track
 from tamshy.rulebook import Statement
@@ -231,7 +232,7 @@ def build_templates(book: Rulebook) -> Statement | None:
         "x.profile, x.enrollment, x.place, x.moment, x.props, x.ev_props, x.ev_ctx, x.ev_at, x.vars, x.flow, x.version"
     )
     sql = f"""
-select {asked}
+select {asked}, {cart_shown("%(bucket)s::smallint", "c")}, {order_shown("%(bucket)s::smallint", "o")}
 from ({due_rows(asked)} and a.place = any({numbers})) x"""
     return Statement(sql, weave.params, frozenset(place.number for place in places))
 
@@ -250,12 +251,14 @@ def _assign_evaluated(
             {
                 "profile": props,
                 "event": {**ev_props, "occurred_at": ev_at, "context": ev_ctx},
+                "cart": cart,
+                "order": order,
                 "vars": {name: value for name, value in vars_.items() if name != COUPONS},
                 "coupon": vars_.get(COUPONS, {}),
                 "now": moment,
             },
         )
-        for _, _, place, moment, props, ev_props, ev_ctx, ev_at, vars_, _, _ in rows
+        for _, _, place, moment, props, ev_props, ev_ctx, ev_at, vars_, _, _, cart, order in rows
     ]
     done: list[dict[str, object]] = []
     failed: list[dict[str, object]] = []

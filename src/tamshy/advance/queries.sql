@@ -22,3 +22,21 @@ from (
     join profile p on p.bucket = %(bucket)s and p.id = s.profile
 ) t
 where p.bucket = %(bucket)s and p.id = t.profile and p.zone <> t.zone
+
+-- name: hours
+-- How often people of a bucket opened or clicked, by the hour of their own clocks.
+select extract(hour from v.occurred_at at time zone 'UTC' + z.utc_offset)::integer, count(*)::integer
+from event v
+join profile p on p.bucket = %(bucket)s and p.id = v.profile
+cross join lateral (
+    select s.utc_offset from zone_span s
+    where s.zone = p.zone and s.utc_from <= v.occurred_at at time zone 'UTC'
+    order by s.utc_from desc limit 1
+) z
+where v.bucket = %(bucket)s and v.name in ('Message Opened', 'Message Clicked') and v.origin = 1 and v.occurred_at <= %(at)s
+group by 1
+
+-- name: write_best_hour
+-- The workspace's best hour from a moment on.
+insert into best_hour (workspace, at, hour) values (%(workspace)s, %(at)s, %(hour)s)
+on conflict (workspace, at) do update set hour = excluded.hour

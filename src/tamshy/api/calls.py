@@ -34,7 +34,8 @@ _LOG = logging.getLogger("tamshy.api")
 METHODS: Final = "POST, OPTIONS"
 _DONE: Final = b'{"success":true}'
 _TOO_LARGE: Final = (BodyReason.TOO_LARGE, BodyReason.TOO_MANY_ITEMS, BodyReason.TOO_COMPLEX)
-_TRIES: Final = 4
+MET_TRIES: Final = 4
+"""How often a transaction is run that met another over the same people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def stored_durably(workspace: WorkspaceRef, calls: Sequence[Call]) -> Stored:
     Raises:
         DatabaseUnavailable: or the driver's error, where that cannot help.
     """
-    for left in reversed(range(_TRIES)):
+    for left in reversed(range(MET_TRIES)):
         try:
             with wired().connection() as conn:
                 return store(conn, workspace, calls)

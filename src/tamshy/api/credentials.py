@@ -51,15 +51,29 @@ def presented(request: Presenting) -> str | None:
     return request.headers.get("x-write-key") or None
 
 
-def write_key(request: Presenting, in_body: str | None, *, asking: bool = True) -> Key:
+def password(request: Presenting) -> str | None:
+    """Read Basic's password, in which Customer.io's libraries send the key; the user beside it is a site's id."""
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, _, found = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return found or None
+
+
+def write_key(request: Presenting, given: str | None, *, asking: bool = True, first: bool = False) -> Key:
     """Find the key that a call came with; `asking` False: without asking the database.
+
+    `given` is the key that its body holds, or what else it may stand in; `first`: that goes before the headers.
 
     Raises:
         Problem: there is none, or it is not known.
         NotRemembered: the database would have to be asked.
     """
     # Beacons can set no header. Whoever reads the key there may do no more than every visitor of the page.
-    secret = presented(request) or in_body or request.GET.get("writeKey")
+    secret = (given if first else None) or presented(request) or given or request.GET.get("writeKey")
     if not isinstance(secret, str):
         raise Problem(
             HTTPStatus.UNAUTHORIZED,

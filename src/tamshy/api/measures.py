@@ -54,6 +54,7 @@ METRICS: Final = {
     "tamshy_handed_over_total": ("counter", "Hand-overs by the state they ended in."),
     "tamshy_ingest_calls_total": ("counter", "Calls of this process, by what came of them and why."),
     "tamshy_ingest_requests_total": ("counter", "Requests with calls to this process, by status."),
+    "tamshy_sign_ups_total": ("counter", "Sign-ups by form to this process, by what became of them."),
     "tamshy_http_requests_total": ("counter", "Requests to this process, by route and status."),
     "tamshy_http_request_microseconds_total": ("counter", "Time taken by requests to this process, by route."),
 }

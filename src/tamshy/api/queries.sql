@@ -10,6 +10,12 @@ group by w.id, w.name, w.first_bucket, w.buckets;
 -- The published settings of a workspace, as written.
 select d.content from definition as d where d.workspace = %(workspace)s and d.path = 'tamshy.yaml';
 
+-- name: flows_with
+-- The published flows in whose text a word stands.
+select d.path, d.content
+from definition as d
+where d.workspace = %(workspace)s and d.path like 'flows/%%' and position(%(word)s::text in d.content) > 0;
+
 -- name: names_of
 -- The identifiers of one profile, those of users first.
 select i.kind, i.value

@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import path, re_path
 
-from tamshy.api import browser, calls, consent, enlisting, flows, health, reporting, scripts, uncertain
+from tamshy.api import (
+    browser,
+    calls,
+    consent,
+    customerio,
+    enlisting,
+    flows,
+    forms,
+    health,
+    products,
+    reporting,
+    scripts,
+    uncertain,
+)
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -44,21 +57,42 @@ def _calls() -> list[URLPattern]:
     return found
 
 
+def _customerio() -> list[URLPattern]:
+    """Customer.io's Track API; what stands behind an id comes first, since an id may hold a stroke."""
+    view, person = customerio.take_entities, r"^api/v1/customers/(?P<person>.+?)"
+    return [
+        re_path(rf"{person}/events/?$", view, {"kind": "event"}),
+        re_path(rf"{person}/suppress/?$", view, {"kind": "suppress"}),
+        re_path(rf"{person}/unsuppress/?$", view, {"kind": "unsuppress"}),
+        re_path(rf"{person}/devices(?:/.*)?$", view, {"kind": "device"}),
+        re_path(rf"{person}/?$", view, {"kind": "identify"}),
+        re_path(r"^api/v1/events/?$", view, {"kind": "event"}),
+        re_path(r"^api/v1/merge_customers/?$", view, {"kind": "merge"}),
+        re_path(r"^api/v2/entity/?$", view, {"kind": "entity"}),
+        re_path(r"^api/v2/batch/?$", view, {"kind": "batch"}),
+    ]
+
+
 urlpatterns = [
     *_calls(),
     re_path(rf"^{_BEACONS}/?$", calls.take_calls, {"kind": "batch"}),
+    path("tamshy.js", scripts.page_script),
+    path("forms/sign-up", forms.take_sign_up),
+    *_customerio(),
     path("v1/projects/<str:key>/settings", browser.segment_settings),
     path("analytics.js/v1/<str:key>/analytics.min.js", scripts.segment_library),
     path("analytics-next/bundles/<str:name>", scripts.segment_bundle),
     re_path(r"^sourceConfig/?$", browser.rudder_settings),
     path("api/profiles/<path:profile>/consent", consent.record_consent),
+    path("api/products", products.put_products),
     path("api/flows", flows.flows),
-    path("api/flows/<str:name>", flows.flow),
-    path("api/flows/<str:name>/enrollments", enlisting.enroll),
-    path("api/flows/<str:name>/pause", flows.pause),
-    path("api/flows/<str:name>/resume", flows.resume),
+    # The flow of a broadcast has a slash in its name.
+    path("api/flows/<path:name>/enrollments", enlisting.enroll),
+    path("api/flows/<path:name>/pause", flows.pause),
+    path("api/flows/<path:name>/resume", flows.resume),
+    path("api/flows/<path:name>", flows.flow),
     path("api/report", reporting.report),
-    path("api/report/<str:name>", reporting.report),
+    path("api/report/<path:name>", reporting.report),
     path("api/uncertain", uncertain.list_uncertain),
     path("api/uncertain/<str:message>/sent", uncertain.settle_one, {"did": "sent"}),
     path("api/uncertain/<str:message>/resend", uncertain.settle_one, {"did": "resend"}),

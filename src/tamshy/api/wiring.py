@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from tamshy.accounts import KeyRing
     from tamshy.api.counts import Counts
     from tamshy.api.gate import Gate
+    from tamshy.api.pace import Pace
     from tamshy.api.sharing import Sharing
     from tamshy.api.workspaces import Workspaces
+    from tamshy.domain.token import Signer
     from tamshy.sqlkit import Connection
 
 
@@ -28,7 +30,8 @@ class Wiring:
     and is not believed.
     `base_url` is where the outside reaches us (empty: as the request says). `scripts` are the folders in which
     Segment's library may lie, `scripts_mend` says how it gets there. `admission` lets at most `most_at_once` requests
-    hold a thread for their calls, and `most_waiting` small ones wait without one; `sharing` stores calls.
+    hold a thread for their calls, and `most_waiting` small ones wait without one; `sharing` stores calls. `signer` and
+    `links_base` make the links in mails; `pace` is how often one place may sign up.
     """
 
     connection: Callable[[], AbstractContextManager[Connection]]
@@ -39,6 +42,9 @@ class Wiring:
     counts: Counts
     admission: Gate
     sharing: Sharing
+    signer: Signer
+    pace: Pace
+    links_base: str = ""
     base_url: str = ""
     instance: str = ""
     clock_ahead: Callable[[], bool] = bool

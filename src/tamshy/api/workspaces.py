@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy import sqlkit
 from tamshy.accounts import NotRemembered
+from tamshy.domain.requested import SUBSCRIPTION_REQUESTED
 from tamshy.ingest import WorkspaceRef
-from tamshy.language import read_workspace
+from tamshy.language import answers_requests, read_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+
+    from tamshy.language.model import Settings
 
 _Q: Final = sqlkit.queries(__package__)
 BELIEVED_FOR_S: Final = 2.0
@@ -22,10 +25,19 @@ BELIEVED_FOR_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceView:
-    """A workspace as the edge sees it: how calls are stored, and which topics there are."""
+    """A workspace as the edge sees it: how calls are stored, and what its settings say.
+
+    `asks` says whether a flow of it answers `Subscription Requested`.
+    """
 
     ref: WorkspaceRef
-    topics: frozenset[str]
+    settings: Settings
+    asks: bool = False
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The names of its topics."""
+        return frozenset(topic.name for topic in self.settings.topics)
 
 
 class Workspaces:
@@ -71,8 +83,12 @@ class Workspaces:
             if known is not None and known[1] == number:
                 return number, known[2]
             found = conn.execute(_Q["settings_file"], {"workspace": workspace}).fetchone()
+            given = {"workspace": workspace, "word": SUBSCRIPTION_REQUESTED}
+            asking: dict[str, str] = dict(conn.execute(_Q["flows_with"], given).fetchall())
         # What was published was checked then; only the settings are read, whatever refers to files left out here.
-        settings = read_workspace({"tamshy.yaml": found[0]} if found else {})[0].settings
+        read = read_workspace({"tamshy.yaml": found[0] if found else "", **asking})[0]
+        settings = read.settings
+        asks = any(answers_requests(flow) for flow in read.flows.values())
         topics = [topic.name for topic in settings.topics]
         ref = WorkspaceRef(
             id=id_,
@@ -83,4 +99,4 @@ class Workspaces:
             topic=topics[0] if topics else "",
             first_bucket=first_bucket,
         )
-        return number, WorkspaceView(ref, frozenset(topics))
+        return number, WorkspaceView(ref, settings, asks)

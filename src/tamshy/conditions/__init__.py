@@ -16,11 +16,12 @@ these columns. It is never null, and raises for no value that a property can hol
 | `vars` | jsonb | what earlier steps have left with the enrollment; asked for where a condition names `vars` or `coupon` |
 | `ev_props`, `ev_ctx`, `ev_at` | jsonb, jsonb, timestamptz, or null | the event that started it |
 
-Beside `x` it reads the tables `event` (which holds what has been taken in by the moment), `message`, `enrollment` and
-`zone_span`, each by bucket and profile. Names of parameters and aliases begin with the environment's prefix, which
+Beside `x` it reads the tables `event` (which holds what has been taken in by the moment), `cart`, `orders`, `message`,
+`enrollment` and `zone_span`, each by bucket and profile. Names of parameters and aliases begin with the environment's prefix, which
 must differ between the fragments of one statement; the texts hold no other `%`.
 
-A question is a condition asked of everybody in a bucket at one moment (`compile_question`): a query of its own.
+A question is a condition asked of everybody in a bucket at one moment (`compile_question`): a query of its own. A turn is the next
+moment at which time alone may make a condition hold, or no longer (`compile_turn`).
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ from tamshy.conditions.compiling import (
     compile_test,
     compile_window,
     cost,
+    day_sql,
     key_sql,
     moment_sql,
     value_sql,
 )
+from tamshy.conditions.segments import measure, nested, total_sql, walk
+from tamshy.conditions.turning import compile_turn, is_timed
 from tamshy.conditions.writing import ENTRY, Environment, Fragment, Tested
 
 __all__ = [
@@ -47,9 +51,16 @@ __all__ = [
     "compile_match",
     "compile_question",
     "compile_test",
+    "compile_turn",
     "compile_window",
     "cost",
+    "day_sql",
+    "is_timed",
     "key_sql",
+    "measure",
     "moment_sql",
+    "nested",
+    "total_sql",
     "value_sql",
+    "walk",
 ]

@@ -14,8 +14,9 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tamshy.conditions.compiling import compile_condition, cost
+from tamshy.conditions.segments import measure, nested
 from tamshy.conditions.writing import Environment, Fragment, Writer, finite
-from tamshy.language.model import All, AnyOf, Behaviour, Engaged, Engagement, Operator, Recency, Window
+from tamshy.language.model import All, AnyOf, Behaviour, Engaged, Engagement, In, Operator, Recency, Top, Window
 
 if TYPE_CHECKING:
     from tamshy.domain.duration import Duration
@@ -28,6 +29,8 @@ _SLACK: Final = 2
 _LONGEST: Final = 36_500
 """Days beyond which a window counts as reaching back to the beginning."""
 _ATTRIBUTED: Final = {Engaged.OPENED: "Message Opened", Engaged.CLICKED: "Message Clicked"}
+_FEW_SEGMENTS: Final = 4
+"""Segments within each other up to which a shortlist is made of theirs."""
 _AT_LEAST: Final = (Operator.GTE, Operator.GT)
 _NOBODYS: Final = (
     "null::uuid as enrollment, null::timestamptz as entered_at, null::jsonb as reached, null::jsonb as ev_props,"
@@ -101,8 +104,24 @@ def _shortlist(writer: Writer, condition: Condition, moment: str) -> str | None:
         row = writer.alias()
         union = " union all ".join(lists)
         return f"select {row}.profile, bool_or({row}.sure) as sure from ({union}) {row} group by {row}.profile"
+    if isinstance(condition, In):
+        return _segment(writer, condition, moment)
+    if isinstance(condition, Top):
+        row = writer.alias()
+        return (
+            f"select {row}.profile, true as sure from best {row}"
+            f" where {row}.bucket = {writer.env.bucket} and {row}.measure = {writer.text(measure(condition))}"
+        )
     sought = _sought(writer, condition, moment)
     return None if sought is None else _listed(writer, sought, moment)
+
+
+def _segment(writer: Writer, condition: In, moment: str) -> str | None:
+    """The shortlist of the segment's own condition; none where it holds many others, each of which would be listed again."""
+    inside = nested(writer.env.segments, condition.segment)
+    if not 0 < len(inside) <= _FEW_SEGMENTS:
+        return None
+    return _shortlist(writer, writer.env.segments[condition.segment], moment)
 
 
 def _all(writer: Writer, condition: All, moment: str) -> str | None:

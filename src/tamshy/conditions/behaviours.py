@@ -7,13 +7,14 @@ could be turned into a join over everybody's events.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tamshy.conditions import references, testing
 from tamshy.conditions.references import Source
 from tamshy.conditions.writing import ENTRY as ENTRY_EVENT
 from tamshy.conditions.writing import Tested, finite
-from tamshy.language.model import ENTRY, Behaviour, Engaged, TopicDefault
+from tamshy.language.model import ALWAYS, ENTRY, Behaviour, Engaged, Engagement, TopicDefault
 from tamshy.sqlkit.calendar import add_sql
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tamshy.language.model import (
         Aggregate,
         Condition,
-        Engagement,
         Enrolled,
         Recency,
         Ref,
@@ -118,6 +118,23 @@ def subscribed(writer: Writer, condition: Subscribed) -> str:
     return f"coalesce(x.consents -> {writer.text(condition.topic)} -> 'on' = 'true'::jsonb, {json.dumps(default)})"
 
 
+def happened(
+    writer: Writer, condition: Behaviour | Recency | Engagement, nested: Nested, *, whatever: bool = False
+) -> tuple[str, Tested]:
+    """Give what a behaviour is about, up to the moment and whatever its window: the rows, and each as the event under test.
+
+    ``whatever``: also those that its ``where`` does not hold for.
+    """
+    if isinstance(condition, Engagement):
+        received = condition.kind is Engaged.RECEIVED
+        rows = (_received if received else _touched)(writer, replace(condition, window=ALWAYS))
+        at = f"{rows.alias}.{'decided_at' if received else 'occurred_at'}"
+        return rows.sql, Tested("null::jsonb", "null::jsonb", at)
+    where = None if whatever else condition.where
+    rows = _events(writer, Behaviour(condition.event, where, same=condition.same), nested)
+    return rows.sql, _tested(rows.alias)
+
+
 class _Rows(NamedTuple):
     """Rows of a table that are looked at: the table with its alias, what each must meet, and the alias."""
 
@@ -184,7 +201,7 @@ def _enough(test: Test) -> int | None:
 def _aggregated(writer: Writer, behaviour: Behaviour, aggregate: Aggregate, nested: Nested) -> str:
     """Test the sum and the like of a property over the matching events; what is no number is left out (rule 18)."""
     events = _events(writer, behaviour, nested)
-    place = references.source(aggregate.ref, _tested(events.alias))
+    place = references.source(writer, aggregate.ref, _tested(events.alias))
     row = writer.alias()
     found = events.sql
     if place.fans_out:
@@ -193,16 +210,20 @@ def _aggregated(writer: Writer, behaviour: Behaviour, aggregate: Aggregate, nest
         value = f"{row}v.value"
     else:
         value = references.single(writer, place)
-    number = f"case when jsonb_typeof({value}) = 'number' and {value} {_SUMMABLE} then ({value})::numeric end"
     test = testing.number_test(writer, f"{row}.n", aggregate.test)
     return (
         f"coalesce((select {row}.n is not null and {test}"
-        f" from (select {aggregate.function.value}({number}) as n {found}) {row}), false)"
+        f" from (select {aggregate.function.value}({number(value)}) as n {found}) {row}), false)"
     )
 
 
+def number(value: str) -> str:
+    """Give SQL of a jsonb value as a number that can be added up; null where it is none."""
+    return f"case when jsonb_typeof({value}) = 'number' and {value} {_SUMMABLE} then ({value})::numeric end"
+
+
 def _same(writer: Writer, ref: Ref, tested: Tested) -> str:
-    here, there = references.source(ref, tested), references.source(ref, ENTRY_EVENT)
+    here, there = references.source(writer, ref, tested), references.source(writer, ref, ENTRY_EVENT)
     if here.moment is not None:
         return f"coalesce({here.moment} = {there.moment}, false)"
     if not here.fans_out:

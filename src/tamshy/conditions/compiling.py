@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from tamshy.conditions import behaviours, references, testing
+from tamshy.conditions import behaviours, references, segments, testing
 from tamshy.conditions.writing import Environment, Fragment, Tested, Writer
 from tamshy.language.model import (
     All,
@@ -12,10 +12,13 @@ from tamshy.language.model import (
     Behaviour,
     Engagement,
     Enrolled,
+    In,
     Not,
     PropertyTest,
     Recency,
+    Root,
     Subscribed,
+    Top,
 )
 
 if TYPE_CHECKING:
@@ -26,12 +29,13 @@ _PROPERTY = 2
 _FAN_OUT = 8
 _ROWS = 30
 _NESTED = 10
+_SEGMENT = 60
 
 
 def compile_condition(condition: Condition, env: Environment) -> Fragment:
     """Compile a condition into a boolean expression over `x` that is never null and never raises."""
     writer = Writer(env)
-    return writer.fragment(_written(writer, condition, env.tested))
+    return writer.fragment(written(writer, condition, env.tested))
 
 
 def compile_match(match: EventMatch, env: Environment, tested: tuple[str, str, str]) -> Fragment:
@@ -47,7 +51,7 @@ def compile_match(match: EventMatch, env: Environment, tested: tuple[str, str, s
     if match.same:
         parts.append(behaviours.same(writer, match.same, event))
     if match.where is not None:
-        parts.append(_written(writer, match.where, event))
+        parts.append(written(writer, match.where, event))
     return writer.fragment(f"({' and '.join(parts) or 'true'})")
 
 
@@ -66,7 +70,7 @@ def compile_test(test: Test, env: Environment, value: str) -> Fragment:
 def value_sql(ref: Ref, env: Environment) -> Fragment:
     """Give the first text, number or boolean at a reference as jsonb; null where there is none."""
     writer = Writer(env)
-    return writer.fragment(references.first_scalar(writer, references.source(ref, env.tested)))
+    return writer.fragment(references.first_scalar(writer, references.source(writer, ref, env.tested)))
 
 
 def moment_sql(ref: Ref, env: Environment) -> Fragment:
@@ -76,13 +80,22 @@ def moment_sql(ref: Ref, env: Environment) -> Fragment:
     One before 1900 or after 7000 is given as that edge.
     """
     writer = Writer(env)
-    return writer.fragment(references.source_moment(writer, references.source(ref, env.tested)))
+    return writer.fragment(references.source_moment(writer, references.source(writer, ref, env.tested)))
+
+
+def day_sql(value: str, env: Environment) -> Fragment:
+    """Give the date that a jsonb value (SQL about `x`) means, or null.
+
+    A date is itself, `MM-DD` that day in the year 4, a timestamp the local date of its moment for the profile.
+    """
+    writer = Writer(env)
+    return writer.fragment(references.day(writer, value))
 
 
 def key_sql(ref: Ref, env: Environment) -> Fragment:
     """Give an enrollment's key: the value as text, '' where it is missing, null, a list or an object (rule 12)."""
     writer = Writer(env)
-    return writer.fragment(references.key(writer, references.source(ref, env.tested)))
+    return writer.fragment(references.key(writer, references.source(writer, ref, env.tested)))
 
 
 def cost(condition: Condition) -> int:
@@ -94,10 +107,14 @@ def cost(condition: Condition) -> int:
             rate = cost(condition.member)
         case Subscribed():
             rate = _WORD
+        case PropertyTest() if condition.ref.root in {Root.CART, Root.ORDER}:
+            rate = _ROWS * len(condition.test.clauses)
         case PropertyTest():
             rate = (_FAN_OUT if len(condition.ref.path) > 1 else _PROPERTY) * len(condition.test.clauses)
-        case Enrolled() | Engagement():
+        case Enrolled() | Engagement() | Top():
             rate = _ROWS
+        case In():
+            rate = _SEGMENT
         case Behaviour():
             rate = (_ROWS + _nested_cost(condition.where)) * (len(condition.aggregates) + 1)
         case Recency():
@@ -111,29 +128,30 @@ def _nested_cost(where: Condition | None) -> int:
     return 0 if where is None else _NESTED + cost(where)
 
 
-def _written(writer: Writer, condition: Condition, tested: Tested) -> str:
+def written(writer: Writer, condition: Condition, tested: Tested) -> str:
+    """Write a condition on the event under test; never null."""
     match condition:
         case All():
             return _joined(writer, condition.members, "and", tested)
         case AnyOf():
             return _joined(writer, condition.members, "or", tested)
         case Not():
-            return f"not {_written(writer, condition.member, tested)}"
+            return f"not {written(writer, condition.member, tested)}"
         case _:
             return _form(writer, condition, tested)
 
 
 def _form(
     writer: Writer,
-    condition: PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed,
+    condition: PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed | In | Top,
     tested: Tested,
 ) -> str:
     def nested(where: Condition, event: Tested) -> str:
-        return _written(writer, where, event)
+        return written(writer, where, event)
 
     match condition:
         case PropertyTest():
-            return testing.property_test(writer, references.source(condition.ref, tested), condition.test)
+            return testing.property_test(writer, references.source(writer, condition.ref, tested), condition.test)
         case Behaviour():
             return behaviours.did(writer, condition, nested)
         case Recency():
@@ -144,11 +162,15 @@ def _form(
             return behaviours.engaged(writer, condition)
         case Subscribed():
             return behaviours.subscribed(writer, condition)
+        case In():
+            return segments.member(writer, condition.segment, lambda one: written(writer, one, tested))
+        case Top():
+            return segments.among_the_best(writer, condition)
 
 
 def _joined(writer: Writer, members: tuple[Condition, ...], word: str, tested: Tested) -> str:
     """Join members, the cheap ones first: what they settle spares the others."""
     if not members:
         return "true" if word == "and" else "false"
-    parts = [_written(writer, member, tested) for member in sorted(members, key=cost)]
+    parts = [written(writer, member, tested) for member in sorted(members, key=cost)]
     return f"({f' {word} '.join(parts)})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tamshy.conditions import figures
 from tamshy.conditions.writing import storable
 from tamshy.language.model import COUPONS, Root
 from tamshy.sqlkit.calendar import engine_moment_sql, local_sql, resolve_sql
@@ -19,6 +20,7 @@ OCCURRED_AT: Final = ("occurred_at",)
 CONTEXT: Final = "context"
 _EARLIEST: Final = "1900-01-01T00:00:00Z"
 _LATEST: Final = "7000-01-01T00:00:00Z"
+_FIGURES: Final = (Root.CART, Root.ORDER)
 SCALARS: Final = "('string', 'number', 'boolean')"
 
 
@@ -26,8 +28,8 @@ SCALARS: Final = "('string', 'number', 'boolean')"
 class Source:
     """Where a reference's values come from.
 
-    `moment` is SQL of a timestamptz where the reference is a moment by itself (`event.occurred_at`), else `document`
-    is SQL of a jsonb and `path` leads on from it. A path of one or none has exactly one value, which may be null.
+    `moment` is SQL of a timestamptz where the reference is a moment by itself (`event.occurred_at`, `cart.updated_at`), else
+    `document` is SQL of a jsonb and `path` leads on from it. A path of one or none has exactly one value, which may be null.
     """
 
     document: str
@@ -40,8 +42,18 @@ class Source:
         return len(self.path) > 1
 
 
-def source(ref: Ref, tested: Tested) -> Source:
+def source(writer: Writer, ref: Ref, tested: Tested) -> Source:
     """Say where a reference's values come from."""
+    if ref.root in _FIGURES:
+        name = ref.path[0]
+        found = figures.figure(ref.root.value, name, writer.env.bucket, writer.alias())
+        moment = (ref.root.value, name) in figures.MOMENTS
+        return Source("null::jsonb", (), found) if moment else Source(f"to_jsonb({found})", ())
+    return kept(ref, tested)
+
+
+def kept(ref: Ref, tested: Tested) -> Source:
+    """Say the same of what lies in a document: everything but what carts and orders add up to."""
     if not all(storable(part) for part in ref.path):
         return Source("null::jsonb", ())
     if ref.root is Root.VARS:

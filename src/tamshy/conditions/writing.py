@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tamshy.language.model import TopicDefault
+    from tamshy.language.model import Condition, TopicDefault
 
 _GREATEST: Final = Decimal("1e131000")
 _NOT_STORABLE: Final = "\x00"
@@ -49,6 +49,7 @@ class Environment:
         tested: what `event.…` means; the event that started the enrollment, unless given.
         inside: `x` is an enrollment for certain, so that its `entered_at` is never null.
         clock: `x` where it holds the columns of `sqlkit.calendar.clock_sql` for its zone as well; empty: it does not.
+        segments: the conditions of the workspace's segments, by name; a segment that is not among them has nobody in it.
         bucket: SQL of the bucket that the rows `x` lie in; a constant lets the planner look at one partition.
     """
 
@@ -59,6 +60,7 @@ class Environment:
     bucket: str = "x.bucket"
     clock: str = ""
     inside: bool = False
+    segments: Mapping[str, Condition] = field(default_factory=dict)
 
 
 class Writer:
@@ -67,6 +69,8 @@ class Writer:
     def __init__(self, env: Environment) -> None:
         self.env = env
         self.params: dict[str, object] = {}
+        self.held: dict[str, str] = {}
+        """Segments that are worked out already where the text stands, each with the SQL that tells."""
         self._aliases = 0
 
     def fragment(self, sql: str) -> Fragment:

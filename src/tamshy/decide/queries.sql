@@ -1,17 +1,3 @@
--- name: accepted
--- What waits for its rendering, with all that its templates may ask for.
-select m.profile, m.id, m.message_version, p.properties ->> 'locale', p.zone, m.decided_at, p.properties::text,
-    (n.properties || jsonb_build_object('occurred_at', n.occurred_at, 'context', n.context))::text, e.vars::text, m.address
-from (
-    select * from message m
-    where m.bucket = %(bucket)s and m.state = 'accepted' and (%(only)s::uuid[] is null or m.profile = any(%(only)s))
-        and not exists (select from set_aside s where s.bucket = m.bucket and s.profile = m.profile and s.until > %(horizon)s::timestamptz)
-    limit %(limit)s
-) m
-join profile p on p.bucket = %(bucket)s and p.id = m.profile
-join enrollment e on e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment
-join entry n on n.bucket = %(bucket)s and n.profile = m.profile and n.enrollment = m.enrollment
-
 -- name: keep_content
 -- What a sent message says is kept: for its hand-over, and so that a repeat is the same to the byte.
 insert into content (bucket, profile, message, subject, preheader, html, plain, from_address, reply_to, links)

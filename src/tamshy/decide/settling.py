@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import json
 
+from tamshy.conditions.figures import cart_shown, order_shown
 from tamshy.language.model import Send
 from tamshy.rulebook import Statement
 from tamshy.rulebook.weaver import Weaver
@@ -62,10 +63,37 @@ def accepted(
     ``horizon``: without the profiles that are set aside beyond it. ``only``: of these profiles.
 
     Columns: profile, message, message_version, the profile's locale and zone, decided_at, profile properties, event and vars as
-    JSON text, address.
+    JSON text, address, cart and orders as JSON text.
     """
     params = {"bucket": bucket, "limit": limit, "horizon": horizon, "only": None if only is None else list(only)}
-    return conn.execute(_SQL["accepted"], params).fetchall()
+    return conn.execute(_ACCEPTED, params).fetchall()
+
+
+_ACCEPTED = f"""
+select x.profile, x.id, x.message_version, x.props ->> 'locale', x.zone, x.decided_at, x.props::text,
+    (x.ev_props || jsonb_build_object('occurred_at', x.ev_at, 'context', x.ev_ctx))::text, x.vars::text, x.address,
+    {cart_shown("%(bucket)s::smallint", "c")}::text, {order_shown("%(bucket)s::smallint", "o")}::text
+from (
+    select m.profile, m.id, m.message_version, p.properties as props, p.zone, m.decided_at, n.properties as ev_props,
+        n.context as ev_ctx, n.occurred_at as ev_at, e.vars, m.address
+    from (
+        select * from message m
+        where m.bucket = %(bucket)s and m.state = 'accepted' and (%(only)s::uuid[] is null or m.profile = any(%(only)s))
+            and not exists (
+                select from set_aside s
+                where s.bucket = m.bucket and s.profile = m.profile and s.until > %(horizon)s::timestamptz)
+        limit %(limit)s
+    ) m
+    join profile p on p.bucket = %(bucket)s and p.id = m.profile
+    join enrollment e on e.bucket = %(bucket)s and e.profile = m.profile and e.id = m.enrollment
+    join entry n on n.bucket = %(bucket)s and n.profile = m.profile and n.enrollment = m.enrollment
+) x"""
+
+
+def build_accepted(book: Rulebook) -> Statement | None:
+    """What waits for its rendering, with all that its templates may ask for: the same whatever the rules are."""
+    del book
+    return Statement(_ACCEPTED)
 
 
 def settle(

@@ -174,6 +174,18 @@ def next_time_of_day(moment: datetime, at: time, weekdays: AbstractSet[int], zon
     raise ValueError(msg)
 
 
+def next_hour(moment: datetime, hour: int, zone: str) -> datetime:
+    """Give the first moment not before `moment` at which a local clock stands in an hour of the day, 0 to 23.
+
+    In that hour it is the answer itself, whatever the minute.
+    """
+    reading = local(moment, zone)
+    if reading.hour == hour:
+        return moment.astimezone(UTC)
+    day = reading.date() + (_DAY if reading.hour > hour else timedelta())
+    return max(resolve(datetime.combine(day, time(hour)), zone), moment.astimezone(UTC))
+
+
 def quiet_until(moment: datetime, start: time, end: time, zone: str) -> datetime | None:
     """Give the end of the quiet hours that `moment` lies in, or None outside them.
 

@@ -40,6 +40,8 @@ class Purpose(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     VIEW = "view"
     PREFERENCES = "preferences"
+    CONFIRM = "confirm"
+    """Says yes to what a form asked of an address; `Subject.message` is the id of the request's event."""
 
 
 @dataclass(frozen=True, slots=True)

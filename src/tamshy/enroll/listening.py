@@ -25,7 +25,7 @@ _HEARING = """
     select e.bucket, e.profile, a.moment, p.zone, p.properties as props, p.consents, e.id as enrollment, e.flow, e.version,
         e.key, e.entered_at, e.reached, n.properties as ev_props, n.context as ev_ctx, n.occurred_at as ev_at, e.active,
         e.version::bigint * 1000 + e.step as place, e.reached_at, e.due_at, e.met_at, e.held_out, e.vars,
-        a.name as t_name, a.properties as t_props, a.context as t_ctx, a.occurred_at as t_at, a.id as t_id
+        a.name as t_name, a.origin as t_origin, a.properties as t_props, a.context as t_ctx, a.occurred_at as t_at, a.id as t_id
     from agenda a
     cross join lateral (select * from enrollment e where e.bucket = %(bucket)s and e.profile = a.profile offset 0) e
     cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = a.profile offset 0) p
@@ -68,6 +68,10 @@ def match_any(weave: Weaver, matches: Iterable[EventMatch], tested: Tested, name
     for match in matches:
         named = f"{name} = {weave.literal(match.event, 'text')}"
         more = weave.match(match, tested)
+        if match.segment is not None:
+            # Of the engine's own word: anybody may send an event of that name.
+            said = weave.literal(match.segment, "text")
+            more = f"{name.replace('name', 'origin')} <> 0 and {tested.properties} ->> 'segment' = {said}"
         parts.append(f"({named} and {more})" if more else f"({named})")
     return f"({' or '.join(parts)})"
 

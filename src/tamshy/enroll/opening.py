@@ -122,7 +122,10 @@ select %(bucket)s, j.profile, %(pass)s, 30, j.to_id, %(workspace)s,
     case when j.reason is null then j.ev_at else j.moment end, 'enrollment', j.to_flow, j.to_version,
     case when j.reason is null then j.to_id end, case when j.reason is null then 'entered' else 'refused' end, j.reason, j.key,
     jsonb_build_object('event', j.id, 'occurred_at', j.ev_at, 'moment', j.moment)
-        || case when j.kind = 'by_hand' then jsonb_build_object('by_hand', j.ev_props) else '{{}}' end
+        || case j.kind when 'by_hand' then jsonb_build_object('by_hand', j.ev_props)
+            when 'occasion' then jsonb_build_object('occasion', j.name, 'holds', j.ev_props)
+            when 'offer' then jsonb_build_object('offer', j.name, 'product', j.ev_props -> 'product' -> 'sku')
+            else '{{}}' end
 from judged j
 where j.reason is not null or exists (select from opened o where o.profile = j.profile and o.id = j.to_id)"""
     return Statement(sql, weave.params)
@@ -157,20 +160,26 @@ where e.bucket = j.loser_bucket and e.profile = j.loser"""
     return Statement(sql, weave.params)
 
 
-_ENTRIES = (
-    "from enrollment e where e.bucket = %(bucket)s and e.profile = x.profile and e.flow = x.to_flow and e.key = x.key"
-)
+_OF_FLOW = "from enrollment e where e.bucket = %(bucket)s and e.profile = x.profile and e.flow = x.to_flow"
+_ENTRIES = f"{_OF_FLOW} and e.key = x.key"
 
 
 def _reentry(reentry: Reentry) -> str:
-    """Whether re-entry refuses: counted per key, from the last entry (rules 8, 12)."""
+    """Whether re-entry refuses: counted per key, from the last entry (rules 8, 12).
+
+    Each occurrence is a key of its own, and comes once whatever the flow says; a time counts over all of them (rule 13).
+    """
+    # No `exists`: where many candidates are expected, one of those reads the bucket's enrollments whole.
+    before = f"coalesce((select true {_ENTRIES} and e.key = x.key limit 1), false)"
     if reentry.kind is ReentryKind.ALWAYS:
-        return "false"
+        return f"x.kind = 'occasion' and {before}"
     if reentry.kind is ReentryKind.ONCE or reentry.after is None:
-        # No `exists`: where many candidates are expected, one of those reads the bucket's enrollments whole.
-        return f"coalesce((select true {_ENTRIES} limit 1), false)"
+        return before
     last = add_sql("l.at", "x.zone", reentry.after)
-    return f"coalesce((select x.ev_at < {last} from (select max(e.entered_at) as at {_ENTRIES}) l), false)"
+    # Each product that is offered, and each day that comes round, is a key of its own; a time counts over all (rule 13).
+    counted = f"{_OF_FLOW} and (e.key = x.key or x.kind in ('offer', 'occasion'))"
+    lately = f"coalesce((select x.ev_at < {last} from (select max(e.entered_at) as at {counted}) l), false)"
+    return f"(x.kind = 'occasion' and {before} or {lately})"
 
 
 def _share(weave: Weaver, scope: str, share: Decimal) -> str:

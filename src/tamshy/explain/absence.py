@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tamshy.explain.facts import Absence, Absent
-from tamshy.language.model import EventTrigger
+from tamshy.language.model import BackInStock, EventTrigger, ManualTrigger, PriceDrop, ReorderDue
+from tamshy.language.occasions import described
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.explain")
+_OFFERS: Final = {
+    PriceDrop: "a price drop of something that concerns them",
+    BackInStock: "the return of something that concerns them",
+    ReorderDue: "the reorder day of something that they have bought",
+}
 
 
 def absences(
@@ -41,15 +47,17 @@ def absences(
 
 
 def _events(running: RunningFlow) -> tuple[str, ...]:
-    """The names of the events that start a flow; none: it is entered by hand alone."""
-    return tuple(dict.fromkeys(trigger.event for trigger in running.flow.triggers if isinstance(trigger, EventTrigger)))
+    """The names of the events that start a flow, and what of the catalogue does; none: it is entered by hand alone."""
+    names = (trigger.event for trigger in running.flow.triggers if isinstance(trigger, EventTrigger))
+    return tuple(dict.fromkeys((*names, *(_OFFERS[type(offer)] for offer in running.flow.offers))))
 
 
 def _absence(
     running: RunningFlow, came: dict[str, tuple[int, datetime]], published: datetime, refused: Happening | None
 ) -> Absence:
-    events = _events(running)
-    counts = [came[name] for name in events if name in came]
+    started = [described(trigger) for trigger in running.flow.triggers if not isinstance(trigger, ManualTrigger)]
+    events = tuple(dict.fromkeys((*started, *(_OFFERS[type(offer)] for offer in running.flow.offers))))
+    counts = [came[name] for name in _events(running) if name in came]
     number = sum(count for count, _ in counts)
     if refused is not None:
         return Absence(running.name, Absent.REFUSED, events, number, refused.at, refused.reason or "")

@@ -119,6 +119,15 @@ class Standing:
     """Step id -> round, of the repeats that they are inside of."""
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A date of somebody's, or a schedule, that comes round next and may start a flow. ``key``: which of them, and which year."""
+
+    flow: str
+    key: str
+    at: datetime
+
+
 class Absent(StrEnum):
     """Why somebody has never been in a flow."""
 
@@ -145,11 +154,32 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a segment's condition, and whether it holds."""
+
+    condition: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """A segment, and whether somebody is in it now; since when, where that is kept; when time alone may change it; and why."""
+
+    segment: str
+    inside: bool
+    since: datetime | None
+    may_turn_at: datetime | None
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of why: what happened, where the person stands, and what they have never been in."""
+    """All that is known of why: what happened, where the person stands, what they have never been in, and their segments."""
 
     person: Person
     now: datetime
     story: tuple[Happening, ...]
     standing: tuple[Standing, ...]
     absences: tuple[Absence, ...]
+    coming: tuple[Coming, ...] = ()
+    belongings: tuple[Belonging, ...] = ()

@@ -15,7 +15,8 @@ def as_data(explanation: Explanation) -> list[dict[str, object]]:
     """The explanation as JSON-ready mappings.
 
     ``kind`` tells them apart: ``profile`` (one, the first), then ``enrollment``, ``message`` and ``problem`` as they happened,
-    ``ahead`` for each flow the person is in, ``absent`` for each they have never been in.
+    ``ahead`` for each flow the person is in, ``coming`` for each date that comes round next, ``absent`` for each
+    they have never been in, ``segment`` for each segment.
     """
     person = explanation.person
     told: list[dict[str, object]] = [
@@ -34,7 +35,9 @@ def as_data(explanation: Explanation) -> list[dict[str, object]]:
     told += [_happening(one) for one in explanation.story]
     for standing in explanation.standing:
         told.append({"kind": "ahead", "at": standing.goes_on, **asdict(standing)})
+    told += [{"kind": "coming", **asdict(one)} for one in explanation.coming]
     told += [{"kind": "absent", **asdict(absence)} for absence in explanation.absences]
+    told += [{"kind": "segment", **asdict(belonging)} for belonging in explanation.belongings]
     return [{key: _plain(value) for key, value in line.items() if value is not None} for line in told]
 
 

@@ -75,6 +75,10 @@ join flow f on f.workspace = e.workspace and f.name = e.flow
 where e.bucket = %(bucket)s and e.profile = %(profile)s and e.active
 order by e.work_at, e.flow, e.key
 
+-- name: coming
+-- The dates of a person, and the schedules that mean them, that come next.
+select flow, key, at from occasion where bucket = %(bucket)s and profile = %(profile)s order by at, flow, key
+
 -- name: been_in
 -- The flows that a person is or was in.
 select distinct flow from enrollment where bucket = %(bucket)s and profile = %(profile)s
@@ -88,3 +92,7 @@ group by name
 -- name: first_published
 -- Since when each flow is there.
 select flow, min(published_at) from flow_version where workspace = %(workspace)s group by flow
+
+-- name: memberships
+-- Since when somebody is in the segments that are kept.
+select segment, since from membership where bucket = %(bucket)s and profile = %(profile)s

@@ -27,6 +27,8 @@ _SUPPRESSED: Final = {
     "manual": "blocked by hand",
 }
 
+_OFFERS: Final = {"price_drop": "the price drop", "back_in_stock": "the return", "reorder_due": "the reorder day"}
+
 
 def sentence(one: Happening, times: Times) -> str:
     """Say what a line of the journal says."""
@@ -94,6 +96,9 @@ def _event(cause: Cause | None, times: Times) -> str:
 
 def _entry(one: Happening, times: Times) -> str:
     """What started it, or would have."""
+    offer = _OFFERS.get(str(one.facts.get("offer")))
+    if offer is not None:
+        return f"{offer} of {one.facts.get('product')}"
     return "a request by hand" if "by_hand" in one.facts else _event(one.cause, times)
 
 

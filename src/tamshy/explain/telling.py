@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tamshy.domain.address import lowered
 from tamshy.domain.call import IMPORTED
 from tamshy.explain.absence import absences
-from tamshy.explain.facts import Cause, Consent, Delivery, Explanation, Happening, Person, Suppressed
+from tamshy.explain.belonging import belongings
+from tamshy.explain.facts import Cause, Coming, Consent, Delivery, Explanation, Happening, Person, Suppressed
 from tamshy.explain.rules import rule_behind
 from tamshy.explain.standing import standing
 from tamshy.language.model import Send, TopicDefault
@@ -18,8 +20,6 @@ from tamshy.publish import load_rulebook
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
 
@@ -113,6 +113,12 @@ def _explained(
         told,
         standing(conn, book, params, wanted),
         absences(conn, book, params, published, story, wanted),
+        tuple(
+            Coming(*one)
+            for one in conn.execute(_SQL["coming"], params).fetchall()
+            if wanted is None or one[0] in wanted
+        ),
+        belongings(conn, book, params, now),
     )
 
 
@@ -162,7 +168,19 @@ def _happening(book: Rulebook, row: tuple[Any, ...]) -> Happening:
     happening = Happening(*row[:_OF_EVENT])
     return replace(
         happening,
-        cause=Cause(event[0], event[1], event[2], row[_OF_ORIGIN] == IMPORTED) if event[0] is not None else None,
+        cause=_occasion(happening)
+        if event[0] is None
+        else Cause(event[0], event[1], event[2], row[_OF_ORIGIN] == IMPORTED),
         delivery=Delivery(*delivery) if delivery[0] is not None else None,
         rule=rule_behind(book, happening, event[0], row[_OF_VERSION]),
     )
+
+
+def _occasion(one: Happening) -> Cause | None:
+    """The date that came round, where no event was behind a line: as the journal keeps it."""
+    name, holds, at = one.facts.get("occasion"), one.facts.get("holds"), one.facts.get("occurred_at")
+    if not isinstance(name, str) or not isinstance(at, str):
+        return None
+    day = holds.get("date") if isinstance(holds, dict) else None
+    moment = datetime.fromisoformat(at)
+    return Cause(f"{name} {day}" if day else name, moment, moment)

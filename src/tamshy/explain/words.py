@@ -9,7 +9,7 @@ from tamshy.explain.sentences import sentence
 from tamshy.explain.times import Times
 
 if TYPE_CHECKING:
-    from tamshy.explain.facts import Absence, Consent, Explanation, Person, Standing
+    from tamshy.explain.facts import Absence, Belonging, Coming, Consent, Explanation, Person, Standing
 
 _KINDS: Final = {"user_id": "user id", "email": "address", "anonymous_id": "device"}
 _SUPPRESSED: Final = {
@@ -45,12 +45,16 @@ def lines(explanation: Explanation, zone: str = "") -> list[str]:
             day = times.day(happening.at)
             said.append(f"  {day}")
         said.append(f"    {times.clock(happening.at)}  {sentence(happening, times)}")
-    if explanation.standing:
+    if explanation.standing or explanation.coming:
         said += ["", "Now and next"]
         said += [f"  {_standing(one, times, explanation)}" for one in explanation.standing]
+        said += [f"  {_coming(one, times, explanation)}" for one in explanation.coming]
     if explanation.absences:
         said += ["", "Never entered"]
         said += [f"  {_absence(one, times)}" for one in explanation.absences]
+    if explanation.belongings:
+        said += ["", "Segments"]
+        said += [f"  {_belonging(one, times, explanation)}" for one in explanation.belongings]
     return said
 
 
@@ -99,13 +103,17 @@ def _standing(standing: Standing, times: Times, explanation: Explanation) -> str
     return said + (" Held out to compare: gets nothing from it." if standing.held_out else "")
 
 
+def _coming(one: Coming, times: Times, explanation: Explanation) -> str:
+    return f"{one.flow}: {one.key} comes at {times.until(one.at, explanation.now)}."
+
+
 def _absence(absence: Absence, times: Times) -> str:
     events = " or ".join(absence.events)
     last = "" if absence.last is None else times.full(absence.last)
     match absence.why:
         case Absent.NO_EVENT if not events:
             return f"{absence.flow}: it is entered by hand, and nobody has put them in."
-        case Absent.REFUSED if not absence.came:
+        case Absent.REFUSED if not events:
             return f"{absence.flow}: put in by hand; refused last on {last}: {absence.reason.replace('_', ' ')}."
         case Absent.NO_EVENT:
             return f"{absence.flow}: {events} has never come."
@@ -115,7 +123,18 @@ def _absence(absence: Absence, times: Times) -> str:
             return f"{absence.flow}: {events} came {_times(absence.came)}, last on {last}, but not as the trigger asks."
         case Absent.REFUSED:
             reason = absence.reason.replace("_", " ")
-            return f"{absence.flow}: {events} came {_times(absence.came)}; refused last on {last}: {reason}."
+            came = f" came {_times(absence.came)}" if absence.came else ""
+            return f"{absence.flow}: {events}{came}; refused last on {last}: {reason}."
+
+
+def _belonging(one: Belonging, times: Times, explanation: Explanation) -> str:
+    since = "" if one.since is None or not one.inside else f" since {times.full(one.since)}"
+    parts = [part.condition for part in one.parts if part.holds is one.inside]
+    why = f"{'; '.join(parts)}{' holds' if one.inside else ' does not hold'}"
+    turn = (
+        "" if one.may_turn_at is None else f" Time may change that at {times.until(one.may_turn_at, explanation.now)}."
+    )
+    return f"{one.segment}: {'in' if one.inside else 'not in'}{since}: {why}.{turn}"
 
 
 def _times(number: int) -> str:

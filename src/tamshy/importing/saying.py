@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from tamshy.commerce import Word
 from tamshy.domain.address import lowered, valid_address
 from tamshy.domain.call import IMPORTED, Call, CallKind
 from tamshy.domain.ids import named
 from tamshy.importing.provenance import GRANTED, WITHDRAWN
 from tamshy.ingest import KINDS, Refused, cleaned, meant, moment
+from tamshy.language.products import ProductFault, read_product
 
 if TYPE_CHECKING:
     from tamshy.importing.provenance import Said
@@ -75,10 +77,26 @@ class Says:
 
     calls: list[Call] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     granted: int = 0
     withdrawn: int = 0
     unproven: int = 0
+
+
+def product(values: dict[str, object], meant_: Meant, *, written: bool) -> Says:
+    """Read a product of the catalogue; ``written``: its numbers may be text (the cells of a CSV).
+
+    Raises:
+        Fault: the record cannot be taken in.
+    """
+    images = values.get("images")
+    if written and isinstance(images, str):
+        values = {**values, "images": images.replace("|", " ").split()}
+    try:
+        return Says(words=[Word(read_product(values, text_is_number=written), meant_.as_of)])
+    except ProductFault as exc:
+        raise Fault(exc.field, str(exc)) from exc
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from tamshy import sqlkit
+from tamshy.commerce import tell
 from tamshy.domain.ids import named
 from tamshy.importing.files import Broken, recognised, records
 from tamshy.importing.meaning import Meaning, WrongCell, types_of
 from tamshy.importing.meaning import named as paths_of
 from tamshy.importing.provenance import PROVIDERS, list_of
-from tamshy.importing.saying import Fault, Meant, Says, block, event, person
+from tamshy.importing.saying import Fault, Meant, Says, block, event, person, product
 from tamshy.ingest import Refused, cleaned, store
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Kind(StrEnum):
 
     PROFILES = "profiles"
     EVENTS = "events"
+    PRODUCTS = "products"
     SUPPRESSIONS = "suppressions"
 
 
@@ -110,6 +112,7 @@ class Counts:
     unproven: int = 0
     """Consents that were not recorded, for want of evidence."""
     suppressed: int = 0
+    products: int = 0
 
     def add(self, other: Counts) -> Counts:
         """Give the sum."""
@@ -154,7 +157,7 @@ class _Reader:
                 )
 
     def _provider(self) -> Provider | None:
-        if self.kind is Kind.EVENTS:
+        if self.kind in {Kind.EVENTS, Kind.PRODUCTS}:
             return None
         return next((one for one in PROVIDERS if one.knows(self.format.header)), None)
 
@@ -210,6 +213,8 @@ class _Reader:
             return person(values, said, record.line, meant, arrival, consented)
         if self.kind is Kind.SUPPRESSIONS:
             return block(values, said, meant, arrival)
+        if self.kind is Kind.PRODUCTS:
+            return product(values, meant, written=self.meaning is not None)
         return event(_call(values) if self.meaning is not None else values, record.line, meant, arrival)
 
     def _values(self, cells: list[str]) -> dict[str, object]:
@@ -352,14 +357,15 @@ class _Going:
                 self.told(Told(record.line, column, text, refused=False))
             whole.calls += says.calls
             whole.blocks += says.blocks
+            whole.words += says.words
             counts.granted += says.granted
             counts.withdrawn += says.withdrawn
             counts.unproven += says.unproven
-        counts.suppressed = len(whole.blocks)
+        counts.suppressed, counts.products = len(whole.blocks), len(whole.words)
         last = batch[-1]
         for left in reversed(range(_TRIES)):
             try:
-                self._store(whole, counts, last)
+                self._store(whole, counts, last, arrival)
             except (sqlkit.Error, sqlkit.DatabaseUnavailable) as exc:
                 if not (left and sqlkit.is_retryable(exc)):
                     raise
@@ -368,11 +374,13 @@ class _Going:
                 break
         self.told(Progress(self.place, self.reader.format.size, self.counts.records))
 
-    def _store(self, whole: Says, counts: Counts, last: Record) -> None:
+    def _store(self, whole: Says, counts: Counts, last: Record, arrival: datetime) -> None:
         stored = store(self.conn, self.target.ref, whole.calls)
         if whole.blocks:
             rows = sqlkit.rows_json(whole.blocks)
             self.conn.execute(_Q["block"], {"workspace": self.target.ref.id, "rows": rows})
+        if whole.words:
+            tell(self.conn, self.target.ref.id, whole.words, arrival)
         counts.stored, counts.known = stored.accepted, stored.repeated
         after = self.counts.add(counts)
         said = {

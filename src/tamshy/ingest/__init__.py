@@ -7,9 +7,10 @@ about flows.
 
 from __future__ import annotations
 
-from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body, why_unreadable
+from tamshy.ingest.body import MAX_BODY, MAX_ITEMS, Body, parse_body, unpacked, why_unreadable
+from tamshy.ingest.customerio import entity, read_customerio
 from tamshy.ingest.dialect import KINDS, meant
-from tamshy.ingest.lines import Engage, History, LineProblem, Product, calls_from_lines, without_collecting
+from tamshy.ingest.lines import Engage, History, LineProblem, ProductLine, calls_from_lines, without_collecting
 from tamshy.ingest.moments import moment
 from tamshy.ingest.poison import cleaned
 from tamshy.ingest.reading import Reading, read_calls
@@ -28,7 +29,7 @@ __all__ = [
     "Engage",
     "History",
     "LineProblem",
-    "Product",
+    "ProductLine",
     "Reading",
     "Refusal",
     "RefusalReason",
@@ -37,13 +38,16 @@ __all__ = [
     "WorkspaceRef",
     "calls_from_lines",
     "cleaned",
+    "entity",
     "meant",
     "moment",
     "parse_body",
     "prune",
     "read_calls",
+    "read_customerio",
     "store",
     "store_history",
+    "unpacked",
     "why_unreadable",
     "without_collecting",
 ]

@@ -20,11 +20,14 @@ from tamshy.ingest.dialect import KINDS, identifier, meant
 from tamshy.ingest.moments import moment, to_milliseconds
 from tamshy.ingest.poison import cleaned
 from tamshy.ingest.refusal import RefusalReason, Refused
+from tamshy.language.products import ProductFault, read_product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
     from zoneinfo import ZoneInfo
+
+    from tamshy.language.products import CategoryInterval, Product
 
 SOURCE: Final = "simulate"
 _DEEDS: Final = ("opened", "clicked", "unsubscribed", "complained", "bounced")
@@ -47,11 +50,10 @@ class Engage:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """A product's state from a moment on: `sku`, and what the catalogue knows of it."""
+class ProductLine:
+    """What is told of a product from a moment on."""
 
-    sku: str
-    values: dict[str, object]
+    product: Product | CategoryInterval
     occurred_at: datetime
     received_at: datetime
     ord: int
@@ -71,7 +73,7 @@ class History:
 
     calls: list[Call]
     engages: list[Engage]
-    products: list[Product]
+    products: list[ProductLine]
     problems: list[LineProblem]
     repeated: int
 
@@ -201,10 +203,13 @@ def _engage(item: dict[str, object], own: datetime, arrival: datetime, ord_: int
     )
 
 
-def _product(item: dict[str, object], own: datetime, arrival: datetime, ord_: int) -> Product:
+def _product(item: dict[str, object], own: datetime, arrival: datetime, ord_: int) -> ProductLine:
     beside = {"type", "timestamp", "receive_at", "messageId"}
     values = {key: value for key, value in item.items() if key not in beside}
-    return Product(_required(item, "sku"), values, own, arrival, ord_)
+    try:
+        return ProductLine(read_product(values), own, arrival, ord_)
+    except ProductFault as exc:
+        raise Refused(RefusalReason.WRONG_TYPE, str(exc)) from exc
 
 
 def _consent(item: dict[str, object], own: datetime, arrival: datetime, ord_: int) -> Call:

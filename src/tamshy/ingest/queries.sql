@@ -107,8 +107,9 @@ where i.workspace = %(workspace)s and i.kind = r.kind and i.value = r.value and 
 
 -- name: add_profiles
 -- Newcomers. A process that met one at the same moment made the same profile, by the same id.
-insert into profile (bucket, id, workspace, die, created_at, properties, zone)
-select r.bucket, r.id, %(workspace)s, r.die, r.created_at, jsonb_build_object('created_at', r.created_text), %(zone)s
+insert into profile (bucket, id, workspace, die, created_at, properties, zone, placed)
+select r.bucket, r.id, %(workspace)s, r.die, r.created_at, jsonb_build_object('created_at', r.created_text), %(zone)s,
+    false
 from json_to_recordset(%(rows)s::json)
     as r (bucket smallint, id uuid, die text, created_at timestamptz, created_text text)
 order by r.bucket, r.id

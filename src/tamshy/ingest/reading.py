@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tamshy.domain.requested import CONFIRM_URL, SUBSCRIPTION_REQUESTED
 from tamshy.ingest.body import Body, parse_body
 from tamshy.ingest.dialect import KINDS, Arrival, call_from
 from tamshy.ingest.refusal import Refusal, Refused
@@ -51,7 +52,14 @@ def read_calls(
     refusals: list[Refusal] = []
     for index, item in enumerate(body.items):
         try:
-            calls.append(call_from(item, arrival, kind=kind, ord_=index))
+            calls.append(without_link(call_from(item, arrival, kind=kind, ord_=index)))
         except Refused as exc:
             refusals.append(Refusal(index, exc.reason, str(exc)))
     return Reading(calls, refusals)
+
+
+def without_link(call: Call) -> Call:
+    """Take out of a request what only we may say: the shop's own mail would lead wherever a caller likes."""
+    if call.name != SUBSCRIPTION_REQUESTED:
+        return call
+    return replace(call, properties={key: value for key, value in call.properties.items() if key != CONFIRM_URL})

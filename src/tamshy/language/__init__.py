@@ -6,6 +6,7 @@ Reads nothing but the texts it is handed (``read_folder`` fetches them from a di
 
 from __future__ import annotations
 
+from tamshy.language.broadcasts import all_flows, file_of
 from tamshy.language.diff import Change, ChangeKind, describe_step, diff
 from tamshy.language.durations import format_duration, parse_duration
 from tamshy.language.folders import UnreadableFolder, read_folder, write_folder
@@ -14,6 +15,7 @@ from tamshy.language.locales import choose_locale
 from tamshy.language.matching import kept_steps, step_mapping
 from tamshy.language.moments import parse_moment
 from tamshy.language.program import Node, Program, all_steps, program
+from tamshy.language.supplied import answers_requests
 from tamshy.language.workspace import read_workspace
 
 __all__ = [
@@ -22,11 +24,14 @@ __all__ = [
     "Node",
     "Program",
     "UnreadableFolder",
+    "all_flows",
     "all_steps",
+    "answers_requests",
     "check_liquid",
     "choose_locale",
     "describe_step",
     "diff",
+    "file_of",
     "format_duration",
     "kept_steps",
     "liquid_environment",

@@ -142,9 +142,16 @@ def _season(reading: Reading, tree: Tree, label: str) -> Season | None:
 
 
 def _month_day(reading: Reading, tree: Tree, label: str) -> MonthDay | None:
-    found = _MONTH_DAY.fullmatch(tree.text) if isinstance(tree, Leaf) else None
-    if found is None or int(found[2]) > _DAYS[int(found[1]) - 1]:
+    found = month_day(tree.text) if isinstance(tree, Leaf) else None
+    if found is None:
         fields.wrong(reading, tree, label, 'a date without a year such as "12-25"')
+    return found
+
+
+def month_day(text: str) -> MonthDay | None:
+    """``12-25``: a date without a year; None where the text is none."""
+    found = _MONTH_DAY.fullmatch(text)
+    if found is None or int(found[2]) > _DAYS[int(found[1]) - 1]:
         return None
     return MonthDay(int(found[1]), int(found[2]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
@@ -20,6 +20,7 @@ from tamshy.language.model import (
     Engaged,
     Engagement,
     Enrolled,
+    In,
     Not,
     Operator,
     PropertyTest,
@@ -28,11 +29,19 @@ from tamshy.language.model import (
     Root,
     Subscribed,
     Test,
+    Top,
     Window,
 )
-from tamshy.language.reading import Reading, StepUse, Thing, did_you_mean, nearest, unknown
+from tamshy.language.reading import Nesting, Reading, StepUse, Thing, did_you_mean, nearest, unknown
 from tamshy.language.trees import Broken, Entry, Items, Leaf, Mapping, Tree
-from tamshy.language.vocabulary import BEHAVIOUR_KEYS, LATER_REFERENCES, OTHER_CONDITIONS, REFERENCE_ROOTS
+from tamshy.language.vocabulary import (
+    BEHAVIOUR_KEYS,
+    FIGURES,
+    LATER_REFERENCES,
+    OTHER_CONDITIONS,
+    REFERENCE_ROOTS,
+    TOP_BY,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,10 +55,15 @@ _LONGEST_PATH = 200
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a condition stands: in which flow, and whether an enrollment exists yet when it is looked at."""
+    """Where a condition stands: in which flow, and whether an enrollment exists yet when it is looked at.
+
+    ``segment``: the segment whose condition it is; there no event has started anything, but for one under test (``tested``).
+    """
 
     flow: str
     entered: bool = True
+    segment: str | None = None
+    tested: bool = False
 
 
 # -- references ------------------------------------------------------------------------------------------------------
@@ -77,6 +91,9 @@ def read_ref(reading: Reading, text: str, at: Tree | Entry, roots: tuple[Root, .
         likely = nearest(root, names)
         hint = f" (did you mean '{'.'.join((likely, *path))}'?)" if likely else ""
         reading.refuse(place, f"'{text}' must start with {_dotted(names)}{hint}")
+        return None
+    if root in FIGURES and (len(path) > 1 or path[0] not in FIGURES[root]):
+        reading.refuse(place, unknown("reference", text, [f"{root}.{name}" for name in FIGURES[root]]))
         return None
     return Ref(Root(root), tuple(path))
 
@@ -160,15 +177,22 @@ def _plain(reading: Reading, name: str, entry: Entry, scope: Scope) -> Condition
         reading.use(Thing.TOPIC, topic, entry.value.at)
         return None if topic is None else Subscribed(topic)
     if name == "in":
-        fields.name(reading, entry.value, name)
-        reading.later(entry.at, "'in'")
-        return None
+        segment = fields.name(reading, entry.value, name)
+        reading.use(Thing.SEGMENT, segment, entry.value.at)
+        if segment is not None and scope.segment is not None:
+            reading.nestings.append(Nesting(scope.segment, segment, entry.value.at))
+        return None if segment is None else In(segment)
     if "." in name:
-        roots = (Root.PROFILE, Root.EVENT)
+        roots = (Root.PROFILE, Root.EVENT, Root.CART, Root.ORDER)
         ref = read_ref(reading, name, entry, (*roots, Root.COUPON, Root.VARS) if scope.entered else roots)
+        if ref is not None and ref.root is Root.EVENT and scope.segment is not None and not scope.tested:
+            text = (
+                f"'{name}' asks for an event, and nothing has started a segment; it may stand in the 'where' of a 'did'"
+            )
+            reading.refuse(entry.at, text)
         test = read_test(reading, entry.value, name)
         return None if ref is None or test is None else PropertyTest(ref, test)
-    known = [*OTHER_CONDITIONS, *BEHAVIOUR_KEYS, *_MODIFIERS, *(f"{root}." for root in REFERENCE_ROOTS)]
+    known = [*OTHER_CONDITIONS, *BEHAVIOUR_KEYS, *_MODIFIERS, *(f"{root}." for root in (*REFERENCE_ROOTS, *FIGURES))]
     hint = did_you_mean(name, known) or "; a property is written profile.NAME or event.NAME"
     reading.refuse(entry.at, f"unknown condition '{name}'{hint}")
     return None
@@ -189,14 +213,29 @@ Keys = dict[str, Tree]
 
 def _did(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Scope) -> Condition | None:
     event = read_event_name(reading, entry.value, verb)
-    where = read_condition(reading, keys["where"], scope) if "where" in keys else None
+    where = _nested(reading, keys["where"], scope) if "where" in keys else None
     count = read_test(reading, keys["count"], "count", Measure.COUNT) if "count" in keys else None
     aggregates = [found for name in Aggregation if name in keys for found in _aggregate(reading, name, keys[name])]
     window = _window(reading, keys, scope)
-    same = read_event_refs(reading, keys["same"], "same") if "same" in keys else ()
+    same = _same(reading, keys, scope)
     if event is None:
         return None
     return Behaviour(event, where, NONE_OF if verb == "did_not" else count, tuple(aggregates), window, same)
+
+
+def _nested(reading: Reading, tree: Tree, scope: Scope) -> Condition | None:
+    """A condition on the event under test."""
+    return read_condition(reading, tree, replace(scope, tested=True))
+
+
+def _same(reading: Reading, keys: Keys, scope: Scope) -> tuple[Ref, ...]:
+    if "same" not in keys:
+        return ()
+    if scope.segment is not None:
+        reading.refuse(
+            keys["same"].at, "'same' compares with the event that started it, and nothing has started a segment"
+        )
+    return read_event_refs(reading, keys["same"], "same")
 
 
 def _aggregate(reading: Reading, function: Aggregation, tree: Tree) -> list[Aggregate]:
@@ -214,8 +253,8 @@ def _aggregate(reading: Reading, function: Aggregation, tree: Tree) -> list[Aggr
 
 def _recency(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Scope) -> Condition | None:
     event = read_event_name(reading, entry.value, verb)
-    where = read_condition(reading, keys["where"], scope) if "where" in keys else None
-    same = read_event_refs(reading, keys["same"], "same") if "same" in keys else ()
+    where = _nested(reading, keys["where"], scope) if "where" in keys else None
+    same = _same(reading, keys, scope)
     if "ago" not in keys:
         reading.refuse(entry.at, f"'{verb}' needs 'ago' beside it, such as ago: {{gte: 30d}}")
         return None
@@ -225,7 +264,7 @@ def _recency(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Scope
 
 def _enrolled(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Scope) -> Condition | None:
     del scope
-    flow = fields.name(reading, entry.value, verb)
+    flow = fields.name(reading, entry.value, verb, fields.FLOW_NAME)
     reading.use(Thing.FLOW, flow, entry.value.at)
     within = fields.duration(reading, keys["within"], "within") if "within" in keys else None
     return None if flow is None else Enrolled(flow, within)
@@ -265,14 +304,36 @@ def _use_step(reading: Reading, label: str, step: str, tree: Tree, scope: Scope,
 
 
 def _top(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Scope) -> Condition | None:
-    del verb, scope
-    fields.percentage(reading, entry.value, "top")
-    if "within" in keys:
-        fields.duration(reading, keys["within"], "within")
+    del verb
+    share = fields.percentage(reading, entry.value, "top")
+    within = fields.duration(reading, keys["within"], "within") if "within" in keys else None
+    if scope.segment is None:
+        reading.refuse(entry.at, "'top' stands in segments only; make one of it, and ask with in: SEGMENT")
     if "by" not in keys:
         reading.refuse(entry.at, "'top' needs 'by' beside it")
-    reading.later(entry.at, "'top'")
-    return None
+        return None
+    measure = _measure(reading, keys["by"])
+    return None if share is None or measure is None else Top(share, *measure, within)
+
+
+def _measure(reading: Reading, tree: Tree) -> tuple[str, Ref | None] | None:
+    """What ``top`` goes by: an event name, and the property that is added up; without one its events are counted."""
+    if isinstance(tree, Leaf) and tree.text.startswith("predicted."):
+        read_ref(reading, tree.text, tree, (Root.PROFILE, Root.EVENT))
+        return None
+    by = fields.mapping(reading, tree, TOP_BY)
+    if by is None:
+        return None
+    if "count" in by and not {"sum", "of"} & by.keys():
+        event = read_event_name(reading, by["count"], "count")
+        return None if event is None else (event, None)
+    if "count" in by or not {"sum", "of"} <= by.keys():
+        reading.refuse(tree.at, "'by' takes {sum: event.PATH, of: EVENT} or {count: EVENT}")
+        return None
+    event = read_event_name(reading, by["of"], "of")
+    text = fields.text(reading, by["sum"], "sum")
+    ref = read_ref(reading, text, by["sum"], (Root.EVENT,)) if text is not None else None
+    return None if event is None or ref is None else (event, ref)
 
 
 def _window(reading: Reading, keys: Keys, scope: Scope) -> Window:

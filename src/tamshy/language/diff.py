@@ -14,6 +14,7 @@ from tamshy.language.model import (
     NOWHERE,
     Body,
     Branch,
+    Broadcast,
     CallWebhook,
     ChangeConsent,
     CouponPool,
@@ -22,6 +23,7 @@ from tamshy.language.model import (
     Message,
     Notify,
     Repeat,
+    Segment,
     Send,
     SetProperties,
     Settings,
@@ -32,12 +34,15 @@ from tamshy.language.model import (
     TakeCoupon,
     Template,
     Track,
+    Trigger,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilMoment,
     WaitUntilTime,
     Workspace,
 )
+from tamshy.language.occasions import described
 from tamshy.language.program import all_steps, inner_steps
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.workspace import MESSAGES
@@ -81,10 +86,14 @@ def diff(old: Workspace | None, new: Workspace) -> list[Change]:
     changes = _settings(before if old else None, new)
     for name in sorted({*before.flows, *new.flows}):
         changes += _thing(f"flows/{name}.yaml", before.flows.get(name), new.flows.get(name))
+    for name in sorted({*before.broadcasts, *new.broadcasts}):
+        changes += _thing(f"broadcasts/{name}.yaml", before.broadcasts.get(name), new.broadcasts.get(name))
     for name in sorted({*before.messages, *new.messages}):
         changes += _thing(f"{MESSAGES}/{name}/message.yaml", before.messages.get(name), new.messages.get(name))
     for name in sorted({*before.pools, *new.pools}):
         changes += _thing(f"coupons/{name}.yaml", before.pools.get(name), new.pools.get(name))
+    for name in sorted({*before.segments, *new.segments}):
+        changes += _thing(f"segments/{name}.yaml", before.segments.get(name), new.segments.get(name))
     for name in sorted({*before.stories, *new.stories}):
         changes += _thing(f"stories/{name}.yaml", before.stories.get(name), new.stories.get(name))
     told = {change.file for change in changes}
@@ -113,7 +122,7 @@ def _settings(old: Workspace | None, new: Workspace) -> list[Change]:
     return _keys(SETTINGS_FILE, old.settings, new.settings)
 
 
-Thing = Flow | Message | Story | CouponPool
+Thing = Flow | Message | Segment | Story | Broadcast | CouponPool
 
 
 def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
@@ -125,6 +134,8 @@ def _thing(file: str, old: Thing | None, new: Thing | None) -> list[Change]:
         bodies = [*_bodies("body", old.bodies, new.bodies), *_bodies("plain text", old.texts, new.texts)]
         head = [replace(message, bodies={}, texts={}, position=NOWHERE) for message in (old, new)]
         return [*_keys(file, head[0], head[1]), *bodies]
+    if isinstance(old, Broadcast | Segment) and isinstance(new, Broadcast | Segment):
+        return _keys(file, replace(old, position=NOWHERE), replace(new, position=NOWHERE))
     if isinstance(old, Story) and isinstance(new, Story):
         same = _bare_story(old) == _bare_story(new)
         return [] if same else [Change(ChangeKind.CHANGED, file)]
@@ -147,12 +158,21 @@ def _bare_story(story: Story) -> Story:
     )
 
 
-_WRITTEN = {"from_": "from", "title": "name", "triggers": "trigger", "clicked_attribution": "attribution"}
+_WRITTEN = {
+    "from_": "from",
+    "title": "name",
+    "triggers": "trigger",
+    "offers": "trigger",
+    "schedules": "at",
+    "clicked_attribution": "attribution",
+}
 _WRITTEN |= {"opened_attribution": "attribution", "merge_on": "identities"}
 
 
 def _keys(
-    file: str, old: Settings | Flow | Message | CouponPool, new: Settings | Flow | Message | CouponPool
+    file: str,
+    old: Settings | Flow | Message | Broadcast | Segment | CouponPool,
+    new: Settings | Flow | Message | Broadcast | Segment | CouponPool,
 ) -> list[Change]:
     """One change for each key whose value differs, under the name it is written with."""
     changed = [field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name)]
@@ -167,6 +187,8 @@ def _keys(
 def _short(value: object) -> str:
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, tuple) and all(isinstance(member, Trigger) for member in value):
+        return " or ".join(map(described, value))
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
@@ -219,7 +241,7 @@ def describe_step(step: Step) -> str:
 
 def _object_of(step: Step) -> str:  # noqa: C901 - one kind after the other
     match step:
-        case Wait() | WaitUntilTime() | WaitUntilMoment():
+        case Wait() | WaitUntilTime() | WaitUntilMoment() | WaitBestHour():
             return _wait(step)
         case WaitFor():
             events = " or ".join(match.event for match in step.matches)
@@ -264,7 +286,9 @@ def _outward(step: TakeCoupon | CallWebhook | Notify) -> str:
     return f"{step.method} {step.url.text if isinstance(step.url, Template) else step.url}"
 
 
-def _wait(step: Wait | WaitUntilTime | WaitUntilMoment) -> str:
+def _wait(step: Wait | WaitUntilTime | WaitUntilMoment | WaitBestHour) -> str:
+    if isinstance(step, WaitBestHour):
+        return f"until the best hour, at most {format_duration(step.at_most)}"
     if isinstance(step, Wait):
         return format_duration(step.duration)
     if isinstance(step, WaitUntilMoment):

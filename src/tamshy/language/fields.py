@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tamshy.language.vocabulary import Form
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+FLOW_NAME = re.compile(rf"(?:broadcast/)?{NAME.pattern}")
+"""The name of a flow, or of the one that a broadcast is."""
 STEP_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 WEEKDAYS = {name: number for number, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), start=1)}
@@ -141,6 +143,7 @@ def name_or_text(reading: Reading, tree: Tree, label: str) -> str | None:
 
 _NAMING = {
     NAME: "a name of small letters, digits and hyphens, 64 at most",
+    FLOW_NAME: "a name of small letters, digits and hyphens, 64 at most, or broadcast/NAME",
     STEP_ID: "a name of small letters, digits, hyphens and underscores, 64 at most",
     WORD: "one word of letters, digits, hyphens and underscores, 64 at most",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
 from tamshy.language.conditions import Scope, read_condition, read_event_name, read_event_refs, read_ref
-from tamshy.language.matches import read_match
+from tamshy.language.matches import by_segment, match_of, read_match, segment_match
 from tamshy.language.model import (
     Conversion,
     EventMatch,
@@ -13,6 +13,7 @@ from tamshy.language.model import (
     Flow,
     InFlight,
     ManualTrigger,
+    Offer,
     Position,
     Reentry,
     ReentryKind,
@@ -20,6 +21,9 @@ from tamshy.language.model import (
     Root,
     Trigger,
 )
+from tamshy.language.occasions import read_date_trigger, read_schedule_trigger
+from tamshy.language.offers import KINDS as OFFER_KINDS
+from tamshy.language.offers import read_offer
 from tamshy.language.reading import Reading, unknown
 from tamshy.language.steps import StepReader
 from tamshy.language.trees import Items, Leaf, Mapping, Tree
@@ -45,6 +49,7 @@ def read_flow(reading: Reading, name: str, tree: Tree) -> Flow | None:
         name=name,
         title=title or name,
         triggers=_triggers(reading, keys, outside),
+        offers=_offers(reading, keys, outside),
         steps=reader.steps(keys["steps"], "steps") if "steps" in keys else (),
         per=read_ref(reading, per, keys["per"], (Root.EVENT,)) if per is not None else None,
         audience=read_condition(reading, keys["audience"], outside) if "audience" in keys else None,
@@ -75,20 +80,43 @@ def _triggers(reading: Reading, keys: Keys, scope: Scope) -> tuple[Trigger, ...]
     tree = keys["trigger"]
     if isinstance(tree, Items) and not tree.items:
         reading.refuse(tree.at, "'trigger' needs at least one trigger")
-    found = [_trigger(reading, member, scope) for member in fields.one_or_list(tree)]
+    found = [_trigger(reading, member, scope) for member in fields.one_or_list(tree) if _offer_kind(member) is None]
     return tuple(trigger for trigger in found if trigger is not None)
 
 
+def _offers(reading: Reading, keys: Keys, scope: Scope) -> tuple[Offer, ...]:
+    """The triggers that the catalogue pulls."""
+    found = []
+    for member in fields.one_or_list(keys["trigger"]) if "trigger" in keys else ():
+        kind = _offer_kind(member)
+        if kind is not None and isinstance(member, Mapping):
+            found.append(read_offer(reading, member, kind, scope))
+    return tuple(offer for offer in found if offer is not None)
+
+
+def _offer_kind(tree: Tree) -> str | None:
+    names = tree.entries if isinstance(tree, Mapping) and "event" not in tree.entries else {}
+    return next((name for name in names if name in OFFER_KINDS), None)
+
+
 def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
+    if by_segment(tree):
+        match = segment_match(reading, fields.mapping(reading, tree, vocabulary.SEGMENT_TRIGGER) or {})
+        return None if match is None else EventTrigger(match.event, segment=match.segment)
     if isinstance(tree, Mapping) and "manual" in tree.entries:
         return _manual(reading, tree)
     if isinstance(tree, Mapping) and "event" not in tree.entries:
+        if "date" in tree.entries:
+            return read_date_trigger(reading, tree)
+        if "schedule" in tree.entries:
+            return read_schedule_trigger(reading, tree)
         kinds = [name for name in tree.entries if name in _LATER_TRIGGERS]
         if kinds:
             _later_trigger(reading, tree, kinds[0])
         elif tree.entries:
             first, entry = next(iter(tree.entries.items()))
-            reading.refuse(entry.at, f"{unknown('trigger', first, ['event', 'manual', *_LATER_TRIGGERS])}")
+            known = ["event", "segment", "date", "schedule", "manual", *OFFER_KINDS, *_LATER_TRIGGERS]
+            reading.refuse(entry.at, f"{unknown('trigger', first, known)}")
         else:
             reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
         return None
@@ -107,13 +135,7 @@ def _manual(reading: Reading, tree: Mapping) -> ManualTrigger | None:
 
 
 def _later_trigger(reading: Reading, tree: Mapping, kind: str) -> None:
-    keys = fields.mapping(reading, tree, _LATER_TRIGGERS[kind]) or {}
-    if kind == "segment":
-        fields.name(reading, keys[kind], kind)
-    if "offset" in keys:
-        fields.duration(reading, keys["offset"], "offset", negative=True)
-    if "at" in keys:
-        fields.time_of_day(reading, keys["at"], "at")
+    fields.mapping(reading, tree, _LATER_TRIGGERS[kind])
     reading.later(tree.entries[kind].at, f"the trigger '{kind}'")
 
 
@@ -138,16 +160,13 @@ def _conversion(reading: Reading, tree: Tree, scope: Scope) -> Conversion | None
     matches: list[EventMatch] = []
     terms: list[tuple[Position, Duration | None, Ref | None]] = []
     for member in fields.one_or_list(tree):
-        if isinstance(member, Mapping) and "segment" in member.entries:
-            read_match(reading, member, scope)
-            continue
-        keys = fields.mapping(reading, member, vocabulary.CONVERSION) or {}
-        event = read_event_name(reading, keys["event"], "event") if "event" in keys else None
-        where = read_condition(reading, keys["where"], scope) if "where" in keys else None
-        same = read_event_refs(reading, keys["same"], "same") if "same" in keys else ()
+        segment = by_segment(member)
+        form = vocabulary.SEGMENT_CONVERSION if segment else vocabulary.CONVERSION
+        keys = fields.mapping(reading, member, form) or {}
+        match = segment_match(reading, keys) if segment else match_of(reading, keys, scope)
         within = fields.duration(reading, keys["within"], "within") if "within" in keys else None
-        if event is not None:
-            matches.append(EventMatch(event, where, same))
+        if match is not None:
+            matches.append(match)
             terms.append((member.at, within, _worth(reading, keys)))
     for at, within, value in terms[1:]:
         if (within, value) != terms[0][1:]:

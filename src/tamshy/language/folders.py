@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tamshy.language.settings import FILE as SETTINGS_FILE
+from tamshy.language.supplied import as_written, completed
 from tamshy.language.workspace import ALL_FOLDERS, CATALOGUE, MESSAGES, THING_FOLDERS
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class UnreadableFolder(Exception):
 
 
 def read_folder(path: Path) -> dict[str, str]:
-    """The texts of the workspace folder at ``path``, by path relative to it with ``/`` between.
+    """The texts of the workspace folder at ``path``, by path relative to it with ``/`` between, with what it leaves to us.
 
     Taken are ``tamshy.yaml`` and what stands in the folders the language names, also what looks like a slip of those
     names, so that it is refused rather than passed over in silence. All else, and what begins with a dot, is left
@@ -32,6 +33,10 @@ def read_folder(path: Path) -> dict[str, str]:
     Raises:
         UnreadableFolder: there is no such folder, or a file of it cannot be read.
     """
+    return completed(_read(path))
+
+
+def _read(path: Path) -> dict[str, str]:
     if not path.is_dir():
         what = "is a file, not a folder" if path.exists() else "does not exist"
         raise UnreadableFolder(f"{path} {what}; give the folder that holds {SETTINGS_FILE}")
@@ -77,16 +82,17 @@ def _looks_like(name: str, known: tuple[str, ...]) -> bool:
 def write_folder(files: Mapping[str, str], path: Path) -> None:
     """Write the texts of a workspace to the folder at ``path``, made where it is not there yet.
 
-    Files of the same names are replaced, nothing is removed.
+    What reading it adds by itself is left out. Files of the same names are replaced, nothing is removed.
 
     Raises:
         UnreadableFolder: the folder holds further files of a workspace (reading it again would give another workspace),
             a path leads out of it, or it cannot be written. Nothing is written then, but for the last.
     """
+    files = as_written(files)
     for name in files:
         if not is_workspace_path(name):
             raise UnreadableFolder(f"{name!r} is no file of a workspace")
-    stray = sorted(set(read_folder(path)) - set(files)) if path.exists() else []
+    stray = sorted(set(_read(path)) - set(files)) if path.exists() else []
     if stray:
         raise UnreadableFolder(
             f"{path} holds files that are not of this workspace: {', '.join(stray[:5])}; move them away"

@@ -28,10 +28,9 @@ LEFT_OUT_FILTERS = ("safe", "escapejs")
 LOCALE_FILTERS = ("money", "date", "plural")
 LATER_FILTERS = ("recommend",)
 
-VALUE_ROOTS = ("profile", "event", "coupon", "vars", "shop", "locale", "now")
+VALUE_ROOTS = ("profile", "event", "cart", "order", "coupon", "vars", "shop", "locale", "now")
 """What a value in ``set``, ``track``, ``webhook`` and ``notify`` can look at."""
 MESSAGE_ROOTS = (*VALUE_ROOTS, "unsubscribe_url", "preferences_url", "view_url")
-LATER_ROOTS = ("cart", "order")
 
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _TAG = re.compile(r"\{%-?\s*(\w+)")
@@ -188,7 +187,7 @@ def _names(template: BoundTemplate, roots: tuple[str, ...]) -> list[tuple[int, s
     for name, uses in seen.globals.items():
         if name in roots or name in seen.locals:
             continue
-        said = f"'{name}' is not yet supported" if name in LATER_ROOTS else unknown("variable", str(name), roots)
+        said = unknown("variable", str(name), roots)
         faults.extend((use.span.index, f"Liquid: {said}") for use in uses)
     return faults
 

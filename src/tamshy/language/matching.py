@@ -23,6 +23,7 @@ from tamshy.language.model import (
     TakeCoupon,
     Track,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilMoment,
     WaitUntilTime,
@@ -36,7 +37,7 @@ _OUTWARD = {TakeCoupon: "coupon", CallWebhook: "webhook", Notify: "notify"}
 def verb_of(step: Step) -> str:  # noqa: C901 - one kind after the other
     """The verb that ``step`` is written with."""
     match step:
-        case Wait() | WaitUntilTime() | WaitUntilMoment():
+        case Wait() | WaitUntilTime() | WaitUntilMoment() | WaitBestHour():
             return "wait"
         case WaitFor():
             return "wait_for"

@@ -7,6 +7,7 @@ text, so that a later refusal (a reference that does not exist, say) can still n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from tamshy.domain.duration import Duration
 
 if TYPE_CHECKING:
-    from datetime import datetime, time
+    from tamshy.language.products import CategoryInterval, Product
 
 Scalar = str | int | Decimal | bool | None
 
@@ -41,6 +42,8 @@ class Root(StrEnum):
 
     PROFILE = "profile"
     EVENT = "event"
+    CART = "cart"
+    ORDER = "order"
     VARS = "vars"
     COUPON = "coupon"
 
@@ -259,27 +262,74 @@ class Subscribed:
     topic: str
 
 
-Condition = All | AnyOf | Not | PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed
+@dataclass(frozen=True, slots=True)
+class In:
+    """``in: SEGMENT``."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """``top: 1%, by: {sum: event.PATH, of: EVENT}`` or ``by: {count: EVENT}``; ``ref`` None: by the count.
+
+    ``share`` from 0 to 1. In segments alone; computed daily (rule 29).
+    """
+
+    share: Decimal
+    event: str
+    ref: Ref | None = None
+    within: Duration | None = None
+
+
+Condition = All | AnyOf | Not | PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed | In | Top
+
+# -- segments --------------------------------------------------------------------------------------------------------
+
+SEGMENT_ENTERED = "Segment Entered"
+SEGMENT_LEFT = "Segment Left"
+SEGMENT_BACKFILLED = "Segment Backfilled"
+"""The engine's own events of a profile that enters or leaves a segment, or was inside already when a flow is published with a
+backfill: with ``segment`` among their properties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """``segments/NAME.yaml``; ``name`` is the file's, ``title`` the marketer's."""
+
+    name: str
+    title: str
+    where: Condition
+    position: Position = NOWHERE
+
 
 # -- flows -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class EventMatch:
-    """``{event: NAME, where: C, same: event.PATH}`` in ``exit_on``, ``conversion`` and ``wait_for``."""
+    """``{event: NAME, where: C, same: event.PATH}`` in ``exit_on``, ``conversion`` and ``wait_for``.
+
+    ``segment``: written ``{segment: NAME, on: enter | leave}``; ``event`` is then the engine's own, of that segment.
+    """
 
     event: str
     where: Condition | None = None
     same: tuple[Ref, ...] = ()
+    segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventTrigger:
-    """``event: NAME, where: C, max_age: D``."""
+    """``event: NAME, where: C, max_age: D``.
+
+    ``segment``: written ``segment: NAME, on: enter | leave``; ``event`` is then the engine's own, of that segment.
+    """
 
     event: str
     where: Condition | None = None
     max_age: Duration = Duration(days=1)
+    segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +337,79 @@ class ManualTrigger:
     """``manual: true``: by the API, the console or the command line alone."""
 
 
-Trigger = EventTrigger | ManualTrigger
+class Every(StrEnum):
+    """How often a date starts a flow."""
+
+    YEAR = "year"
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True)
+class DateTrigger:
+    """``date: profile.PATH, every, offset, at``: the day of a date that the profile holds, ``at`` local to the profile."""
+
+    date: Ref
+    every: Every = Every.YEAR
+    offset: Duration = Duration()
+    at: time = time(9)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleTrigger:
+    """``schedule: {cron, segment}`` or ``{dates, offset, at, segment}``: every member of the segment at those times.
+
+    One of these: ``cron``; ``dates`` (a MonthDay comes every year), ``offset`` away, at ``at``; ``times``, naive readings, which
+    only broadcasts have. ``zone`` None: by each profile's own clock, else an IANA name.
+    """
+
+    segment: str
+    cron: str | None = None
+    dates: tuple[date | MonthDay, ...] = ()
+    offset: Duration = Duration()
+    at: time = time(9)
+    times: tuple[datetime, ...] = ()
+    zone: str | None = None
+
+
+Trigger = EventTrigger | ManualTrigger | DateTrigger | ScheduleTrigger
+
+
+class Interest(StrEnum):
+    """What somebody did with a product, so that it concerns them."""
+
+    VIEWED = "viewed"
+    CARTED = "carted"
+    REQUESTED = "requested"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceDrop:
+    """``price_drop: {by, for, within}``; ``by`` is a share of the price before, 0: any."""
+
+    by: Decimal = Decimal(0)
+    whose: frozenset[Interest] = frozenset({Interest.VIEWED, Interest.CARTED})
+    within: Duration = Duration(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class BackInStock:
+    """``back_in_stock: {for, within}``."""
+
+    whose: frozenset[Interest] = frozenset(Interest)
+    within: Duration = Duration(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class ReorderDue:
+    """``reorder_due: {offset, at, where}``: on the day, ``at`` local to the profile."""
+
+    offset: Duration = Duration()
+    at: time = time(9)
+    where: Condition | None = None
+
+
+Offer = PriceDrop | BackInStock | ReorderDue
+"""A trigger that the catalogue pulls."""
 
 
 class ReentryKind(StrEnum):
@@ -362,6 +484,16 @@ class WaitUntilMoment:
     id: str
     until: Ref
     offset: Duration = Duration()
+    position: Position = NOWHERE
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitBestHour:
+    """``wait: {until: best_hour, at_most: D}``: the hour of the day at which the profile opens or clicks most."""
+
+    id: str
+    at_most: Duration = Duration(days=1)
     position: Position = NOWHERE
     note: str = ""
 
@@ -474,11 +606,15 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """``winner: {by, confidence, at_least}``; ``confidence`` a share between 0 and 1, ``at_least`` people in every arm."""
+    """``winner: {by, confidence, at_least}``; ``confidence`` a share between 0 and 1, ``at_least`` people in every arm.
+
+    ``after``: of a broadcast's trial, so long after it went to the first; the best measure then wins, where none is proven.
+    """
 
     by: Measure
     confidence: Decimal = Decimal("0.95")
     at_least: int = 0
+    after: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -566,6 +702,7 @@ Step = (
     Wait
     | WaitUntilTime
     | WaitUntilMoment
+    | WaitBestHour
     | WaitFor
     | Branch
     | Split
@@ -590,7 +727,10 @@ class InFlight(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A flow; ``name`` is the file's, ``title`` the marketer's. ``holdout`` is a share from 0 to 1, None: not given."""
+    """A flow; ``name`` is the file's, ``title`` the marketer's. ``holdout`` is a share from 0 to 1, None: not given.
+
+    ``offers``: the triggers that the catalogue pulls, beside ``triggers``.
+    """
 
     name: str
     title: str
@@ -604,6 +744,49 @@ class Flow:
     holdout: Decimal | None = None
     priority: int = 0
     in_flight: InFlight = InFlight.FOLLOW
+    offers: tuple[Offer, ...] = ()
+    position: Position = NOWHERE
+
+
+# -- broadcasts ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastArm:
+    """One arm of a broadcast's trial: its message. ``weight``: relative, but with a winner per cent of the segment."""
+
+    name: str
+    weight: Decimal
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """``split`` of a broadcast; ``winner`` None: everybody is in an arm at once."""
+
+    name: str
+    arms: tuple[BroadcastArm, ...]
+    winner: Winner | None = None
+    position: Position = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """``broadcasts/NAME.yaml``: a message to a segment, at the times of ``schedules``. ``name`` is the file's.
+
+    Either ``message``, or ``trial`` with one for each arm.
+    """
+
+    name: str
+    title: str
+    segment: str
+    schedules: tuple[ScheduleTrigger, ...]
+    message: str | None = None
+    trial: Trial | None = None
+    topic: str | None = None
+    expires: Duration = Duration(days=1)
+    holdout: Decimal | None = None
+    priority: int = 0
     position: Position = NOWHERE
 
 
@@ -786,14 +969,20 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A whole workspace folder. ``sources`` holds every file's text by its path below the folder, as written."""
+    """A whole workspace folder. ``sources`` holds every file's text by its path below the folder, as written.
+
+    ``products``: what stands in its catalogue.
+    """
 
     settings: Settings
     flows: dict[str, Flow] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
+    broadcasts: dict[str, Broadcast] = field(default_factory=dict)
     stories: dict[str, Story] = field(default_factory=dict)
+    segments: dict[str, Segment] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     pools: dict[str, CouponPool] = field(default_factory=dict)
+    products: tuple[Product | CategoryInterval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

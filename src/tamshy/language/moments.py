@@ -21,12 +21,20 @@ def parse_moment(text: str, zone: str) -> datetime | None:
     Without an offset it is in ``zone``, a known IANA name. None where the text is neither, or names a day that does not
     exist or a year outside of 2 to 9998.
     """
-    if not (_DATE.fullmatch(text) or _TIMESTAMP.fullmatch(text)):
+    written = _written(text) if _DATE.fullmatch(text) or _TIMESTAMP.fullmatch(text) else None
+    if written is None:
         return None
+    return calendar.resolve(written, zone) if written.tzinfo is None else written.astimezone(UTC)
+
+
+def parse_reading(text: str) -> datetime | None:
+    """What an ISO 8601 timestamp reads: naive, or aware where it carries an offset; None where the text is none."""
+    return _written(text) if _TIMESTAMP.fullmatch(text) else None
+
+
+def _written(text: str) -> datetime | None:
     try:
         written = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if not _FIRST_YEAR <= written.year <= _LAST_YEAR:
-        return None
-    return calendar.resolve(written, zone) if written.tzinfo is None else written.astimezone(UTC)
+    return written if _FIRST_YEAR <= written.year <= _LAST_YEAR else None

@@ -1,4 +1,4 @@
-"""Folders of the language that this version does not run yet: segments, broadcasts, the catalogue.
+"""Folders of the language that this version does not run yet: broadcasts.
 
 They are read as far as sensible, so that their faults show, and refused with their place.
 """
@@ -6,13 +6,10 @@ They are read as far as sensible, so that their faults show, and refused with th
 from __future__ import annotations
 
 from tamshy.language import fields, vocabulary
-from tamshy.language.conditions import Scope, read_condition
-from tamshy.language.model import Position
 from tamshy.language.reading import Reading, Thing
 from tamshy.language.trees import Broken, Leaf, Tree
 
 FOLDERS = {
-    "segments": (vocabulary.SEGMENT, "a segment"),
     "broadcasts": (vocabulary.BROADCAST, "a broadcast"),
 }
 
@@ -21,8 +18,6 @@ def read_other(reading: Reading, folder: str, tree: Tree) -> None:
     """Read a file of one of ``FOLDERS`` and refuse it."""
     form, what = FOLDERS[folder]
     keys = fields.mapping(reading, tree, form) or {}
-    if "where" in keys:
-        read_condition(reading, keys["where"], Scope("", entered=False))
     if folder == "broadcasts":
         if "segment" in keys:
             fields.name(reading, keys["segment"], "segment")
@@ -32,8 +27,3 @@ def read_other(reading: Reading, folder: str, tree: Tree) -> None:
             reading.refuse(tree.at, "a broadcast needs 'message' or 'split'")
     if not isinstance(tree, Broken):
         reading.later(tree.at, what)
-
-
-def refuse_catalogue(reading: Reading, path: str) -> None:
-    """Refuse a file of products."""
-    reading.later(Position(path, 1, 1), "a catalogue in the workspace folder")

@@ -24,6 +24,7 @@ class Thing(StrEnum):
     MESSAGE = "message"
     TOPIC = "topic"
     POOL = "coupon pool"
+    SEGMENT = "segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,15 @@ class StepUse:
     step: str
     at: Position
     sends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """A segment that stands in the condition of another, and where."""
+
+    outer: str
+    inner: str
+    at: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,7 @@ class Reading:
     uses: list[Use] = field(default_factory=list)
     step_uses: list[StepUse] = field(default_factory=list)
     story_steps: list[StoryStepUse] = field(default_factory=list)
+    nestings: list[Nesting] = field(default_factory=list)
     exits: list[tuple[str, Position]] = field(default_factory=list)
     """Reasons of exits that stories expect: checked when all ``exit:`` steps are known."""
     names: dict[Thing, dict[str, Position]] = field(default_factory=lambda: {thing: {} for thing in Thing})

@@ -7,7 +7,6 @@ from tamshy.language.comparisons import NEAR, SEASON
 from tamshy.language.fields import WEEKDAYS
 from tamshy.language.liquid import (
     LATER_FILTERS,
-    LATER_ROOTS,
     LOCALE_FILTERS,
     MESSAGE_ROOTS,
     VALUE_ROOTS,
@@ -15,7 +14,7 @@ from tamshy.language.liquid import (
     known_tags,
 )
 from tamshy.language.model import Operator
-from tamshy.language.others import FOLDERS
+from tamshy.language.products import TEXTS as PRODUCT_TEXTS
 from tamshy.language.stories import DECISION_REASONS, EXIT_REASONS, REFUSAL_REASONS
 
 _OPERANDS = {
@@ -97,13 +96,20 @@ def reference() -> str:
             ),
         ),
         "## Flows: `flows/NAME.yaml`\n",
-        *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.MANUAL_TRIGGER)),
+        *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.SEGMENT_TRIGGER, words.DATE_TRIGGER)),
+        *map(_form, (words.SCHEDULE_TRIGGER, words.SCHEDULE, words.MANUAL_TRIGGER)),
+        *map(_form, (*words.OFFERS, *words.OFFER_TERMS)),
         *(_form(form, later=True) for form in words.OTHER_TRIGGERS),
-        *map(_form, (words.REENTRY, words.EVENT_MATCH)),
-        _form(words.SEGMENT_MATCH, later=True),
-        _form(words.CONVERSION),
+        *map(
+            _form, (words.REENTRY, words.EVENT_MATCH, words.SEGMENT_MATCH, words.CONVERSION, words.SEGMENT_CONVERSION)
+        ),
         _steps(),
         _conditions(),
+        "## Segments: `segments/NAME.yaml`\n",
+        *map(_form, (words.SEGMENT, words.TOP_BY)),
+        "## Broadcasts: `broadcasts/NAME.yaml`\n",
+        *map(_form, (words.BROADCAST, words.BROADCAST_TIME, words.BROADCAST_CRON)),
+        *map(_form, (words.BROADCAST_SPLIT, words.BROADCAST_ARM, words.BROADCAST_WINNER)),
         "## Messages: `messages/NAME/`\n",
         _form(words.MESSAGE),
         _liquid(),
@@ -112,11 +118,33 @@ def reference() -> str:
         "## Stories: `stories/NAME.yaml`\n",
         *map(_form, (words.STORY, words.STORY_EVENT, words.STORY_ENGAGEMENT, words.EXPECTATION)),
         _reasons(),
+        _products(),
         "## Not yet\n",
-        *(_form(form, later=True) for form, _ in FOLDERS.values()),
-        "Files of products in `catalog/` are *not yet* supported either.\n",
     ]
     return "\n".join(parts)
+
+
+_PRODUCTS = """\
+## Products: `catalog/NAME.jsonl` and `catalog/NAME.csv`
+
+One product a line, a JSON object or a row under a header; the same fields in `tamshy import products`, in `PUT /api/products` and
+in the lines of a simulation. What is left out stays as it was told before.
+
+| field | holds |
+|---|---|
+| **`sku`** | text: what the product is known by |
+| {texts} | text |
+| `price`, `cost`, `stock` | number; by the variants, where the product leaves it to them |
+| `interval` | duration: how long it lasts. In a line with `category` and without `sku` that of the whole category |
+| `images` | list (in a CSV addresses with a blank between) |
+| `variants` | list of mappings with `sku`, `price`, `stock` |
+
+Every other field is kept too. Events mean a product by its `sku`, its `product_id` or the `sku` of a variant.
+"""
+
+
+def _products() -> str:
+    return _PRODUCTS.format(texts=_listed(tuple(name for name in PRODUCT_TEXTS if name != "sku"), ", "))
 
 
 def _form(form: words.Form, *, later: bool = False) -> str:
@@ -143,8 +171,7 @@ def _steps() -> str:
     head = "## Steps\n\nA mapping with exactly one verb, and perhaps `id` and `note`.\n"
     ways = (words.ARM, words.ELSE, words.SPLIT, words.SPLIT_ARM, words.WINNER, words.REPEAT)
     outward = (words.COUPON, words.WEBHOOK, words.NOTIFY)
-    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_FOR, *ways, words.TRACK, *outward)
-    later = (words.WAIT_BEST_HOUR,)
+    forms = (words.WAIT_TIME, words.WAIT_MOMENT, words.WAIT_BEST_HOUR, words.WAIT_FOR, *ways, words.TRACK, *outward)
     return "\n".join(
         (
             head,
@@ -153,7 +180,6 @@ def _steps() -> str:
             *rows,
             "",
             *map(_form, forms),
-            *(_form(form, later=True) for form in later),
             _IDS,
         )
     )
@@ -164,17 +190,15 @@ def _conditions() -> str:
         "| `all`, `any` | list of conditions |",
         "| `not` | condition |",
         *(f"| `{root}.PATH` | test |" for root in words.REFERENCE_ROOTS),
+        *(f"| {', '.join(f'`{root}.{name}`' for name in names)} | test |" for root, names in words.FIGURES.items()),
         *(
             f"| {', '.join(f'`{root}.{name}`' for name in names)} | test; *not yet* |"
             for root, names in words.LATER_REFERENCES.items()
         ),
         "| `subscribed` | topic |",
-        "| `in` | segment; *not yet* |",
+        "| `in` | segment |",
     ]
-    verbs = [
-        f"| `{verb}` | {_listed(keys, ', ')}{'; *not yet*' if verb in words.LATER_CONDITIONS else ''} |"
-        for verb, keys in words.BEHAVIOUR_KEYS.items()
-    ]
+    verbs = [f"| `{verb}` | {_listed(keys, ', ')} |" for verb, keys in words.BEHAVIOUR_KEYS.items()]
     operators = [f"| `{operator}` | {_cell(_OPERANDS[operator])} |" for operator in Operator]
     return "\n".join(
         (
@@ -185,7 +209,8 @@ def _conditions() -> str:
             "`since` takes `entry` or the id of a step; of `within`, `since` and `after`/`before` one may be given;",
             "`until` goes with `within`. `received`, `opened` and `clicked` take a step that sends, `message/NAME`,",
             "`flow/NAME` or `any`. In a `trigger` and an `audience` nobody has entered yet: steps and `entry` are",
-            "refused there.\n",
+            "refused there. In a segment nothing has started anything: `event.` stands in a `where` alone, and `same`",
+            "nowhere; `top` stands in segments alone.\n",
             "### Tests\n",
             "A single value (equal), a list (one of), or a mapping of operators that must all hold. `count` takes",
             "whole numbers, `sum`, `avg`, `min` and `max` numbers, `ago` durations with `gt`, `gte`, `lt` and `lte`.\n",
@@ -206,7 +231,6 @@ def _liquid() -> str:
             "|---|---|",
             f"| variables | {_listed(MESSAGE_ROOTS)} |",
             f"| in `set`, `track`, `webhook` and `notify` | {_listed(VALUE_ROOTS)} |",
-            f"| variables, not yet | {_listed(LATER_ROOTS)} |",
             f"| tags | {_listed(known_tags())} |",
             f"| filters | {_listed(known_filters())} |",
             f"| filters that follow the locale | {_listed(LOCALE_FILTERS)} |",

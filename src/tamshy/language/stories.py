@@ -66,7 +66,7 @@ def _flows(reading: Reading, keys: Keys) -> tuple[str, ...]:
     members = (keys["flow"],) if "flow" in keys else _members(reading, keys, "flows")
     found = []
     for member in members:
-        flow = fields.name(reading, member, "flow" if "flow" in keys else "flows")
+        flow = fields.name(reading, member, "flow" if "flow" in keys else "flows", fields.FLOW_NAME)
         reading.use(Thing.FLOW, flow, member.at)
         if flow is not None:
             found.append(flow)
@@ -169,7 +169,7 @@ def _what(reading: Reading, outcome: str, tree: Tree) -> str | None:
 
 
 def _named(reading: Reading, thing: Thing, label: str, tree: Tree) -> str | None:
-    found = fields.name(reading, tree, label)
+    found = fields.name(reading, tree, label, fields.FLOW_NAME if thing is Thing.FLOW else fields.NAME)
     reading.use(thing, found, tree.at)
     return found
 

@@ -35,7 +35,7 @@ FLOW = Form(
         Key("per", "`event.PATH`: one enrollment per profile and value; without it one per profile"),
         Key("audience", "condition: whom it is for, looked at when the trigger comes"),
         Key("reentry", "`once` (default), `always` or `{after: DURATION}`"),
-        Key("exit_on", "an event match, or a list: any of them ends the enrollment"),
+        Key("exit_on", "an event match, a segment match, or a list: any of them ends the enrollment"),
         Key("conversion", "a conversion, or a list of them with the same `within` and `value`"),
         Key("holdout", "percentage: the share that is enrolled and measured, and sent nothing"),
         Key("priority", "whole number (default 0); the higher goes first under a frequency cap"),
@@ -53,29 +53,73 @@ EVENT_TRIGGER = Form(
     ),
 )
 
+DATE_TRIGGER = Form(
+    "a date trigger",
+    (
+        Key("date", "`profile.PATH`: a date, a timestamp or `MM-DD`, or a list of them", required=True),
+        Key("every", "`year` (default): whenever month and day come round; `once`: on the date itself"),
+        Key("offset", "duration after the day, negative before it"),
+        Key("at", "time of day, local to the profile (default `09:00`)"),
+    ),
+)
+
+SCHEDULE_TRIGGER = Form("a schedule trigger", (Key("schedule", "mapping, below", required=True),))
+SCHEDULE = Form(
+    "'schedule'",
+    (
+        Key("cron", "five fields, at most once an hour: `0 9 * * mon`; this or `dates`"),
+        Key("dates", "list of dates; one without a year, `12-25`, comes every year"),
+        Key("offset", "duration after each of `dates`, negative before it"),
+        Key("at", "time of day, with `dates` (default `09:00`)"),
+        Key("segment", "name of a segment: its members, each by their own clock", required=True),
+    ),
+)
+
 MANUAL_TRIGGER = Form(
     "a manual trigger", (Key("manual", "`true`: by the API, the console or the command line alone", required=True),)
 )
 
+SEGMENT_TRIGGER = Form(
+    "a segment trigger",
+    (Key("segment", "name of a segment", required=True), Key("on", "`enter` (default) or `leave`")),
+)
+
 OTHER_TRIGGERS = (
-    Form("a segment trigger", (Key("segment", "name", required=True), Key("on", "`enter` or `leave`"))),
-    Form(
-        "a date trigger",
-        (
-            Key("date", "reference", required=True),
-            Key("every", "`year` or `once`"),
-            Key("offset", "duration"),
-            Key("at", "time of day"),
-        ),
-    ),
-    Form("a price drop trigger", (Key("price_drop", "`{by, for, within}`", required=True),)),
-    Form("a back-in-stock trigger", (Key("back_in_stock", "`{for, within}`", required=True),)),
     Form(
         "a new arrivals trigger",
         (Key("new_arrivals", "`{where, at_least, every, on, at, segment}`", required=True),),
     ),
-    Form("a reorder trigger", (Key("reorder_due", "`{offset, at, where}`", required=True),)),
-    Form("a schedule trigger", (Key("schedule", "`{cron | dates, offset, at, segment}`", required=True),)),
+)
+
+OFFERS = (
+    Form("a price drop trigger", (Key("price_drop", "mapping, below; `{}`: any price drop", required=True),)),
+    Form("a back-in-stock trigger", (Key("back_in_stock", "mapping, below; `{}`: as it stands there", required=True),)),
+    Form("a reorder trigger", (Key("reorder_due", "mapping, below; `{}`: on the day", required=True),)),
+)
+OFFER_TERMS = (
+    Form(
+        "'price_drop'",
+        (
+            Key("by", "percentage of the price before (default: any)"),
+            Key("for", "`viewed`, `carted` or a list of them (default: both): what somebody did with the product"),
+            Key("within", "duration before it (default `30d`)"),
+        ),
+    ),
+    Form(
+        "'back_in_stock'",
+        (
+            Key("for", "`viewed`, `carted`, `requested` (`Back In Stock Requested`) or a list of them (default: all)"),
+            Key("within", "duration before it (default `30d`)"),
+        ),
+    ),
+    Form(
+        "'reorder_due'",
+        (
+            Key("offset", "duration, may be negative"),
+            Key("at", 'time of day (default `"09:00"`)'),
+            Key("where", "condition on `event.product` and the like"),
+        ),
+    ),
 )
 
 REENTRY = Form("'reentry'", (Key("after", "duration, counted from the last entry", required=True),))
@@ -88,16 +132,18 @@ EVENT_MATCH = Form(
         Key("same", "`event.PATH` or a list: equal in that event and in the one that started the enrollment"),
     ),
 )
-SEGMENT_MATCH = Form("a segment match", (Key("segment", "name", required=True), Key("on", "`enter` or `leave`")))
+SEGMENT_MATCH = Form("a segment match", SEGMENT_TRIGGER.keys)
 
+_WITHIN = Key("within", "duration from the entry; without it any time after")
 CONVERSION = Form(
     "a conversion",
     (
         *EVENT_MATCH.keys,
-        Key("within", "duration from the entry; without it any time after"),
+        _WITHIN,
         Key("value", "`event.PATH`: its worth; by default the first present of `value`, `revenue`, `total`"),
     ),
 )
+SEGMENT_CONVERSION = Form("a conversion by a segment", (*SEGMENT_MATCH.keys, _WITHIN))
 
 _COMMON = (
     Key("id", "the step's name in this flow (default: the message's name for `send`, else verb and position)"),
@@ -122,7 +168,7 @@ class Verb:
 VERBS = {
     verb.name: verb
     for verb in (
-        Verb("wait", "duration, or one of the two mappings below"),
+        Verb("wait", "duration, or one of the three mappings below"),
         Verb("wait_for", "mapping, below"),
         Verb("branch", "list of `{if: CONDITION, steps: […]}`, at the end perhaps `{else: […]}`"),
         Verb("split", "mapping, below: an experiment"),
@@ -158,12 +204,18 @@ WAIT_TIME = Form(
 WAIT_MOMENT = Form(
     "a wait until a moment",
     (
-        Key("until", "reference: `event.PATH`, `profile.PATH`, `coupon.VAR.expires_at` or `vars.PATH`", required=True),
+        Key(
+            "until",
+            "reference: `event.PATH`, `profile.PATH`, `coupon.VAR.expires_at`, `vars.PATH`, `cart.updated_at` or "
+            "`order.last_at`",
+            required=True,
+        ),
         Key("offset", "duration, may be negative"),
     ),
 )
 WAIT_BEST_HOUR = Form(
-    "a wait until the best hour", (Key("until", "`best_hour`", required=True), Key("at_most", "duration"))
+    "a wait until the best hour",
+    (Key("until", "`best_hour`", required=True), Key("at_most", "duration (default `1d`): on by then at the latest")),
 )
 
 WAIT_FOR = Form(
@@ -283,7 +335,11 @@ TOPIC = Form(
     (
         Key("name", "text (default: the topic's key)"),
         Key("default", "`opt_in` (default): needs consent, or `opt_out`: allowed until withdrawn"),
-        Key("double_opt_in", "`true`: consent counts once confirmed by mail (default `false`)"),
+        Key(
+            "double_opt_in",
+            "`true`: consent by form counts once confirmed by mail (default `false`); a flow on "
+            "`Subscription Requested` sends it, else ours does",
+        ),
     ),
 )
 QUIET_HOURS = Form(
@@ -304,7 +360,21 @@ KEEP = Form(
 )
 IDENTITIES = Form("'identities'", (Key("merge_on", "list of `user_id`, `email` (default `[user_id]`)", required=True),))
 
-SEGMENT = Form("a segment", (Key("name", "text"), Key("where", "condition", required=True)))
+SEGMENT = Form(
+    "a segment",
+    (
+        Key("name", "text; what people call it (default: the file's name)"),
+        Key("where", "condition: who is in it", required=True),
+    ),
+)
+TOP_BY = Form(
+    "'by'",
+    (
+        Key("sum", "`event.PATH`: by what that adds up to, over the events of `of`"),
+        Key("of", "event name, with `sum`"),
+        Key("count", "event name: by how many there are"),
+    ),
+)
 COUPON_POOL = Form(
     "a coupon pool",
     (
@@ -327,17 +397,42 @@ DISCOUNT = Form(
 BROADCAST = Form(
     "a broadcast",
     (
-        Key("name", "text"),
-        Key("segment", "name", required=True),
-        Key("message", "name"),
-        Key("at", "mapping or list"),
-        Key("split", "mapping"),
-        Key("topic", "topic"),
-        Key("expires", "duration"),
-        Key("holdout", "percentage"),
-        Key("priority", "whole number"),
+        Key("name", "text; what people call it (default: the file's name)"),
+        Key("segment", "name of a segment: its members at that time", required=True),
+        Key("message", "message's name; this or `split`"),
+        Key("at", "timestamp, list of timestamps, or one of the mappings below", required=True),
+        Key("split", "mapping, below: several messages, or a trial of them on a part of the segment"),
+        Key("topic", "topic (default: the message's)"),
+        Key("expires", "duration (default `1d`): later than that after it was due it is skipped"),
+        Key("holdout", "percentage: the share that is measured, and sent nothing"),
+        Key("priority", "whole number (default 0); the higher goes first under a frequency cap"),
     ),
 )
+_ZONE = Key("zone", "`profile`: by each reader's own clock, `workspace` (default), or an IANA name")
+BROADCAST_TIME = Form("'at' with 'time'", (Key("time", "timestamp, or a list of them", required=True), _ZONE))
+BROADCAST_SPLIT = Form(
+    "'split' of a broadcast",
+    (
+        Key("name", "the experiment's name, in no other file", required=True),
+        Key("arms", "mapping of names to `{weight, message}`", required=True),
+        Key("winner", "mapping, below: the arms are a trial, and what is left of the segment gets the best"),
+    ),
+)
+BROADCAST_ARM = Form(
+    "an arm of a broadcast",
+    (
+        Key("weight", "number from 0, for all arms or none; with `winner` per cent of the segment"),
+        Key("message", "message's name", required=True),
+    ),
+)
+BROADCAST_WINNER = Form(
+    "'winner' of a broadcast",
+    (
+        Key("by", "`opened` or `clicked`", required=True),
+        Key("after", "duration from `10m`: so long after it went to the first", required=True),
+    ),
+)
+BROADCAST_CRON = Form("'at' with 'cron'", (Key("cron", "five fields, at most once an hour", required=True), _ZONE))
 
 STORY = Form(
     "a story",
@@ -410,11 +505,13 @@ BEHAVIOUR_KEYS = {
 """The verbs of a condition, one of which may stand in a mapping, and what may refine each."""
 
 OTHER_CONDITIONS = ("all", "any", "not", "in", "subscribed")
-LATER_CONDITIONS = ("in", "top")
 REFERENCE_ROOTS = ("profile", "event", "coupon", "vars")
-LATER_REFERENCES = {
+FIGURES = {
     "cart": ("value", "count", "updated_at"),
     "order": ("count", "total", "last_at"),
+}
+"""What the profile's open cart and its orders add up to: roots below which there is nothing else."""
+LATER_REFERENCES = {
     "rfm": ("segment", "score"),
     "predicted": ("clv", "churn", "next_order_at"),
 }

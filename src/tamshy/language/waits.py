@@ -1,19 +1,22 @@
-"""``wait`` in its forms: a duration, a time of day, a moment that the data holds."""
+"""``wait`` in its forms: a duration, a time of day, a moment that the data holds, the best hour."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
 from tamshy.language.conditions import read_ref
-from tamshy.language.model import Position, Root, Step, Wait, WaitUntilMoment, WaitUntilTime
+from tamshy.language.model import Position, Ref, Root, Step, Wait, WaitBestHour, WaitUntilMoment, WaitUntilTime
 from tamshy.language.trees import Leaf, Mapping
 
 if TYPE_CHECKING:
     from tamshy.language.reading import Reading
     from tamshy.language.trees import Tree
+
+
+_MOMENTS: Final = {Root.CART: Ref(Root.CART, ("updated_at",)), Root.ORDER: Ref(Root.ORDER, ("last_at",))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,7 @@ def read_wait(reading: Reading, tree: Tree, head: StepHead) -> Step | None:
         return None if length is None else Wait(head.id, length, head.position, head.note)
     until = tree.entries["until"].value if "until" in tree.entries else None
     if isinstance(until, Leaf) and until.text == "best_hour":
-        fields.mapping(reading, tree, vocabulary.WAIT_BEST_HOUR)
-        reading.later(until.at, "'best_hour'")
-        return None
+        return _wait_best_hour(reading, tree, head)
     if until is None or fields.is_time(until):
         return _wait_time(reading, tree, head)
     return _wait_moment(reading, tree, head)
@@ -44,15 +45,23 @@ def _wait_time(reading: Reading, tree: Mapping, head: StepHead) -> Step | None:
     keys = fields.mapping(reading, tree, vocabulary.WAIT_TIME) or {}
     at = fields.time_of_day(reading, keys["until"], "until") if "until" in keys else None
     days = fields.weekdays(reading, keys["on"], "on") if "on" in keys else frozenset()
-    zone: str | None = None
-    if "zone" in keys:
-        given = keys["zone"]
-        word = given.text if isinstance(given, Leaf) else ""
-        if word == "workspace":
-            zone = reading.zone
-        elif word != "profile":
-            zone = fields.zone(reading, given, "zone")
+    zone = read_zone(reading, keys["zone"]) if "zone" in keys else None
     return None if at is None else WaitUntilTime(head.id, at, days, zone, head.position, head.note)
+
+
+def read_zone(reading: Reading, tree: Tree) -> str | None:
+    """The zone that a clock stands in: ``profile`` (None), ``workspace`` or an IANA name."""
+    word = tree.text if isinstance(tree, Leaf) else ""
+    if word == "workspace":
+        return reading.zone
+    return None if word == "profile" else fields.zone(reading, tree, "zone")
+
+
+def _wait_best_hour(reading: Reading, tree: Mapping, head: StepHead) -> Step:
+    keys = fields.mapping(reading, tree, vocabulary.WAIT_BEST_HOUR) or {}
+    bare = WaitBestHour(head.id, position=head.position, note=head.note)
+    at_most = fields.duration(reading, keys["at_most"], "at_most") if "at_most" in keys else None
+    return bare if at_most is None else replace(bare, at_most=at_most)
 
 
 def _wait_moment(reading: Reading, tree: Mapping, head: StepHead) -> Step | None:
@@ -67,5 +76,9 @@ def _wait_moment(reading: Reading, tree: Mapping, head: StepHead) -> Step | None
         expected = 'a time of day such as "10:00", a reference such as event.delivery_at, or best_hour'
         fields.wrong(reading, keys["until"], "until", expected)
         return None
-    ref = read_ref(reading, text, keys["until"], (Root.EVENT, Root.PROFILE, Root.VARS, Root.COUPON))
+    roots = (Root.EVENT, Root.PROFILE, Root.CART, Root.ORDER, Root.COUPON, Root.VARS)
+    ref = read_ref(reading, text, keys["until"], roots)
+    if ref is not None and ref.root in _MOMENTS and ref != _MOMENTS[ref.root]:
+        reading.refuse(keys["until"].at, f"'{ref}' is no moment; {_MOMENTS[ref.root]} is one")
+        return None
     return None if ref is None else WaitUntilMoment(head.id, ref, offset, head.position, head.note)

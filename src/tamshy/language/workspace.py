@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
+from tamshy.language.broadcasts import PREFIX, check_trials, flow_of, read_broadcast
+from tamshy.language.catalogue import read_catalogue
 from tamshy.language.checks import check_coupons, check_names, check_reach
 from tamshy.language.circles import check_loops
 from tamshy.language.experiments import check_experiments
 from tamshy.language.expiring import check_expiry
 from tamshy.language.flows import read_flow
 from tamshy.language.messages import read_message
-from tamshy.language.model import Flow, Message, Position, Problem, Settings, Story, Workspace
-from tamshy.language.others import FOLDERS, read_other, refuse_catalogue
+from tamshy.language.model import Broadcast, Flow, Message, Position, Problem, Segment, Send, Settings, Story, Workspace
 from tamshy.language.pools import read_pools
-from tamshy.language.reading import Reading, Thing
+from tamshy.language.program import all_steps
+from tamshy.language.reading import DefinedStep, Reading, Thing
+from tamshy.language.segments import check_nesting, read_segment
 from tamshy.language.settings import FILE as SETTINGS_FILE
 from tamshy.language.settings import read_settings
 from tamshy.language.stories import read_story
@@ -48,7 +51,10 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
     settings = _settings(reading, files, folder)
     reading.zone, reading.locale = settings.timezone, settings.locale
     reading.names[Thing.FLOW] = {name: Position(path, 1, 1) for name, path in folder.things["flows"].items()}
+    told = {f"{PREFIX}{name}": Position(path, 1, 1) for name, path in folder.things["broadcasts"].items()}
+    reading.names[Thing.FLOW] |= told
     reading.names[Thing.MESSAGE] = {name: Position(f"{MESSAGES}/{name}/", 1, 1) for name in folder.messages}
+    reading.names[Thing.SEGMENT] = {name: Position(path, 1, 1) for name, path in folder.things["segments"].items()}
     reading.names[Thing.POOL] = {name: Position(path, 1, 1) for name, path in folder.things["coupons"].items()}
     pools = read_pools(
         reading, {name: _tree(reading, files, path) for name, path in folder.things["coupons"].items()}, files
@@ -66,14 +72,21 @@ def read_workspace(files: Mapping[str, str]) -> tuple[Workspace, list[Problem]]:
             check_reach(reading, flow)
             check_coupons(reading, flow)
             check_expiry(reading, flow, messages)
+    segments: dict[str, Segment] = {}
+    for name, path in folder.things["segments"].items():
+        segment = read_segment(reading, name, _tree(reading, files, path))
+        if segment is not None:
+            segments[name] = segment
+    check_nesting(reading)
+    broadcasts = _broadcasts(reading, files, folder)
     stories = _stories(reading, files, folder)
-    for other in FOLDERS:
-        for path in folder.things[other].values():
-            read_other(reading, other, _tree(reading, files, path))
+    products = [one for path in folder.catalogue for one in read_catalogue(reading, path, files[path])]
     check_names(reading, flows)
     check_loops(reading, flows)
     check_experiments(reading, flows)
-    return Workspace(settings, flows, messages, stories, dict(files), pools), sorted(set(reading.problems))
+    check_trials(reading, flows, broadcasts)
+    found = Workspace(settings, flows, messages, broadcasts, stories, segments, dict(files), pools, tuple(products))
+    return found, sorted(set(reading.problems))
 
 
 def _settings(reading: Reading, files: Mapping[str, str], folder: _Folder) -> Settings:
@@ -85,6 +98,19 @@ def _settings(reading: Reading, files: Mapping[str, str], folder: _Folder) -> Se
     text = "the settings of the workspace are missing; is this the right folder?"
     reading.refuse(Position(SETTINGS_FILE, 1, 1), text)
     return Settings()
+
+
+def _broadcasts(reading: Reading, files: Mapping[str, str], folder: _Folder) -> dict[str, Broadcast]:
+    broadcasts: dict[str, Broadcast] = {}
+    for name, path in folder.things["broadcasts"].items():
+        broadcast = read_broadcast(reading, name, _tree(reading, files, path))
+        if broadcast is not None:
+            broadcasts[name] = broadcast
+            reading.steps[f"{PREFIX}{name}"] = {
+                step.id: DefinedStep("send" if isinstance(step, Send) else "split", broadcast.position)
+                for step in all_steps(flow_of(broadcast).steps)
+            }
+    return broadcasts
 
 
 def _stories(reading: Reading, files: Mapping[str, str], folder: _Folder) -> dict[str, Story]:
@@ -112,6 +138,7 @@ class _Folder:
     has_settings: bool = False
     things: dict[str, dict[str, str]] = field(default_factory=lambda: {folder: {} for folder in THING_FOLDERS})
     messages: dict[str, list[str]] = field(default_factory=dict)
+    catalogue: list[str] = field(default_factory=list)
 
 
 def _sorted_out(reading: Reading, files: Mapping[str, str]) -> _Folder:
@@ -130,7 +157,7 @@ def _sorted_out(reading: Reading, files: Mapping[str, str]) -> _Folder:
         elif top == MESSAGES and rest.count("/") == 1:
             _message_file(reading, found, path)
         elif top == CATALOGUE and _PRODUCTS.fullmatch(rest):
-            refuse_catalogue(reading, path)
+            found.catalogue.append(path)
         elif not (top == "coupons" and _CODES.fullmatch(rest)):
             reading.refuse(place, f"no file of a workspace{_file_hint(path)}")
     return found

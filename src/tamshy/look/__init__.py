@@ -6,7 +6,7 @@ newcomers from then on. Who is in an arm stays there.
 
 from __future__ import annotations
 
-from tamshy.look.moments import next_look
+from tamshy.look.moments import last_look, next_look
 from tamshy.look.sampling import samples
 from tamshy.look.stage import (
     FEWEST_ARMS,
@@ -20,6 +20,7 @@ from tamshy.look.stage import (
     run,
     watched,
 )
+from tamshy.look.trials import first_due, settle_trials, settled, trials
 
 __all__ = [
     "FEWEST_ARMS",
@@ -27,11 +28,16 @@ __all__ = [
     "catch_up",
     "counted_since",
     "experiments",
+    "first_due",
     "is_of",
+    "last_look",
     "measure_of",
     "newest",
     "next_look",
     "run",
     "samples",
+    "settle_trials",
+    "settled",
+    "trials",
     "watched",
 ]

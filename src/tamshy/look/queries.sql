@@ -72,3 +72,15 @@ on conflict do nothing
 -- name: looked
 -- Whether a workspace's look of a moment is made.
 select exists (select from look where workspace = %(workspace)s and at >= %(at)s)
+
+-- name: settled
+-- Whether a broadcast's trial has a winner.
+select exists (
+    select from look
+    where workspace = %(workspace)s and experiment = %(experiment)s and definition = %(definition)s::jsonb and winner is not null)
+
+-- name: first_due
+-- When the first of those who wait for a trial is due.
+select min(due_at) from enrollment
+where bucket >= %(first)s and bucket < %(beyond)s and active and version = %(version)s
+    and step in (%(step)s::integer, %(step)s::integer - 1)

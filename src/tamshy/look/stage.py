@@ -15,7 +15,7 @@ from tamshy.look.sampling import samples
 from tamshy.sqlkit import queries, rows_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
@@ -88,8 +88,13 @@ def run(
         _seen(split, at, since[name], found[name, measure_of(split)], before.get(name))
         for name, (split, _) in sorted(these.items())
     )
-    conn.execute(_SQL["write"], {"workspace": book.workspace, "at": at, "rows": rows_json(map(_row, looks))})
+    write(conn, book, at, looks)
     return looks
+
+
+def write(conn: Connection, book: Rulebook, at: datetime, looks: Iterable[Look]) -> None:
+    """Keep what was seen at a moment; what is kept of it already stays."""
+    conn.execute(_SQL["write"], {"workspace": book.workspace, "at": at, "rows": rows_json(map(_row, looks))})
 
 
 def catch_up(

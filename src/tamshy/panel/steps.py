@@ -10,6 +10,7 @@ from tamshy.language import format_duration
 from tamshy.language.model import (
     All,
     AnyOf,
+    BackInStock,
     Behaviour,
     Branch,
     CallWebhook,
@@ -18,14 +19,16 @@ from tamshy.language.model import (
     Condition,
     Engagement,
     Enrolled,
-    EventTrigger,
     Exit,
     Flow,
+    In,
     Not,
     Notify,
     Operator,
+    PriceDrop,
     PropertyTest,
     Recency,
+    ReorderDue,
     Repeat,
     Send,
     SetProperties,
@@ -35,11 +38,14 @@ from tamshy.language.model import (
     TakeCoupon,
     Template,
     Test,
+    Top,
     Track,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilTime,
 )
+from tamshy.language.occasions import described
 
 if TYPE_CHECKING:
     from tamshy.domain.duration import Duration
@@ -72,9 +78,13 @@ class Label:
     reason: str = ""
 
 
+_OFFERS: Final = {PriceDrop: "a price drop", BackInStock: "a return to stock", ReorderDue: "a reorder day"}
+
+
 def entry_label(flow: Flow) -> Label:
     """Say what starts a flow."""
-    events = [trigger.event if isinstance(trigger, EventTrigger) else "by hand" for trigger in flow.triggers]
+    events = [described(trigger) for trigger in flow.triggers]
+    events += [_OFFERS[type(offer)] for offer in flow.offers]
     name = events[0] if len(events) == 1 else f"{events[0]} or {len(events) - 1} more"
     return Label("entry", "when", broken(name), "starts with " + " or ".join(events))
 
@@ -94,6 +104,10 @@ def _timed(step: Step) -> Label | None:
         at = step.until.strftime("%H:%M")
         days = ", ".join(_DAYS[day] for day in sorted(step.on))
         return Label("wait", "until", (at,), f"waits until {at}" + (f" on {days}" if days else ""))
+    if isinstance(step, WaitBestHour):
+        return Label(
+            "wait", "until", ("their best hour",), f"waits until the best hour, at most {spoken(step.at_most)}"
+        )
     if isinstance(step, WaitFor):
         events = " or ".join(match.event for match in step.matches)
         most = spoken(step.at_most)
@@ -162,7 +176,9 @@ def said(condition: Condition) -> str:
     return _said_simple(condition)
 
 
-def _said_simple(condition: PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed) -> str:
+def _said_simple(
+    condition: PropertyTest | Behaviour | Recency | Enrolled | Engagement | Subscribed | In | Top,
+) -> str:
     if isinstance(condition, Engagement):
         what = condition.step or condition.message or condition.flow or "any mail"
         return f"{condition.kind.value} {what}"
@@ -175,6 +191,10 @@ def _said_simple(condition: PropertyTest | Behaviour | Recency | Enrolled | Enga
         return f"subscribed to {condition.topic}"
     if isinstance(condition, Enrolled):
         return f"inside {condition.flow}"
+    if isinstance(condition, In):
+        return f"in {condition.segment}"
+    if isinstance(condition, Top):
+        return f"among the best by {condition.event}"
     return f"{condition.ref.path[-1]} {_tested(condition.test)}"
 
 

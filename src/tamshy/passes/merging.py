@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tamshy.advance import take_arms
+from tamshy.commerce import fold_merged
 from tamshy.enroll import hear_known, hold_out_again
 from tamshy.sqlkit import queries
+from tamshy.trigger import Planning, plan_merged_reorders, plan_occasions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,9 @@ _PASSES = queries("tamshy.passes")
 
 MOVED: Final = (
     "event",
+    "cart",
+    "orders",
+    "reorder",
     "enrollment",
     "entry",
     "arm",
@@ -35,6 +40,8 @@ MOVED: Final = (
     "consent",
     "journal",
     "inbox",
+    "membership",
+    "best",
 )
 """The tables whose rows follow the profile that stays."""
 
@@ -98,13 +105,19 @@ def _merge_into(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon)
     conn.execute(_SQL["end_doubles"], params)
     conn.execute(_SQL["join_profiles"], params)
     hold_out_again(conn, book, bucket)
+    conn.execute(_SQL["drop_occasions"])
     take_arms(conn, book, bucket)
     for table in MOVED:
         conn.execute(_moving(conn, table))
+    fold_merged(conn, book, bucket)
+    plan_merged_reorders(conn, book, bucket)
     if conn.execute(_SQL["rename_merges"]).rowcount:
         conn.execute(_SQL["drop_empty_merges"])
     conn.execute(_SQL["bury"], params)
+    plan_occasions(conn, book, bucket, Planning.MERGED)
     conn.execute(_SQL["freshen"], params)
+    if book.tracked:
+        conn.execute(_SQL["review"], params)
     hear_known(conn, book, bucket, int(str(params["pass"])))
     conn.execute(_SQL["withdraw"], params)
     conn.execute(_PASSES["clear_few"])

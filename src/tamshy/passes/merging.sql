@@ -33,11 +33,19 @@ where i.kind = 'merge' and i.bucket = %(bucket)s and i.profile = (i.facts ->> 's
         select from inbox e where e.bucket = o.bucket and e.profile = o.profile
             and (e.moment, e.emitted, e.ord, e.id) < (o.moment, o.emitted, o.ord, o.id))
     and not exists (
+        select from occasion e where e.bucket = i.bucket and e.profile = i.profile and e.at < i.moment)
+    and not exists (
+        select from occasion e where e.bucket = o.bucket and e.profile = o.profile and e.at < i.moment)
+    and not exists (
         select from (values (i.bucket, i.profile), (o.bucket, o.profile)) s (bucket, profile)
         where exists (
                 select from enrollment e
                 where e.bucket = s.bucket and e.profile = s.profile and e.active and e.work_at < i.moment
                     and e.work_at >= coalesce(%(late_before)s::timestamptz, '-infinity') and e.flow <> all(%(paused)s))
+            or exists (
+                select from flip f
+                where f.bucket = s.bucket and f.profile = s.profile and f.at < i.moment
+                    and f.at >= coalesce(%(late_before)s::timestamptz, '-infinity'))
             or exists (
                 select from message m where m.bucket = s.bucket and m.profile = s.profile and m.state = 'accepted')
             or exists (
@@ -151,12 +159,30 @@ set merged_into = r.survivor, properties = '{}', stamps = '{}', consents = '{}',
 from pair r
 where l.bucket = r.loser_bucket and l.id = r.loser
 
+-- name: drop_occasions
+-- The dates of the profile that goes are those of the one that stays from now on, or nobody's: they are planned anew.
+with come as (
+    delete from inbox i using pair r where i.bucket = r.loser_bucket and i.profile = r.loser and i.kind = 'occasion'
+)
+delete from occasion o using pair r where o.bucket = r.loser_bucket and o.profile = r.loser
+
 -- name: freshen
 -- Every enrollment of the merged profile hears what is known of it; those that have ended may still be converted (rule 28).
 insert into fresh (profile, enrollment, moment)
 select e.profile, e.id, r.moment
 from pair r
 join enrollment e on e.bucket = r.survivor_bucket and e.profile = r.survivor
+
+-- name: review
+-- The one that stays is looked at whole, as the two are now; what either was in, it was in before.
+with idle as (
+    delete from flip f using pair r where f.bucket = r.loser_bucket and f.profile = r.loser
+)
+insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, occurred_at, properties)
+select r.survivor_bucket, r.survivor, r.moment, true, %(pass)s, md5(concat_ws('|', 'review', r.merge))::uuid, %(workspace)s, 'review', 1,
+    r.moment, '{"all": true}'
+from pair r
+on conflict do nothing
 
 -- name: withdraw
 -- What is decided and not yet handed over when its enrollment ends is withdrawn.

@@ -67,11 +67,17 @@ with recursive head as (
     where bucket = %(bucket)s and active and work_at <= %(horizon)s and flow <> all(%(paused)s)
     order by work_at, profile
     limit %(limit)s
+), ticking as materialized (
+    -- Whose segments time may turn.
+    select profile, at from flip
+    where bucket = %(bucket)s and at <= %(horizon)s
+    order by at, profile
+    limit %(limit)s
 ), known as materialized (
     -- With more in the inbox than a pass takes, what waits there for somebody overdue is looked up: it may be earlier.
     select profile, moment, emitted, ord, id from head
     union all
-    select i.* from (select distinct profile from overdue) o
+    select i.* from (select profile from overdue union select profile from ticking) o
     cross join lateral (
         select profile, moment, emitted, ord, id from inbox
         where bucket = %(bucket)s and profile = o.profile
@@ -81,13 +87,14 @@ with recursive head as (
     where (select count(*) from head) >= %(limit)s and not exists (select from head h where h.profile = o.profile)
 ), due as materialized (
     -- What is late is worked at the horizon: after all that has arrived, an order in an outage stops its reminder.
-    select distinct on (o.profile) o.profile, o.id, l.at, o.version::bigint * 1000 + o.step as place, o.spot
+    select distinct on (o.profile) o.profile, o.id, l.at, o.version::bigint * 1000 + o.step as place, o.spot, o.flips
     from (
-        select * from overdue where (select count(*) from overdue) < %(limit)s
+        select *, false as flips from overdue where (select count(*) from overdue) < %(limit)s
         union all
         -- With more due than a pass takes, all that is due for each of its profiles is looked up: some may go before.
-        select e.* from (
-            select profile from overdue union select profile from head where moment <= %(horizon)s
+        select e.*, false from (
+            select profile from overdue union select profile from ticking
+            union select profile from head where moment <= %(horizon)s
         ) w
         cross join lateral (
             select profile, id, work_at, priority, due_at, flow, key, version, step, ctid as spot from enrollment
@@ -95,14 +102,32 @@ with recursive head as (
             offset 0
         ) e
         where (select count(*) from overdue) >= %(limit)s
+        union all
+        -- Time turns a segment before anything is due at that moment, and after the events of it.
+        select profile, null, at, null, null, null, null, null, null, null, true from ticking
+        where (select count(*) from ticking) < %(limit)s
+        union all
+        select f.* from (
+            select profile from overdue union select profile from ticking
+            union select profile from head where moment <= %(horizon)s
+        ) w
+        cross join lateral (
+            select profile, null::uuid, at, null::integer, null::timestamptz, null::text, null::text, null::integer, null::smallint,
+                null::tid, true
+            from flip
+            where bucket = %(bucket)s and profile = w.profile and at <= %(horizon)s
+            offset 0
+        ) f
+        where (select count(*) from ticking) >= %(limit)s
     ) o
     cross join lateral (
         select case when o.work_at < %(late_before)s::timestamptz then %(horizon)s else o.work_at end
     ) as l (at)
-    order by o.profile, l.at, o.priority desc, o.due_at, o.flow, o.key
+    order by o.profile, l.at, o.flips desc, o.priority desc, o.due_at, o.flow, o.key
 ), candidate as materialized (
     select coalesce(e.profile, h.profile) as profile, h.moment, h.emitted, h.ord, h.id, e.id as due, e.at, e.place, e.spot,
-        h.id is not null and (e.id is null or h.moment < e.at or (h.moment = e.at and not h.emitted)) as taken
+        coalesce(e.flips, false) as flips,
+        h.id is not null and (e.profile is null or h.moment < e.at or (h.moment = e.at and not h.emitted)) as taken
     from due e
     full join (select * from known where moment <= %(horizon)s) h on h.profile = e.profile
 ), free as (
@@ -115,10 +140,10 @@ with recursive head as (
 ), picked as (
     insert into agenda (profile, due, place, moment, emitted, ord, kind, id, origin, name, occurred_at, properties, context, facts,
         spot)
-    select c.profile, not c.taken, case when c.taken then null else c.place end, case when c.taken then c.moment else c.at end,
-        c.taken and c.emitted, i.ord,
-        case when c.taken then i.kind else 'due' end, case when c.taken then i.id else c.due end,
-        i.origin, i.name, i.occurred_at, i.properties, i.context, i.facts, c.spot
+    select c.profile, not c.taken and not c.flips, case when c.taken then null else c.place end,
+        case when c.taken then c.moment else c.at end, c.taken and c.emitted, i.ord,
+        case when c.taken then i.kind when c.flips then 'flip' else 'due' end, case when c.taken then i.id else c.due end,
+        i.origin, case when not c.taken and c.flips then '' else i.name end, i.occurred_at, i.properties, i.context, i.facts, c.spot
     from free c
     left join lateral (
         select * from inbox i
@@ -228,4 +253,8 @@ on conflict do nothing
 -- The earliest moment at which anything in the bucket can be worked.
 select least(
     (select min(moment) from inbox where bucket = %(bucket)s),
-    (select min(work_at) from enrollment where bucket = %(bucket)s and active))
+    (select min(at) from flip where bucket = %(bucket)s),
+    (select min(work_at) from enrollment where bucket = %(bucket)s and active),
+    (select min(at) from occasion where bucket = %(bucket)s),
+    (select min(at) from reorder where bucket = %(bucket)s),
+    (select min(at) from catalogue_turn where bucket = %(bucket)s))

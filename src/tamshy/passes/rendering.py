@@ -73,7 +73,7 @@ class Press:
             self._compiled.update(dict(conn.execute(sql, {"ids": missing}).fetchall()))
 
     def _job(self, bucket: int, row: tuple[object, ...]) -> Job:
-        profile, message, version, locale, zone, now, properties, event, vars_, _ = row
+        profile, message, version, locale, zone, now, properties, event, vars_, _, cart, order = row
         if not (isinstance(profile, UUID) and isinstance(message, UUID) and isinstance(version, int)):
             msg = f"not a row of accepted messages: {row!r}"
             raise TypeError(msg)
@@ -87,6 +87,8 @@ class Press:
             profile=str(properties),
             event=str(event),
             vars=str(vars_),
+            cart=str(cart),
+            order=str(order),
             base=links.base,
             token=links.token,
             open_url=links.open_url,

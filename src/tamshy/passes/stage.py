@@ -8,12 +8,28 @@ from uuid import UUID
 
 from tamshy import coupon
 from tamshy.advance import arrive, change, leave
+from tamshy.commerce import ORDER_EVENTS, fold
 from tamshy.decide import accepted, decide, settle
 from tamshy.enroll import hear, listened_names, open_enrollments
 from tamshy.identify.applying import apply
+from tamshy.look import settle_trials
 from tamshy.rulebook import PLACES_PER_VERSION
+from tamshy.segment import review
+from tamshy.segment import run as cross_borders
 from tamshy.sqlkit import queries
-from tamshy.trigger import by_hand, starting_names
+from tamshy.trigger import (
+    Planning,
+    by_hand,
+    call_occasions,
+    call_offers,
+    call_reorders,
+    come_round,
+    come_with_offers,
+    plan_occasions,
+    plan_reorders,
+    starting_names,
+    telling_names,
+)
 from tamshy.trigger import run as find_candidates
 
 if TYPE_CHECKING:
@@ -124,6 +140,8 @@ def clear(conn: Connection, rows: int) -> None:
 
 def at_hand(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> set[UUID]:
     """Give the profiles whom the next pass would work, render for, or let go of behind it; the caller rolls back."""
+    call_reorders(conn, book, bucket, horizon.until)
+    call_occasions(conn, book, bucket, horizon.until)
     conn.execute(_SQL["pick"], _params(book, bucket, horizon))
     picked = {row[0] for row in conn.execute(_SQL["in_hand"])}
     picked.update(row[0] for row in conn.execute(_SQL["between_passes"], {"bucket": bucket}))
@@ -136,9 +154,12 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
     if pass_ is None:
         return Worked(lost=True)
     params = _params(book, bucket, horizon)
+    call_reorders(conn, book, bucket, horizon.until)
+    call_occasions(conn, book, bucket, horizon.until)
     survey = conn.execute(_SQL["pick"], params).fetchall()
     if not survey:
-        return Worked()
+        # What has changed in the catalogue comes behind everything else of its moment: who has looked at it is known by then.
+        return Worked(due=call_offers(conn, book, bucket, horizon.until))
     forwarded = 0
     arrived = any(row[0] != "due" for row in survey)
     if arrived and horizon.late_before is not None:  # in life: a simulation has stored everything before it begins
@@ -161,11 +182,14 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
         if not places <= book.numbers:
             raise NowhereToGo(places - book.numbers)
         change(conn, book, bucket, pass_, places, evaluate)
+        plan_occasions(conn, book, bucket, Planning.CHANGED, places)
+        settle_trials(conn, book, places)
         leave(conn, book, bucket, pass_, places)
         moved += decide(conn, book, bucket, pass_, places)
         moved += coupon.ask(conn, book, bucket, pass_, places)
     if moved:
         arrive(conn, book, bucket, pass_)
+    review(conn, book, bucket, pass_)
     clear(conn, events + due)
     return Worked(events + forwarded, due, missed=missed)
 
@@ -182,23 +206,37 @@ def _params(book: Rulebook, bucket: int, horizon: Horizon) -> dict[str, object]:
 
 
 def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: Sequence[tuple[object, ...]]) -> int:
-    """Events, as taken in: properties, exits, conversions, waits for it, then triggers (rule 1); gives how many may begin."""
+    """Events, as taken in: properties, carts and orders, exits, conversions, waits for it, then triggers (rule 1).
+
+    Gives how many may begin.
+    """
     taken = [row for row in survey if row[0] != "due"]
     names = {str(row[1]) for row in taken}
     params = {"bucket": bucket}
     conn.execute(_SQL["drop_taken"], params)
     if any(row[3] for row in taken):
         conn.execute(_SQL["promote"], params)
-    apply(conn, book, bucket, pass_, {str(row[0]) for row in taken}, ambient=any(row[4] for row in taken))
+    kinds, ambient = {str(row[0]) for row in taken}, any(row[4] for row in taken)
+    apply(conn, book, bucket, pass_, kinds, ambient=ambient)
     conn.execute(_SQL["take_in"], params)
     if coupon.ORDER in names:
         coupon.redeem(conn, book, bucket, pass_)
+    fold(conn, book, bucket, names)
+    if not ORDER_EVENTS.isdisjoint(names):
+        plan_reorders(conn, book, bucket)
+    cross_borders(conn, book, bucket)
     heard = names & listened_names(book)
     if heard:
         hear(conn, book, bucket, pass_, heard)
     found = find_candidates(conn, book, bucket) if names & starting_names(book) else 0
-    if any(row[0] == "by_hand" for row in taken):
+    if "by_hand" in kinds:
         found += by_hand(conn, book, bucket)
+    if any(row[0] == "offer" for row in taken):
+        found += come_with_offers(conn, book, bucket)
+    if "occasion" in kinds:
+        found += come_round(conn, book, bucket)
+    if ambient or kinds & {"identify", "occasion"} or not names.isdisjoint(telling_names(book)):
+        plan_occasions(conn, book, bucket, Planning.TAKEN_IN)
     if found:
         open_enrollments(conn, book, bucket, pass_)
     return found
@@ -225,5 +263,6 @@ def settle_rendered(
     if not settle(conn, book, bucket, pass_, render(rows), keep_content=keep_content):
         raise NeverSettled(len(rows))
     arrive(conn, book, bucket, pass_)
+    review(conn, book, bucket, pass_)
     clear(conn, len(rows))
     return len(rows)

@@ -57,9 +57,25 @@ select to_jsonb(t) from consent t where t.bucket = %(bucket)s and t.profile = %(
 -- What has arrived and is not taken in yet.
 select to_jsonb(t) from inbox t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.moment, t.emitted, t.ord, t.id
 
+-- name: occasion
+-- When a date of theirs comes round, or a schedule that means them.
+select to_jsonb(t) from occasion t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.at, t.flow, t.mark, t.item
+
 -- name: event
 -- What they have done.
 select to_jsonb(t) from event t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.occurred_at, t.id
+
+-- name: cart
+-- What lies in their carts.
+select to_jsonb(t) from cart t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.touched_at, t.id
+
+-- name: orders
+-- What they have ordered, and what became of it.
+select to_jsonb(t) from orders t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.touched_at, t.id
+
+-- name: reorder
+-- When what they have bought is due again.
+select to_jsonb(t) from reorder t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.at, t.sku, t.flow
 
 -- name: enrollment
 -- The flows that they are or were inside.
@@ -112,6 +128,18 @@ select to_jsonb(t) from journal t where t.bucket = %(bucket)s and t.profile = %(
 -- name: set_aside
 -- Whether an item of theirs raised an error.
 select to_jsonb(t) from set_aside t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.since
+
+-- name: membership
+-- The segments that they are in, of those that are kept.
+select to_jsonb(t) from membership t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.segment
+
+-- name: flip
+-- When time may bring them into one, or out of it.
+select to_jsonb(t) from flip t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.segment
+
+-- name: best
+-- By which measures they are among the best.
+select to_jsonb(t) from best t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.measure
 
 -- name: addresses
 -- Every address that is, or was, written to for a person.
@@ -225,9 +253,25 @@ delete from consent where bucket = %(bucket)s and profile = %(profile)s
 -- Erases: what has arrived and is not taken in yet.
 delete from inbox where bucket = %(bucket)s and profile = %(profile)s
 
+-- name: erase_occasion
+-- Erases: when a date of theirs comes round, or a schedule that means them.
+delete from occasion where bucket = %(bucket)s and profile = %(profile)s
+
 -- name: erase_event
 -- Erases: what they have done.
 delete from event where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_cart
+-- Erases: what lies in their carts.
+delete from cart where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_orders
+-- Erases: what they have ordered.
+delete from orders where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_reorder
+-- Erases: when what they have bought is due again.
+delete from reorder where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_enrollment
 -- Erases: the flows that they are or were inside.
@@ -276,6 +320,18 @@ delete from engagement where bucket = %(bucket)s and profile = %(profile)s
 -- name: erase_journal
 -- Erases: what was done and decided for them.
 delete from journal where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_membership
+-- Erases: the segments that they are in.
+delete from membership where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_flip
+-- Erases: when that may change.
+delete from flip where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_best
+-- Erases: what they are among the best by.
+delete from best where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_set_aside
 -- Erases: whether an item of theirs raised an error.

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tamshy import sqlkit
+from tamshy.ingest import WorkspaceRef
 from tamshy.language.model import Settings, TopicDefault
 from tamshy.language.workspace import read_workspace
 
@@ -36,6 +37,26 @@ def settings_of(conn: Connection, workspace: int) -> Settings:
 @lru_cache(maxsize=64)
 def _read(text: str) -> Settings:
     return read_workspace({_SETTINGS_FILE: text})[0].settings
+
+
+def ref_of(conn: Connection, workspace: int, settings: Settings) -> WorkspaceRef:
+    """Give what storing calls has to know of a workspace.
+
+    Raises:
+        LookupError: there is none.
+    """
+    row = conn.execute(_QUERIES["home"], {"workspace": workspace}).fetchone()
+    if row is None:
+        raise LookupError(f"there is no workspace with the id {workspace}")
+    name, first_bucket, buckets = row
+    return WorkspaceRef(
+        id=workspace,
+        name=name,
+        buckets=buckets,
+        zone=settings.timezone,
+        merge_on=settings.merge_on,
+        first_bucket=first_bucket,
+    )
 
 
 def choices(settings: Settings, said: dict[str, Consented]) -> list[TopicChoice]:

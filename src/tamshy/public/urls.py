@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tamshy.public import views
+from tamshy.public import confirming, views
 
 app_name = "public"
 
@@ -13,5 +13,6 @@ urlpatterns = [
     path("c/<str:token>/<int:number>", views.clicked, name="click"),
     path("u/<str:token>", views.unsubscribe, name="unsubscribe"),
     path("m/<str:token>", views.mail, name="view"),
+    path("confirm/<str:token>", confirming.confirm, name="confirm"),
     path("prefs/<str:token>", views.preferences, name="preferences"),
 ]

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 _HINTS: Final = ("Purpose", "Sec-Purpose", "X-Purpose", "X-Moz")
 _READ: Final = ("GET", "HEAD", "OPTIONS")
-_WRITE: Final = (*_READ, "POST")
+WRITE: Final = (*_READ, "POST")
 _LONGEST_BODY: Final = 64 * 1024
 _RETRY_AFTER_S: Final = "5"
 
 
-def _answers(methods: tuple[str, ...]) -> Callable[[View], View]:
+def answers(methods: tuple[str, ...]) -> Callable[[View], View]:
     """Refuse other methods, and say `later` while the database is away."""
 
     def decorate(view: View) -> View:
@@ -62,48 +62,48 @@ def _answers(methods: tuple[str, ...]) -> Callable[[View], View]:
     return decorate
 
 
-@_answers(_READ)
+@answers(_READ)
 def opened(request: HttpRequest, token: str) -> HttpResponse:
     """The picture of one dot in a mail."""
     subject = _subject(Purpose.OPEN, token)
     if subject is None:
-        return _unknown(request)
+        return unknown(request)
     with wired().connection() as conn:
         found = track.find(conn, subject)
         if found is None:
-            return _unknown(request)
+            return unknown(request)
         track.opened(conn, found, _said(request), wired().now())
     return pages.pixel()
 
 
-@_answers(_READ)
+@answers(_READ)
 def clicked(request: HttpRequest, token: str, number: int) -> HttpResponse:
     """A tracked link: on to where the message itself leads, and nowhere else."""
     subject = _subject(Purpose.CLICK, token)
     if subject is None:
-        return _unknown(request)
+        return unknown(request)
     with wired().connection() as conn:
         found = track.find(conn, subject)
         destination = pages.web_address(found.links[number]) if found and number < len(found.links) else None
         if found is None or destination is None:
-            return _unknown(request)
+            return unknown(request)
         track.clicked(conn, found, number, _said(request), wired().now())
     response = HttpResponse(status=302)
     response["Location"] = iri_to_uri(destination)
     return pages.private(response)
 
 
-@_answers(_WRITE)
+@answers(WRITE)
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """The unsubscribe link: a page with a button, and the address that mail programs post to (RFC 8058)."""
     subject = _subject(Purpose.UNSUBSCRIBE, token)
     if subject is None:
-        return _unknown(request)
+        return unknown(request)
     by_page = request.method == "POST" and b"confirm" in _body(request)
     with wired().connection() as conn:
         found = track.find(conn, subject)
         if found is None:
-            return _unknown(request)
+            return unknown(request)
         if request.method == "POST":
             source = "link" if by_page else "one_click"
             track.unsubscribe(conn, found, wired().now(), source, request.headers.get("User-Agent", ""))
@@ -133,18 +133,18 @@ def _unsubscribe_page(words: Words, settings: Settings, found: Found, subject: S
     )
 
 
-@_answers(_WRITE)
+@answers(WRITE)
 def preferences(request: HttpRequest, token: str) -> HttpResponse:
     """The topics a recipient can turn on and off."""
     subject = _subject(Purpose.PREFERENCES, token)
     if subject is None:
-        return _unknown(request)
+        return unknown(request)
     if request.method == "POST":
         _body(request)
     with wired().connection() as conn:
         found = track.find(conn, subject)
         if found is None:
-            return _unknown(request)
+            return unknown(request)
         settings = settings_of(conn, found.workspace)
         if request.method == "POST":
             _choose(conn, request, found, settings)
@@ -185,17 +185,17 @@ def _choose(conn: Connection, request: HttpRequest, found: Found, settings: Sett
     )
 
 
-@_answers(_READ)
+@answers(_READ)
 def mail(request: HttpRequest, token: str) -> HttpResponse:
     """A mail as it was sent, for those whose program cannot show it."""
     subject = _subject(Purpose.VIEW, token)
     if subject is None:
-        return _unknown(request)
+        return unknown(request)
     with wired().connection() as conn:
         found = track.find(conn, subject)
         if found is not None:
             track.looked(conn, found, track.Page.MAIL, _said(request), wired().now())
-    return pages.stored_mail(found.html) if found is not None and found.html else _unknown(request)
+    return pages.stored_mail(found.html) if found is not None and found.html else unknown(request)
 
 
 # -- what all of them need
@@ -218,7 +218,8 @@ def _body(request: HttpRequest) -> bytes:
     return request.body if length.isdigit() and int(length) <= _LONGEST_BODY else b""
 
 
-def _unknown(request: HttpRequest) -> HttpResponse:
+def unknown(request: HttpRequest) -> HttpResponse:
+    """The page for whatever was not signed for this, is gone, or never was."""
     words = words_accepted(request.headers.get("Accept-Language", ""))
     return pages.page(words, 404, kind="unknown", title=words.unknown_title, text=words.unknown_text)
 

@@ -34,6 +34,12 @@ class Words:
     later_title: str
     later_text: str
     mail_title: str
+    confirm_title: str
+    confirm_ask: str
+    confirm_button: str
+    confirm_keep: str
+    confirmed_title: str
+    confirmed_text: str
 
 
 _EN: Final = Words(
@@ -58,6 +64,12 @@ _EN: Final = Words(
     later_title="Please try again in a moment",
     later_text="The page cannot be shown just now. Nothing was changed.",
     mail_title="E-mail from {shop}",
+    confirm_title="One more click",
+    confirm_ask="Would you like to get “{topic}” e-mails from {shop}?",
+    confirm_button="Yes, please",
+    confirm_keep="If you did not ask for this, just close this page. You will get nothing.",
+    confirmed_title="You are signed up",
+    confirmed_text="{shop} will send you “{topic}” e-mails. Every one of them has a link to unsubscribe.",
 )
 _RU: Final = Words(
     locale="ru",
@@ -81,6 +93,12 @@ _RU: Final = Words(
     later_title="Попробуйте ещё раз чуть позже",
     later_text="Сейчас страницу показать не получается. Ничего не изменилось.",
     mail_title="Письмо от {shop}",
+    confirm_title="Остался один шаг",
+    confirm_ask="Присылать вам письма «{topic}» от {shop}?",
+    confirm_button="Да, присылайте",
+    confirm_keep="Если вы об этом не просили, просто закройте страницу. Писем не будет.",
+    confirmed_title="Вы подписаны",
+    confirmed_text="{shop} будет присылать вам письма «{topic}». В каждом есть ссылка для отписки.",
 )
 _KK: Final = Words(
     locale="kk",
@@ -104,6 +122,12 @@ _KK: Final = Words(
     later_title="Сәлден соң қайталап көріңіз",
     later_text="Қазір бетті көрсету мүмкін болмай тұр. Ештеңе өзгерген жоқ.",
     mail_title="{shop} дүкенінен хат",
+    confirm_title="Бір ғана қадам қалды",
+    confirm_ask="{shop} дүкенінен «{topic}» хаттарын алғыңыз келе ме?",
+    confirm_button="Иә, жіберіңіз",
+    confirm_keep="Бұны сұрамаған болсаңыз, бетті жаба салыңыз. Ешқандай хат келмейді.",
+    confirmed_title="Жазылдыңыз",
+    confirmed_text="{shop} сізге «{topic}» хаттарын жібереді. Әр хатта бас тарту сілтемесі бар.",
 )
 _ID: Final = Words(
     locale="id",
@@ -127,6 +151,12 @@ _ID: Final = Words(
     later_title="Silakan coba lagi sebentar lagi",
     later_text="Halaman ini belum bisa ditampilkan. Tidak ada yang berubah.",
     mail_title="Email dari {shop}",
+    confirm_title="Tinggal satu langkah",
+    confirm_ask="Apakah Anda ingin menerima email “{topic}” dari {shop}?",
+    confirm_button="Ya, kirimkan",
+    confirm_keep="Jika Anda tidak memintanya, tutup saja halaman ini. Anda tidak akan menerima apa pun.",
+    confirmed_title="Anda sudah terdaftar",
+    confirmed_text="{shop} akan mengirimi Anda email “{topic}”. Setiap email berisi tautan untuk berhenti.",
 )
 LANGUAGES: Final = {words.locale: words for words in (_EN, _RU, _KK, _ID)}
 

@@ -10,12 +10,14 @@ from tamshy.publish.loading import load_rulebook, published_files, workspace_nam
 from tamshy.publish.outlook import Outlook, flow_names, next_send, outlook
 from tamshy.publish.pausing import Overdue, pause, resume
 from tamshy.publish.publishing import CompileMessage, Published, Unpublishable, create_workspace, publish
+from tamshy.publish.reach import Reach, reach
 
 __all__ = [
     "CompileMessage",
     "Outlook",
     "Overdue",
     "Published",
+    "Reach",
     "Unpublishable",
     "create_workspace",
     "flow_names",
@@ -25,6 +27,7 @@ __all__ = [
     "pause",
     "publish",
     "published_files",
+    "reach",
     "resume",
     "workspace_names",
 ]

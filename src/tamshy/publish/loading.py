@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tamshy.language import read_workspace
+from tamshy.language import all_flows, file_of, read_workspace
 from tamshy.language.model import MessageKind
 from tamshy.language.program import program
+from tamshy.language.workspace import CATALOGUE
 from tamshy.rulebook import PublishedMessage, Rulebook, RunningFlow
 from tamshy.sqlkit import queries
 
@@ -39,25 +40,30 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
         msg = f"there is no workspace {name!r}"
         raise LookupError(msg)
     id_, first, buckets = row
-    files = published_files(conn, id_)
+    # What is sold lies in tables of its own; a large catalogue would be read at every publishing and by every worker.
+    files = {path: text for path, text in published_files(conn, id_).items() if not path.startswith(f"{CATALOGUE}/")}
     workspace, _ = read_workspace(files)
     span = {"workspace": id_, "first": first, "beyond": first + buckets}
+    flows = all_flows(workspace)
     running: list[RunningFlow] = []
     sendable = dict(workspace.messages)
     pools = dict(workspace.pools)
+    segments = {segment.name: segment.where for segment in workspace.segments.values()}
     older: dict[int, Workspace] = {}
     for version, flow_name, source, publication, live in conn.execute(_SQL["running_versions"], span).fetchall():
-        if files.get(f"flows/{flow_name}.yaml") == source:
-            flow = workspace.flows[flow_name]
+        if files.get(file_of(flow_name)) == source:
+            flow = flows[flow_name]
         else:
             if publication not in older:
                 older[publication] = _published_at(conn, id_, publication)
-            flow = older[publication].flows[flow_name]
+            flow = all_flows(older[publication])[flow_name]
             # Who finishes on an old version may still be sent what new ones send no more.
             for message in older[publication].messages.values():
                 sendable.setdefault(message.name, message)
             for pool in older[publication].pools.values():
                 pools.setdefault(pool.name, pool)
+            for segment in older[publication].segments.values():
+                segments.setdefault(segment.name, segment.where)
         running.append(RunningFlow(version, flow, program(flow), live))
     default = workspace.settings.topics[0].name if workspace.settings.topics else ""
     numbers = {row[0]: row[1] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
@@ -69,7 +75,9 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
     }
     paused = frozenset(row[0] for row in conn.execute(_SQL["paused"], {"workspace": id_}))
     bare = {pool.name: replace(pool, codes=()) for pool in pools.values()}
-    return Rulebook(id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, bare)
+    return Rulebook(
+        id_, name, first, buckets, workspace.settings, tuple(running), messages, seed, paused, segments, bare
+    )
 
 
 def _published_at(conn: Connection, workspace: int, number: int) -> Workspace:

@@ -14,6 +14,7 @@ from tamshy.language.model import (
     TakeCoupon,
     Track,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilMoment,
     WaitUntilTime,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL = queries("tamshy.publish")
-_WAITS = (Wait, WaitUntilTime, WaitUntilMoment)
+_WAITS = (Wait, WaitUntilTime, WaitUntilMoment, WaitBestHour)
 _AT_ONCE = (SetProperties, Track, ChangeConsent, TakeCoupon, Notify)
 
 

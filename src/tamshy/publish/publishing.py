@@ -6,16 +6,20 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from tamshy import segment
 from tamshy.advance import arrive
+from tamshy.commerce import Word, tell
 from tamshy.coupon import stock
-from tamshy.language import kept_steps, read_workspace, step_mapping
+from tamshy.language import all_flows, file_of, kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight, Repeat
+from tamshy.language.workspace import CATALOGUE
 from tamshy.publish.holding import buckets_inside, call_in, hold_buckets, prepare_moves, span_of, take_turns
 from tamshy.publish.loading import load_rulebook, published_files
 from tamshy.sqlkit import queries, rows_json
+from tamshy.trigger import plan_everybody
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from tamshy.language.model import Message, Problem, Settings, Workspace
@@ -44,12 +48,16 @@ class Unpublishable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing did: the flows with a new version, the messages with a new version, the flows archived."""
+    """What publishing did: the flows with a new version, the messages with a new version, the flows archived.
+
+    ``moved``: people inside who went on elsewhere. ``backfilled``: people inside a segment already of whom a flow was told.
+    """
 
     flows: tuple[str, ...]
     messages: tuple[str, ...]
     archived: tuple[str, ...]
     moved: int
+    backfilled: int = 0
 
 
 def create_workspace(conn: Connection, name: str, *, buckets: int) -> int:
@@ -72,6 +80,7 @@ def publish(
     at: datetime,
     compile_message: CompileMessage,
     secret: bytes = b"",
+    backfill: Collection[str] = (),
 ) -> Published:
     """Publish the texts of a folder in the workspace of that name; the caller commits.
 
@@ -79,9 +88,11 @@ def publish(
     pools and none is given.
 
     Publishers take turns, and no pass over the workspace is under way meanwhile: the next one works by the new rules.
-    What is published already, and compiles to the same, changes nothing.
+    What is published already, and compiles to the same, changes nothing. ``backfill``: flows that are told of everybody who is
+    inside a segment that starts them.
 
-    Raises Unpublishable (nothing is changed) where the texts have problems, LookupError where there is no such workspace.
+    Raises Unpublishable (nothing is changed) where the texts have problems, LookupError where there is no such workspace, or
+    no segment starts a flow of ``backfill``.
     """
     workspace, problems = read_workspace(files)
     compiled: dict[str, Mapping[str, object]] = {}
@@ -99,18 +110,32 @@ def publish(
     passes = hold_buckets(conn, span)
     before = load_rulebook(conn, name)
     laid_in = _coupons(published_files(conn, before.workspace))
+    _tell_catalogue(conn, before.workspace, workspace, at)
     number = _write_texts(conn, before.workspace, workspace, at)
     if laid_in != _coupons(workspace.sources):
         stock(conn, before.workspace, workspace.pools, secret)
     messages = _write_messages(conn, before.workspace, compiled, at)
     flows, archived = _write_flows(conn, before.workspace, workspace, number, at)
     moved = _move_people(conn, before, name, flows, archived, at, passes)
+    now = load_rulebook(conn, name)
+    segment.build(conn, now, before, at)
+    if flows or archived:
+        plan_everybody(conn, before, now, at)
+    told = sum(segment.backfill(conn, now, flow, at) for flow in sorted(backfill))
     call_in(conn, span)
-    return Published(tuple(flows), tuple(messages), tuple(archived), moved)
+    return Published(tuple(flows), tuple(messages), tuple(archived), moved, told)
 
 
 def _coupons(files: Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in files.items() if path.startswith("coupons/")}
+
+
+def _tell_catalogue(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> None:
+    """Take in the products of the folder, where its files of them say something else than before."""
+    before = published_files(conn, id_)
+    files = {path: text for path, text in workspace.sources.items() if path.startswith(f"{CATALOGUE}/")}
+    if workspace.products and any(before.get(path) != text for path, text in files.items()):
+        tell(conn, id_, [Word(product, at) for product in workspace.products], at)
 
 
 def _write_texts(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> int:
@@ -147,8 +172,9 @@ def _write_flows(
     """A version for each flow whose text has changed; flows whose text is gone are archived."""
     live = {row[0]: row for row in conn.execute(_SQL["live_versions"], {"workspace": id_}).fetchall()}
     changed: list[str] = []
-    for name in sorted(workspace.flows):
-        source = workspace.sources[f"flows/{name}.yaml"]
+    wanted = all_flows(workspace)
+    for name in sorted(wanted):
+        source = workspace.sources[file_of(name)]
         if name in live and live[name][3] == source and not live[name][4]:
             continue
         changed.append(name)
@@ -158,7 +184,7 @@ def _write_flows(
             {"workspace": id_, "flow": name, "source": source, "publication": number, "at": at},
         ).fetchone()
         conn.execute(_SQL["write_flow"], {"workspace": id_, "flow": name, "version": row[0] if row else None})
-    archived = sorted(name for name, row in live.items() if name not in workspace.flows and not row[4])
+    archived = sorted(name for name, row in live.items() if name not in wanted and not row[4])
     for name in archived:
         conn.execute(_SQL["archive"], {"workspace": id_, "flow": name})
     return changed, archived

@@ -58,6 +58,8 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
         profile: the properties, as a mapping or as JSON text (which spares the caller the reading).
         event: the trigger's properties with ``occurred_at`` and ``context``, or JSON text.
         vars: the enrollment's variables, or JSON text.
+        cart: the open cart that the message is about, or JSON text; without one `value` and `count` are 0.
+        order: what the orders add up to, with the one that the message is about, or JSON text.
         base: address of what recipients touch, without a slash at the end; with ``token`` empty, links stay untracked.
         token: the message's signed token for clicks.
         open_url: the signed address of the pixel; empty: none.
@@ -72,6 +74,8 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
     profile: dict[str, object] | str = {}
     event: dict[str, object] | str = {}
     vars: dict[str, object] | str = {}
+    cart: dict[str, object] | str = {}
+    order: dict[str, object] | str = {}
     base: str = ""
     token: str = ""
     open_url: str = ""

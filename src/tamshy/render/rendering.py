@@ -144,6 +144,8 @@ class Letter:
         return {
             "profile": _mapping(job.profile),
             "event": _mapping(job.event),
+            "cart": _mapping(job.cart),
+            "order": _mapping(job.order),
             "vars": {name: value for name, value in given.items() if name != COUPONS},
             "coupon": given.get(COUPONS, {}),
             "shop": self._compiled["shop"],

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from tamshy.language.model import Behaviour, Engaged, Engagement, Recency
+from tamshy.conditions import walk
+from tamshy.language.model import Behaviour, Engaged, Engagement, Recency, Ref, Root, Top
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tamshy.domain.duration import Duration
     from tamshy.language.model import Window
     from tamshy.rulebook import Rulebook
@@ -27,13 +26,15 @@ class Needs:
 
     ``events``: event name → how far back (`FOREVER`: a condition without a window); ``since``: event name → the moment from
     which on (`after:`). ``messages``: sent messages, for caps and for `received`. ``entries``: what started those who have
-    left, for conversions that still count. ``because``: event name (empty: messages) → the flow that asks for the most.
+    left, for conversions that still count. ``carts``: whether a rule asks for open carts, however old. ``because``: event name
+    (empty: messages) → the flow that asks for the most.
     """
 
     events: dict[str, timedelta] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
     messages: timedelta = timedelta()
     entries: timedelta = timedelta()
+    carts: bool = False
     because: dict[str, str] = field(default_factory=dict)
 
 
@@ -42,6 +43,7 @@ class Limits:
     """Before which moment history may go; None: it is kept. ``names`` has event names with an earlier one, or None."""
 
     events: datetime | None = None
+    carts: datetime | None = None
     names: dict[str, datetime | None] = field(default_factory=dict)
     entries: datetime | None = None
     messages: datetime | None = None
@@ -62,15 +64,11 @@ def longest(span: Duration) -> timedelta:
 def needs(book: Rulebook) -> Needs:
     """Find out what the flows that run ask of history, the caps included."""
     found = _Gathering()
+    asked = [(running.name, running.flow) for running in book.flows]
+    for whose, asking in [*asked, *((f"segments/{name}", one) for name, one in sorted(book.segments.items()))]:
+        for part in walk(asking):
+            found.ask(part, whose)
     for running in book.flows:
-        for part in _walk(running.flow):
-            if isinstance(part, Behaviour):
-                found.add(part.event, part.window, running.name)
-            elif isinstance(part, Recency):
-                # The newest may be years old, and "over 90 days ago" holds of it.
-                found.far(part.event, FOREVER, running.name)
-            elif isinstance(part, Engagement):
-                found.add(_OPENS.get(part.kind, ""), part.window, running.name)
         conversion = running.flow.conversion
         if conversion is not None:
             span = FOREVER if conversion.within is None else longest(conversion.within)
@@ -82,7 +80,7 @@ def needs(book: Rulebook) -> Needs:
         # Rare enough: a moment that conditions on messages begin at keeps them all.
         messages = FOREVER
         found.since.pop("")
-    return Needs(found.events, found.since, messages, found.entries, found.because)
+    return Needs(found.events, found.since, messages, found.entries, found.carts, found.because)
 
 
 def limits(book: Rulebook, now: datetime) -> Limits:
@@ -96,6 +94,7 @@ def limits(book: Rulebook, now: datetime) -> Limits:
         names[name] = limit if limit is None or begins is None else min(limit, begins)
     return Limits(
         events=events,
+        carts=None if asked.carts else events,
         names=names,
         entries=_earlier(events, now, asked.entries),
         messages=_earlier(_before(now, keep.messages), now, asked.messages),
@@ -122,6 +121,21 @@ class _Gathering:
         self.since: dict[str, datetime] = {}
         self.because: dict[str, str] = {}
         self.entries = timedelta()
+        self.carts = False
+
+    def ask(self, part: object, whose: str) -> None:
+        """What one part of a condition asks for."""
+        if isinstance(part, Ref):
+            self.carts |= part.root is Root.CART
+        elif isinstance(part, Behaviour):
+            self.add(part.event, part.window, whose)
+        elif isinstance(part, Recency):
+            # The newest may be years old, and "over 90 days ago" holds of it.
+            self.far(part.event, FOREVER, whose)
+        elif isinstance(part, Engagement):
+            self.add(_OPENS.get(part.kind, ""), part.window, whose)
+        elif isinstance(part, Top):
+            self.far(part.event, FOREVER if part.within is None else longest(part.within), whose)
 
     def add(self, name: str, window: Window, flow: str) -> None:
         if window.within is not None:
@@ -137,17 +151,3 @@ class _Gathering:
         if span > self.events.get(name, timedelta()):
             self.events[name] = span
             self.because[name] = flow
-
-
-def _walk(part: object) -> Iterator[object]:
-    """Give a part of a flow, and all parts within it."""
-    yield part
-    if is_dataclass(part) and not isinstance(part, type):
-        for one in fields(part):
-            yield from _walk(getattr(part, one.name))
-    elif isinstance(part, tuple | list):
-        for one in part:
-            yield from _walk(one)
-    elif isinstance(part, dict):
-        for one in part.values():
-            yield from _walk(one)

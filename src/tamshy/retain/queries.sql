@@ -17,9 +17,16 @@ select id from profile where bucket = %(bucket)s and id > %(after)s order by id 
 
 -- name: events
 -- What happened before anything that a rule may ask for; whoever is inside a flow keeps all that has happened since they entered, and
--- what made them enter.
+-- what made them enter. What an open cart or an order is made of stays as long as these do: a late word of one makes it anew of all.
 delete from event v
 where v.bucket = %(bucket)s and v.profile = any(%(people)s::uuid[]) and v.occurred_at < %(events)s and v.received_at < %(events)s
+    and not exists (
+        select from orders o
+        where o.bucket = %(bucket)s and o.profile = v.profile and o.id in (shop_key(v.properties -> 'order_id'), v.id::text))
+    and not exists (
+        select from cart c
+        where c.bucket = %(bucket)s and c.profile = v.profile and v.name = any(%(cart_events)s::text[])
+            and c.id = shop_key(v.properties -> 'cart_id') and c.opened_at <= v.occurred_at)
     and not exists (
         select from jsonb_each_text(%(kept)s::jsonb) k
         where k.key = v.name and (k.value is null or v.occurred_at >= k.value::timestamptz))
@@ -27,6 +34,12 @@ where v.bucket = %(bucket)s and v.profile = any(%(people)s::uuid[]) and v.occurr
         select from enrollment e
         where e.bucket = %(bucket)s and e.profile = v.profile and e.active
             and (e.entered_at <= v.occurred_at or e.trigger_event = v.id))
+
+-- name: carts
+-- Carts that nobody has touched for so long, of people who are inside nothing.
+delete from cart c
+where c.bucket = %(bucket)s and c.profile = any(%(people)s::uuid[]) and c.touched_at < %(carts)s
+    and not exists (select from enrollment e where e.bucket = %(bucket)s and e.profile = c.profile and e.active)
 
 -- name: entries
 -- What started those who have left, and can convert no more.

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from tamshy.domain.shopping import CART_EVENTS
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Gone:
     """What went: rows of each kind. ``people``: how many were looked at."""
 
     people: int = 0
+    carts: int = 0
     events: int = 0
     entries: int = 0
     messages: int = 0
@@ -36,11 +38,12 @@ class Gone:
     @property
     def rows(self) -> int:
         """All rows that went or were emptied."""
-        return self.events + self.entries + self.messages + self.bodies + self.decisions
+        return self.carts + self.events + self.entries + self.messages + self.bodies + self.decisions
 
     def add(self, other: Gone) -> None:
         """Count another bite's in."""
         self.people += other.people
+        self.carts += other.carts
         self.events += other.events
         self.entries += other.entries
         self.messages += other.messages
@@ -72,10 +75,13 @@ def let_go(conn: Connection, limits: Limits, bucket: int, fence: int, now: datet
 
 
 def _remove(conn: Connection, limits: Limits, given: dict[str, object], gone: Gone) -> None:
+    if limits.carts is not None:
+        gone.carts = conn.execute(_SQL["carts"], given | {"carts": limits.carts}).rowcount
     if limits.events is not None:
         names = {name: None if before is None else before.isoformat() for name, before in limits.names.items()}
         gone.events = conn.execute(
-            _SQL["events"], given | {"events": limits.events, "kept": json.dumps(names)}
+            _SQL["events"],
+            given | {"events": limits.events, "kept": json.dumps(names), "cart_events": sorted(CART_EVENTS)},
         ).rowcount
     if limits.entries is not None:
         gone.entries = conn.execute(_SQL["entries"], given | {"entries": limits.entries}).rowcount

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from tamshy.language.model import EventTrigger, ScheduleTrigger
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tamshy.domain.duration import Duration
-    from tamshy.language.model import CouponPool, Flow, Settings
+    from tamshy.language.model import Condition, CouponPool, Flow, Settings
     from tamshy.language.program import Node, Program
 
 PLACES_PER_VERSION: Final = 1000
@@ -65,9 +67,9 @@ class Place:
 class Rulebook:
     """All that the stages know of a workspace's rules. Equal only to itself: a change makes a new one.
 
-    ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody. ``pools``:
-    without their codes, which lie in the database. ``calls_out``: whether webhooks are called and people of the shop told; a
-    simulation does neither.
+    ``seed`` moves every draw (holdouts); life uses 0. ``paused``: the flows that enroll nobody and advance nobody.
+    ``segments``: the conditions of segments by name. ``pools``: without their codes, which lie in the database. ``calls_out``:
+    whether webhooks are called and people of the shop told; a simulation does neither.
     """
 
     workspace: int
@@ -79,6 +81,7 @@ class Rulebook:
     messages: dict[str, PublishedMessage]
     seed: int = 0
     paused: frozenset[str] = frozenset()
+    segments: dict[str, Condition] = field(default_factory=dict)
     pools: dict[str, CouponPool] = field(default_factory=dict)
     calls_out: bool = True
     _statements: dict[str, Statement | None] = field(default_factory=dict, init=False, repr=False)
@@ -93,6 +96,20 @@ class Rulebook:
     def numbers(self) -> frozenset[int]:
         """The numbers of all places."""
         return frozenset(place.number for place in self.places())
+
+    @cached_property
+    def tracked(self) -> frozenset[str]:
+        """The segments that a trigger, a schedule, an exit or a conversion listens to: who is in them is kept."""
+        found: set[str | None] = set()
+        for running in self.flows:
+            flow = running.flow
+            matches = [*flow.exit_on, *(() if flow.conversion is None else flow.conversion.matches)]
+            found.update(match.segment for match in matches)
+            if running.live:
+                found.update(
+                    trigger.segment for trigger in flow.triggers if isinstance(trigger, EventTrigger | ScheduleTrigger)
+                )
+        return frozenset(name for name in found if name is not None)
 
     def statement(self, name: str, build: Callable[[Rulebook], Statement | None]) -> Statement | None:
         """The statement of that name, compiled once; None where these rules need none."""

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tamshy.conditions import Environment, Tested, compile_condition, compile_match, key_sql, moment_sql
+from tamshy.conditions import (
+    Environment,
+    Tested,
+    compile_condition,
+    compile_match,
+    compile_question,
+    compile_turn,
+    day_sql,
+    key_sql,
+    moment_sql,
+)
+from tamshy.language.model import In
 from tamshy.sqlkit.calendar import clock_sql
 
 if TYPE_CHECKING:
@@ -26,8 +37,8 @@ EVENT_ROWS: Final = """
         a.origin, a.kind, a.facts
     from agenda a
     cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = a.profile offset 0) p
-    where not a.due and (a.name <> '' or a.kind = 'by_hand')"""
-"""``x`` for the events of the agenda that may start something, and for those who are put into a flow by hand."""
+    where not a.due and (a.name <> '' or a.kind in ('by_hand', 'occasion'))"""
+"""``x`` for the events of the agenda that may start something, for who is put into a flow by hand, and for occasions."""
 
 _DUE: Final = """
     select e.bucket, e.profile, a.moment, e.id as enrollment, e.flow, e.version, e.entered_at, e.reached, a.place, e.step, e.visit,
@@ -114,6 +125,24 @@ class Weaver:
         self.params.update(fragment.params)
         return f"({fragment.sql})"
 
+    def segment(self, name: str) -> str:
+        """Whether ``x`` is in a segment now; never null."""
+        return self.condition(In(name))
+
+    def turn(self, name: str) -> str:
+        """The next moment after ``x.moment`` at which time alone may bring ``x`` into a segment, or out of it; null: never."""
+        fragment = compile_turn(In(name), self._environment())
+        if fragment is None:
+            return "null::timestamptz"
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def question(self, name: str, moment: str) -> str:
+        """A query of one column, ``profile``: everybody who is in a segment at a moment, in the bucket of the statement."""
+        fragment = compile_question(In(name), self._environment(), moment)
+        self.params.update(fragment.params)
+        return fragment.sql
+
     def match(self, match: EventMatch, tested: Tested) -> str:
         """The ``where`` and ``same`` of an event match; empty where it has neither."""
         if match.where is None and not match.same:
@@ -134,6 +163,18 @@ class Weaver:
     def moment(self, ref: Ref) -> str:
         """The moment that the data holds, or null."""
         fragment = moment_sql(ref, self._environment())
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def day(self, value: str) -> str:
+        """The date that a jsonb value means to the profile ``x``, or null; one without a year lies in the year 4."""
+        fragment = day_sql(value, self._environment())
+        self.params.update(fragment.params)
+        return fragment.sql
+
+    def ask(self, condition: Condition, moment: str) -> str:
+        """The same for a condition: for whom in the bucket it holds at a moment (SQL without columns)."""
+        fragment = compile_question(condition, self._environment(), moment)
         self.params.update(fragment.params)
         return fragment.sql
 
@@ -161,4 +202,5 @@ class Weaver:
             bucket="%(bucket)s::smallint",
             clock=self.clock,
             inside=self._inside,
+            segments=self._book.segments,
         )

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from tamshy.ingest import calls_from_lines
-from tamshy.language import read_folder, read_workspace
+from tamshy.language import all_flows, read_folder, read_workspace
 from tamshy.publish import Unpublishable
 from tamshy.render.children import RenderChild
 from tamshy.render.compile import compile_message
@@ -203,7 +203,7 @@ def test(
         scenes: dict[tuple[str, ...], Scene] = {}
         current: Scene | None = None
         for story in sorted(stories, key=lambda one: one.flows):
-            flows = story.flows or tuple(workspace.flows)
+            flows = story.flows or tuple(all_flows(workspace))
             if flows not in scenes:
                 try:
                     scenes[flows] = set_scene(conn, files, flows, compile_message=compile_message, renderer=renderer)

@@ -1,12 +1,14 @@
-"""A play from one daily look at experiments to the next: nothing between profiles interferes meanwhile."""
+"""A play from one look at experiments to the next: nothing between profiles interferes meanwhile."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tamshy.look import next_look, watched
+from tamshy.advance import asks_for_best_hour, find_best_hour
+from tamshy.look import next_look, trials, watched
 from tamshy.look import run as look
+from tamshy.simulate.settling import next_settling
 from tamshy.simulate.working import Play, work
 from tamshy.sqlkit import queries
 
@@ -27,28 +29,39 @@ def work_daily(
     until: datetime,
     hands: Sequence[tuple[Connection, Press]],
     progress: Callable[[datetime, int], None],
+    before: int = 0,
 ) -> Play:
-    """Work as `work` does, with a look at the experiments at each 03:00 of the workspace.
+    """Work as `work` does, with a stop wherever what some have done decides what becomes of others.
 
-    What lies before a look is all worked by then. A day on which nothing happens would show the same as the one before, and is not
-    looked at.
+    That is a look at experiments and best hours at each 03:00 of the workspace, and whenever the rest of a broadcast learns what
+    its trial has shown. What lies before a stop is all worked by then. A day on which nothing happens would show the same as the
+    one before, and is not looked at.
     """
-    looks = bool(watched(book))
+    timed = asks_for_best_hour(book)
+    looks = timed or bool(watched(book))
     played = Play(until, 0, 0)
     conn = hands[0][0]
-    looked: datetime | None = None
-    while looks:
+    done: datetime | None = None
+    while looks or trials(book):
         coming = _coming(conn)
         if coming is None or coming > until:
             break
-        at = next_look(coming if looked is None else max(coming, looked), book.settings.timezone)
-        if at > until:
-            break
-        played = _both(played, work(book, at - _JUST_BEFORE, hands, progress, played.passes // len(hands)), until)
-        look(conn, book, at)
+        done = coming if done is None else max(coming, done)
+        daily = next_look(done, book.settings.timezone) if looks else None
+        stops = [at for at in (daily, next_settling(conn, book, done)) if at is not None]
         conn.commit()
-        looked = at
-    return _both(played, work(book, until, hands, progress, played.passes // len(hands)), until)
+        if not stops or min(stops) > until:
+            break
+        done = min(stops)
+        played = both(
+            played, work(book, done - _JUST_BEFORE, hands, progress, before + played.passes // len(hands)), until
+        )
+        if done == daily:
+            look(conn, book, done)
+            if timed:
+                find_best_hour(conn, book, done)
+            conn.commit()
+    return both(played, work(book, until, hands, progress, before + played.passes // len(hands)), until)
 
 
 def _coming(conn: Connection) -> datetime | None:
@@ -57,5 +70,6 @@ def _coming(conn: Connection) -> datetime | None:
     return row[0] if row is not None else None
 
 
-def _both(one: Play, other: Play, until: datetime) -> Play:
+def both(one: Play, other: Play, until: datetime) -> Play:
+    """Two parts of a play as one."""
     return Play(until, one.passes + other.passes, one.items + other.items, one.missed + other.missed)

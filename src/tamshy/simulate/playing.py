@@ -6,21 +6,24 @@ import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from tamshy.commerce import Word, tell
 from tamshy.coupon import rewind
 from tamshy.domain.calendar import known_zone
 from tamshy.domain.call import Call, CallKind
 from tamshy.ingest import WorkspaceRef, store_history, without_collecting
-from tamshy.language.model import SetProperties, WaitUntilTime
+from tamshy.language.model import ScheduleTrigger, SetProperties, WaitUntilTime
 from tamshy.passes import prepare
 from tamshy.passes.rendering import Links, Press
 from tamshy.publish import create_workspace, load_rulebook, publish
-from tamshy.simulate.daily import work_daily
 from tamshy.simulate.lines import journal_lines
+from tamshy.simulate.stops import stops_of, work_by_stops
 from tamshy.sqlkit import connect, migrate, quoted
 from tamshy.sqlkit.calendar import fill_zones
+from tamshy.trigger import write_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +46,13 @@ PEOPLE: Final = (
     "suppression",
     "seen_message",
     "inbox",
+    "occasion",
+    "tick",
     "event",
+    "cart",
+    "orders",
+    "reorder",
+    "catalogue_turn",
     "enrollment",
     "entry",
     "arm",
@@ -58,6 +67,9 @@ PEOPLE: Final = (
     "soft_bounce",
     "engagement",
     "journal",
+    "membership",
+    "flip",
+    "best",
 )
 """The tables that hold people and what became of them; the others hold what is published."""
 _LONGEST: Final = timedelta(days=366)
@@ -140,11 +152,12 @@ def play(  # noqa: PLR0913 - the command's own options
     conn.commit()
     last = load([conn, *(hand.conn for hand in hands)], scene.book, history)
     horizon = until if until is not None else (last + _LONGEST if last is not None else _FOREVER)
+    schedule(conn, scene.book, history, horizon)
     presses = [(conn, scene.press), *((hand.conn, Press(hand.renderer, _no_links, brief=True)) for hand in hands)]
     # The history stays; the collector need not go through it again and again.
     gc.freeze()
     try:
-        return work_daily(scene.book, horizon, presses, progress)
+        return work_by_stops(scene.book, horizon, presses, progress, stops_of(scene.book, history, last))
     finally:
         gc.unfreeze()
 
@@ -172,7 +185,9 @@ class Scene:
         fill_zones(self.conn, zones_of(self.book, history))
         last = load([self.conn], self.book, history)
         horizon = last + _LONGEST if last is not None else _FOREVER
-        played = work_daily(self.book, horizon, [(self.conn, self.press)], lambda _moment, _items: None)
+        schedule(self.conn, self.book, history, horizon)
+        stops = stops_of(self.book, history, last)
+        played = work_by_stops(self.book, horizon, [(self.conn, self.press)], lambda _moment, _items: None, stops)
         return list(journal_lines(self.conn, played.until))
 
 
@@ -208,11 +223,23 @@ def zones_of(book: Rulebook, history: History) -> list[str] | None:
             return None
         if isinstance(step, WaitUntilTime) and step.zone is not None:
             zones.add(step.zone)
+    for running in book.flows:
+        zones.update(
+            one.zone for one in running.flow.triggers if isinstance(one, ScheduleTrigger) and one.zone is not None
+        )
     for call in history.calls:
         for said in (call.properties.get("timezone"), call.context.get("timezone")):
             if isinstance(said, str) and said not in zones and known_zone(said):
                 zones.add(said)
     return sorted(zones)
+
+
+def schedule(conn: Connection, book: Rulebook, history: History, horizon: datetime) -> None:
+    """Write down when schedules come, from the first that a history tells until the play ends."""
+    first = min((call.received_at for call in history.calls), default=None)
+    if first is not None:
+        write_ticks(conn, book, first, horizon)
+        conn.commit()
 
 
 def load(conns: Sequence[Connection], book: Rulebook, history: History) -> datetime | None:
@@ -231,10 +258,13 @@ def load(conns: Sequence[Connection], book: Rulebook, history: History) -> datet
     calls.sort(key=attrgetter("ord"))
     with without_collecting():
         store_history(conns, ref, calls)
+    for arrival, lines in groupby(sorted(history.products, key=attrgetter("ord")), key=attrgetter("received_at")):
+        tell(conns[0], book.workspace, [Word(line.product, line.occurred_at) for line in lines], arrival)
     conns[0].execute("analyze inbox")
     conns[0].execute("analyze profile")
     conns[0].commit()
-    return max((call.received_at for call in calls), default=None)
+    arrivals = [*(call.received_at for call in calls), *(line.received_at for line in history.products)]
+    return max(arrivals, default=None)
 
 
 def _engagement(engage: Engage) -> Call:

@@ -78,4 +78,11 @@ order by 1
 
 -- name: coming
 -- When the next thing happens to anybody: a day without anything needs no look.
-select least((select min(moment) from inbox), (select min(work_at) from enrollment where active and work_at < 'infinity'))
+select least((select min(moment) from inbox), (select min(at) from occasion), (select min(at) from flip),
+    (select min(work_at) from enrollment where active and work_at < 'infinity'))
+
+-- name: begins
+-- When a schedule can next come for anybody, in whatever zone they live, or come to.
+select greatest(%(done)s::timestamptz, (min(t.reading) - interval '15 hours') at time zone 'UTC') from tick t
+where t.workspace = %(workspace)s and t.mark = any(%(marks)s::uuid[])
+    and t.reading > %(done)s::timestamptz at time zone 'UTC' - interval '15 hours'

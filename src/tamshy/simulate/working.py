@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Condition
 from typing import TYPE_CHECKING, Final
 
 from tamshy.passes import Horizon, deal_in_turn, merge_ready, run, settle_coupons, settle_rendered
 from tamshy.passes.rendering import LiquidValues
+from tamshy.segment import measured, note_ranking, rank, rankings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +49,11 @@ class Meeting:
         self._done = 0
         self._failed = False
         self.changed = Condition()
+
+    def begin(self) -> None:
+        """Nobody waits yet."""
+        with self.changed:
+            self._idle = 0
 
     def progress(self) -> int:
         """Say that something was done; gives the number of what was done so far."""
@@ -108,18 +115,43 @@ def work(
         _Hand(conn, press, book, book.first_bucket + place, until, meeting, before)
         for place, (conn, press) in enumerate(hands)
     ]
-    if len(workers) == 1:
-        workers[0].work(progress)
-    else:
-        with ThreadPoolExecutor(len(workers)) as pool:
-            for done in [pool.submit(worker.work, progress) for worker in workers]:
-                done.result()
+    if measured(book):
+        _by_days(book, until, hands[0][0], workers, progress)
+    _work_on(workers, progress)
     return Play(
         until,
         sum(worker.passes for worker in workers),
         sum(worker.items for worker in workers),
         tuple(sorted((one for worker in workers for one in worker.missed), key=str)),
     )
+
+
+def _by_days(
+    book: Rulebook,
+    until: datetime,
+    conn: Connection,
+    workers: Sequence[_Hand],
+    progress: Callable[[datetime, int], None],
+) -> None:
+    """Stop at each hour at which the best of all people are computed, with all that came before it worked."""
+    for ranking in rankings(conn, book, until):
+        for worker in workers:
+            worker.aim_at(ranking - timedelta(microseconds=1))
+        _work_on(workers, progress)
+        note_ranking(conn, book, ranking)
+        rank(conn, book, ranking)
+        conn.commit()
+    for worker in workers:
+        worker.aim_at(until)
+
+
+def _work_on(workers: Sequence[_Hand], progress: Callable[[datetime, int], None]) -> None:
+    if len(workers) == 1:
+        workers[0].work(progress)
+    else:
+        with ThreadPoolExecutor(len(workers)) as pool:
+            for done in [pool.submit(worker.work, progress) for worker in workers]:
+                done.result()
 
 
 class _Hand:
@@ -146,6 +178,11 @@ class _Hand:
         self.passes = 0
         self.items = 0
         self.missed: list[tuple[object, ...]] = []
+
+    def aim_at(self, until: datetime) -> None:
+        """Work up to this moment next."""
+        self._horizon = Horizon(until, None, _EVERYBODY)
+        self._meeting.begin()
 
     def work(self, progress: Callable[[datetime, int], None]) -> None:
         """Passes until nobody has anything to do."""

@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "backtest": ("tamshy.site.commands.playing", "backtest"),
     "explain": ("tamshy.site.commands.explaining", "explain"),
     "report": ("tamshy.site.commands.reporting", "report"),
+    "segment": ("tamshy.site.commands.segments", "segment"),
     "aside": ("tamshy.site.commands.aside", "aside"),
     "uncertain": ("tamshy.site.commands.uncertain", "uncertain_"),
     "import": ("tamshy.site.commands.importing", "import_"),
@@ -55,6 +56,8 @@ _COMMANDS: Final = {
     "backup": ("tamshy.site.commands.backup", "backup"),
     "restore": ("tamshy.site.commands.backup", "restore"),
     "doctor": ("tamshy.site.commands.doctor", "doctor"),
+    "recipes": ("tamshy.site.commands.recipes", "list_"),
+    "add": ("tamshy.site.commands.recipes", "add_"),
     "bench": ("tamshy.site.commands.measuring", "bench"),
 }
 
@@ -105,6 +108,7 @@ def _expected(exc: Exception) -> int | None:
         "AddressTaken",
         "UnsoundDatabase",
         "BadFile",
+        "UnusableBrand",
         "BadOption",
         "ClashingColumns",
         "Busy",
@@ -169,6 +173,18 @@ def _folders(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     export = commands.add_parser("export", parents=[shared, place], help="write the workspace as a folder")
     for each in (check, plan, apply, export):
         each.add_argument("dir", metavar="DIR", help="workspace folder")
+    commands.add_parser("recipes", parents=[shared], help="list the ready-made campaigns")
+    add = commands.add_parser("add", parents=[shared], help="write ready-made campaigns into a workspace folder")
+    add.add_argument("recipe", metavar="RECIPE", nargs="*", help="recipes as `tamshy recipes` lists them")
+    add.add_argument("--to", metavar="DIR", default=".", help="workspace folder (default: this one)")
+    add.add_argument("--dress", action="store_true", help="write the mails of recipes anew in the look of brand.yaml")
+    apply.add_argument(
+        "--backfill",
+        metavar="FLOW",
+        action="append",
+        default=[],
+        help="enroll those who are inside a segment that starts this flow already",
+    )
 
 
 def _playing(commands: _Commands, shared: argparse.ArgumentParser) -> None:
@@ -200,6 +216,11 @@ def _looking(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     explain.add_argument("--message", metavar="MESSAGE", default="", help="this message only")
     report = commands.add_parser("report", parents=[shared, place], help="what flows have brought, with intervals")
     report.add_argument("flow", metavar="FLOW", nargs="?", default="", help="this flow only (default: all)")
+    segment = commands.add_parser("segment", parents=[shared, place], help="how many people are in a segment, and some")
+    segment.add_argument("name", metavar="NAME", nargs="?", default="", help="this one, with some of its people")
+    segment.add_argument(
+        "--sample", metavar="N", type=_sample, default=10, help="how many of them to show (default: 10)"
+    )
     aside = commands.add_parser("aside", parents=[shared, place], help="whose items raised an error, and wait")
     aside.add_argument(
         "--let-in", metavar="PROFILE", default="", help="let this one in again, or `all`, once the cause is mended"
@@ -239,7 +260,7 @@ def _holding(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
     import_ = commands.add_parser(
         "import", parents=[shared, place], help="take in a file of people, events or addresses"
     )
-    import_.add_argument("kind", metavar="KIND", help="profiles, events or suppressions")
+    import_.add_argument("kind", metavar="KIND", help="profiles, events, products or suppressions")
     import_.add_argument("file", metavar="FILE", help="CSV or JSON lines")
     import_.add_argument(
         "--topic", metavar="TOPIC", default="", help="what consent of the file is about (default: the first)"
@@ -313,6 +334,13 @@ def _stopping(commands: _Commands, shared: argparse.ArgumentParser, place: argpa
     )
     for each in (backup, restore):
         each.add_argument("file", metavar="FILE", help="the backup")
+
+
+def _sample(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 1000:  # noqa: PLR2004 - a list for a person to read
+        raise argparse.ArgumentTypeError("give a number from 0 to 1000")
+    return value
 
 
 def _count(text: str) -> int:

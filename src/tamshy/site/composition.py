@@ -33,6 +33,9 @@ WEB_CONNECTIONS: Final = 8
 WEB_THREADS: Final = 16
 """Threads of one web process: more than may store calls at once, so that there is always one left to say "later"."""
 
+SIGN_UPS: Final = 20
+SIGN_UPS_WITHIN_S: Final = 600.0
+"""How many sign-ups one place may send within how long: an office behind one address may, a script that fills forms may not."""
 
 SEGMENT_LIBRARY: Final = "@segment/analytics-next"
 SEGMENT_VERSION: Final = "1.84.3"
@@ -72,7 +75,7 @@ def parts(configuration: Configuration, dsn: str = "") -> Parts:
 def wire_web(given: Parts) -> Callable[[], None]:
     """Hand every part of the edge what it needs; gives what closes it all again."""
     from tamshy.accounts import KeyRing, Sessions, Tries  # noqa: PLC0415 - only a web process pays for the edge
-    from tamshy.api import calls, counts, gate, sharing, workspaces  # noqa: PLC0415
+    from tamshy.api import calls, counts, gate, pace, sharing, workspaces  # noqa: PLC0415
     from tamshy.api import wiring as api  # noqa: PLC0415
     from tamshy.panel import wiring as panel  # noqa: PLC0415
     from tamshy.public import wiring as public  # noqa: PLC0415
@@ -98,6 +101,9 @@ def wire_web(given: Parts) -> Callable[[], None]:
             counts=counts.Counts(),
             admission=gate.Gate(),
             sharing=sharing.Sharing(calls.store_counted),
+            signer=given.signer,
+            pace=pace.Pace(clock.monotonic, SIGN_UPS, SIGN_UPS_WITHIN_S),
+            links_base=given.base_url,
             base_url=given.configuration.base_url,
             instance=given.configuration.instance,
             clock_ahead=lambda: bool(clock.ahead),

@@ -134,6 +134,20 @@ def next_time_of_day_sql(moment: str, zone: str, at: time, weekdays: AbstractSet
     )
 
 
+def next_hour_sql(moment: str, zone: str, hour: str) -> str:
+    """Give the first moment not before `moment` at which a clock stands in an hour of the day (SQL of an integer, or null)."""
+    target = (
+        "(asked.reading::date + make_interval(hours => asked.hour)"
+        " + case when extract(hour from asked.reading) > asked.hour then interval '1 day' else interval '0' end)"
+    )
+    return (
+        "(select case when extract(hour from asked.reading)::integer = asked.hour then asked.at"
+        f" else greatest({resolve_sql(target, 'asked.zone')}, asked.at) end"
+        f" from (select {moment} as at, {zone} as zone, {hour} as hour, {local_sql(moment, zone)} as reading offset 0) asked"
+        " where asked.hour is not null)"
+    )
+
+
 def quiet_until_sql(moment: str, zone: str, start: time, end: time, clock: str = "") -> str:
     """Give the end of the quiet hours that `moment` lies in; null outside them. `clock`: as for `add_sql`."""
     if start == end:

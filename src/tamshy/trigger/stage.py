@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tamshy.domain.call import IMPORTED
-from tamshy.language.model import EventTrigger
+from tamshy.language.model import SEGMENT_BACKFILLED, SEGMENT_ENTERED, EventTrigger
 from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import EVENT_ROWS, Weaver
 from tamshy.sqlkit.calendar import add_sql
@@ -26,13 +26,15 @@ def run(conn: Connection, book: Rulebook, bucket: int) -> int:
 
 def starting_names(book: Rulebook) -> frozenset[str]:
     """The names of the events that can start a flow."""
-    return frozenset(
-        trigger.event
+    triggers = [
+        trigger
         for running in book.flows
         if running.live
         for trigger in running.flow.triggers
         if isinstance(trigger, EventTrigger)
-    )
+    ]
+    backfilled = {SEGMENT_BACKFILLED} if any(trigger.segment is not None for trigger in triggers) else set()
+    return frozenset(trigger.event for trigger in triggers) | backfilled
 
 
 def build(book: Rulebook) -> Statement | None:
@@ -53,6 +55,13 @@ def build(book: Rulebook) -> Statement | None:
             listeners.append(_listener(weave, running, place, trigger.event))
             if trigger.where is not None:
                 where.append((place, weave.condition(trigger.where)))
+            if trigger.segment is not None:
+                # Of the engine's own word: anybody may send an event of that name.
+                said = f"x.origin <> 0 and x.ev_props ->> 'segment' = {weave.literal(trigger.segment, 'text')}"
+                told = f"coalesce(x.ev_ctx ->> 'flow', {weave.literal(running.name, 'text')})"
+                where.append((place, f"({said} and {told} = {weave.literal(running.name, 'text')})"))
+                if trigger.event == SEGMENT_ENTERED:
+                    listeners.append(_listener(weave, running, place, SEGMENT_BACKFILLED))
             oldest = add_sql("x.moment", "x.zone", -trigger.max_age)
             # Imported events are history whatever their age: they count, and start nothing.
             too_old.append((place, f"(x.ev_at < {oldest} or x.origin = {IMPORTED})"))

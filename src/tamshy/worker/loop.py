@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tamshy.advance import asks_for_best_hour, find_best_hour
+from tamshy.commerce import forget_changes, learn_intervals
 from tamshy.coupon import count_pools
+from tamshy.domain import calendar
 from tamshy.ingest import prune
 from tamshy.language.model import Keep
-from tamshy.look import catch_up, next_look
+from tamshy.look import catch_up, last_look, next_look
 from tamshy.passes import (
     Horizon,
     at_hand,
@@ -26,7 +29,9 @@ from tamshy.passes import (
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
 from tamshy.retain import Gone, let_go, limits
+from tamshy.segment import rank_when_due
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
+from tamshy.trigger import plan_all_reorders, renew_ticks, speaks_of_reorders
 from tamshy.worker.leasing import Leases
 from tamshy.worker.sifting import is_the_machines, set_aside, sift
 from tamshy.worker.tallying import count_journal
@@ -53,6 +58,8 @@ BITES: Final = 8
 """Buckets in which old history is let go of at one pruning."""
 PEOPLE: Final = 100
 """People of each of them that are looked at then: a million a day, with 64 buckets."""
+LEARNT_AFTER: Final = timedelta(hours=3)
+"""How long after midnight of the workspace what orders show is worked out anew (rule 29)."""
 REST: Final = 0.1
 """Seconds of rest when nothing was to do; longer and longer, up to the longest, while there still is nothing."""
 LONGEST_REST: Final = 0.5
@@ -139,6 +146,7 @@ class Worker:
         self._pools_at: dict[tuple[int, str], float] = {}
         self._share_at = 0.0
         self._retained = -1
+        self._learnt: dict[str, tuple[object, ...]] = {}
         self._rest = REST
         self._rests = 0
         self.passes = 0
@@ -173,31 +181,47 @@ class Worker:
         # have left the house, as the claim that comes before every hand-over does wait, for all that was before it too.
         conn.execute("set synchronous_commit = off")
         conn.commit()
-        self._share_at, pruned = self._clock.monotonic(), -PRUNING
+        self._share_at, pruned, begins = self._clock.monotonic(), -PRUNING, True
         while True:
             now = self._clock.monotonic()
             if now - pruned >= PRUNING:
                 prune(conn, self._clock.now())
+                forget_changes(conn, self._clock.now())
                 conn.commit()
                 pruned = now
+                self._look_ahead(conn)
                 if self._leases.held:
                     count_journal(conn, list(self._leases.held), self._clock.now(), self._clock.speed)
                     conn.commit()
                     self._retain(conn)
+                    self._learn(conn)
+                    self._rank(conn)
             self._keep_up(conn)
             self._look(conn)
             worked = self.once(conn)
+            if not worked and begins:
+                # Who has just begun ranks once what had arrived is worked, and need not wait for a minute to pass.
+                begins = False
+                worked = self._rank(conn)
             if self._wait(self._pause(worked)):
                 self._leases.give_back(conn)
                 return
 
+    def _look_ahead(self, conn: Connection) -> None:
+        """Write down further ticks of schedules, in good time before the last that are known."""
+        for rules in self._rules.values():
+            renew_ticks(conn, rules.book, self._clock.now())
+        conn.commit()
+
     def _look(self, conn: Connection) -> None:
-        """Look at the experiments of the workspaces whose first bucket is ours, once a day; not by a clock that is not believed."""
+        """Make the daily figures of the workspaces whose first bucket is ours; not by a clock that is not believed."""
         now = self._clock.now()
         for name, rules in list(self._rules.items()):
             ours = rules.book.first_bucket in self._leases.held
             if ours and now >= self._looks.get(name, now) and self._clear(conn):
                 catch_up(conn, rules.book, now, lambda: self._keep_up(conn))
+                if asks_for_best_hour(rules.book):
+                    find_best_hour(conn, rules.book, last_look(now, rules.book.settings.timezone))
                 conn.commit()
                 self._looks[name] = next_look(now, rules.book.settings.timezone)
 
@@ -218,6 +242,37 @@ class Worker:
             _LOG.info(
                 "%d rows were old enough to go", total.rows, extra={"event": "history_let_go", "count": total.rows}
             )
+
+    def _learn(self, conn: Connection) -> None:
+        """Once a day, from three o'clock of each workspace on: how long products last, and when they are due in our buckets."""
+        now = self._clock.now()
+        for name, rules in self._rules.items():
+            book = rules.book
+            day = (calendar.local(now, book.settings.timezone) - LEARNT_AFTER).date()
+            ours = [b for b in self._leases.held if book.first_bucket <= b < book.first_bucket + book.buckets]
+            if self._learnt.get(name) == (day, rules.mark) or not ours or not speaks_of_reorders(book):
+                continue
+            self._learnt[name] = (day, rules.mark)
+            if book.first_bucket in ours:
+                learn_intervals(conn, book, now)
+                conn.commit()
+            for bucket in sorted(ours):
+                plan_all_reorders(conn, book, bucket, now)
+                conn.commit()
+
+    def _rank(self, conn: Connection) -> int:
+        """Compute who is among the best, once the hour of a workspace of ours has come (rule 29); one worker does.
+
+        Returns for how many workspaces.
+        """
+        ranked = 0
+        for rules in self._rules.values():
+            first = rules.book.first_bucket
+            ours = any(first <= bucket < first + rules.book.buckets for bucket in self._leases.held)
+            if ours and self._clear(conn):
+                ranked += rank_when_due(conn, rules.book, self._clock.now())
+            conn.commit()
+        return ranked
 
     def _pause(self, worked: int) -> float:
         """How long to rest now: longer and longer while nothing is to do."""

@@ -63,6 +63,11 @@ from (
                 and e.work_at > coalesce(after, '-infinity')
                 and not exists (
                     select from set_aside s where s.bucket = b and s.profile = e.profile and s.until > %(horizon)s))
+        or exists (select from occasion o where o.bucket = b and o.at <= %(horizon)s)
+        or exists (
+            select from flip f where f.bucket = b and f.at <= %(horizon)s
+                and not exists (
+                    select from set_aside s where s.bucket = b and s.profile = f.profile and s.until > %(horizon)s))
         or exists (
             select from message m where m.bucket = b and m.state = 'accepted'
                 and not exists (
@@ -72,7 +77,9 @@ from (
                 and not exists (
                     select from flow f where f.workspace = g.workspace and f.name = g.flow and f.paused)
                 and not exists (
-                    select from set_aside s where s.bucket = b and s.profile = g.profile and s.until > %(horizon)s)) as work,
+                    select from set_aside s where s.bucket = b and s.profile = g.profile and s.until > %(horizon)s))
+        or exists (select from reorder r where r.bucket = b and r.at <= %(horizon)s)
+        or exists (select from catalogue_turn t where t.bucket = b and t.at <= %(horizon)s) as work,
     exists (select from set_aside s where s.bucket = b and s.until <= %(horizon)s) as let_in
     from unnest(%(buckets)s::smallint[], %(after)s::timestamptz[]) as ours (b, after)
     offset 0

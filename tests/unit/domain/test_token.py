@@ -76,7 +76,7 @@ def test_a_weak_secret_is_refused(secrets: list[str]) -> None:
 def test_the_addresses_of_a_message() -> None:
     links = make_links(SIGNER, "https://mail.shop.example/", SUBJECT)
     tokens = {p: SIGNER.token(p, SUBJECT) for p in Purpose}
-    assert len(set(tokens.values())) == 5
+    assert len(set(tokens.values())) == len(Purpose) == 6
     assert links.click_base == f"https://mail.shop.example/c/{tokens[Purpose.CLICK]}"
     assert links.open_url == f"https://mail.shop.example/o/{tokens[Purpose.OPEN]}.gif"
     assert links.unsubscribe_url == f"https://mail.shop.example/u/{tokens[Purpose.UNSUBSCRIBE]}"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tamshy.language import read_workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tamshy.language.model import Flow, Step, Workspace
 
 SETTINGS = """\
@@ -34,7 +36,7 @@ steps:
 """
 
 
-def files(changes: dict[str, str | None] | None = None) -> dict[str, str]:
+def files(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """The sound workspace's files, with files added, replaced or (None) taken away."""
     found: dict[str, str | None] = {
         "tamshy.yaml": SETTINGS,
@@ -46,12 +48,12 @@ def files(changes: dict[str, str | None] | None = None) -> dict[str, str]:
     return {path: text for path, text in found.items() if text is not None}
 
 
-def said(changes: dict[str, str | None] | None = None) -> list[str]:
+def said(changes: Mapping[str, str | None] | None = None) -> list[str]:
     """What is refused in the changed workspace, as printed."""
     return [str(problem) for problem in read_workspace(files(changes))[1]]
 
 
-def sound(changes: dict[str, str | None] | None = None) -> Workspace:
+def sound(changes: Mapping[str, str | None] | None = None) -> Workspace:
     """The changed workspace, in which nothing may be refused."""
     workspace, problems = read_workspace(files(changes))
     assert [str(problem) for problem in problems] == []

@@ -83,6 +83,8 @@ def count(operator: Operator, operand: int) -> Test:
         ("{not: {profile.city: Almaty}}", Not(CITY)),
         ("{not: [{profile.city: Almaty}, {event.value: {gte: 5}}]}", Not(All((CITY, VALUE)))),
         ("{subscribed: offers}", Subscribed("offers")),
+        ("{cart.count: 5}", PropertyTest(Ref(Root.CART, ("count",)), Test((Clause(Operator.EQ, 5),)))),
+        ("{order.total: {gte: 5}}", PropertyTest(Ref(Root.ORDER, ("total",)), count(Operator.GTE, 5))),
         ("{enrolled: cart}", Enrolled("cart")),
         ("{enrolled: cart, within: 1d}", Enrolled("cart", DAY)),
         ("{did: Order Completed}", Behaviour("Order Completed")),
@@ -168,10 +170,18 @@ def test_a_behaviour_without_refinements_has_no_window() -> None:
         (
             "{proflie.city: x}",
             [
-                "6:14: 'proflie.city' must start with profile. or event. or coupon. or vars. (did you mean 'profile.city'?)"
+                (
+                    "6:14: 'proflie.city' must start with profile. or event. or cart. or order. or coupon. or vars."
+                    " (did you mean 'profile.city'?)"
+                )
             ],
         ),
-        ("{customer.city: x}", ["6:14: 'customer.city' must start with profile. or event. or coupon. or vars."]),
+        (
+            "{customer.city: x}",
+            ["6:14: 'customer.city' must start with profile. or event. or cart. or order. or coupon. or vars."],
+        ),
+        ("{cart.valu: 1}", ["6:14: unknown reference 'cart.valu' (did you mean 'cart.value'?)"]),
+        ("{order.total.sum: 1}", ["6:14: unknown reference 'order.total.sum' (did you mean 'order.total'?)"]),
         ("{event.: x}", ["6:14: 'event.' is not a reference such as profile.name"]),
         ("{event..a: x}", ["6:14: 'event..a' is not a reference such as profile.name"]),
         ("{dd: X}", ["6:14: unknown condition 'dd' (did you mean 'did'?)"]),
@@ -240,36 +250,32 @@ def test_what_is_no_condition_is_refused(written: str, problems: list[str]) -> N
 @pytest.mark.parametrize(
     ("written", "problems"),
     [
-        ("{cart.value: {gte: 5}}", ["6:14: 'cart.value' is not yet supported"]),
-        ("{cart.count: 1}", ["6:14: 'cart.count' is not yet supported"]),
-        ("{cart.updated_at: {within_last: 1d}}", ["6:14: 'cart.updated_at' is not yet supported"]),
-        ("{order.count: 1}", ["6:14: 'order.count' is not yet supported"]),
-        ("{order.total: 1}", ["6:14: 'order.total' is not yet supported"]),
-        ("{order.last_at: {within_last: 1d}}", ["6:14: 'order.last_at' is not yet supported"]),
         ("{rfm.segment: best}", ["6:14: 'rfm.segment' is not yet supported"]),
         ("{rfm.score: 555}", ["6:14: 'rfm.score' is not yet supported"]),
         ("{predicted.clv: {gte: 5}}", ["6:14: 'predicted.clv' is not yet supported"]),
         ("{predicted.churn: {gte: 5}}", ["6:14: 'predicted.churn' is not yet supported"]),
         ("{predicted.next_order_at: {within_next: 1d}}", ["6:14: 'predicted.next_order_at' is not yet supported"]),
-        ("{cart.valu: 1}", ["6:14: unknown reference 'cart.valu' (did you mean 'cart.value'?)"]),
+        ("{rfm.scor: 1}", ["6:14: unknown reference 'rfm.scor' (did you mean 'rfm.score'?)"]),
         (
-            "{cart.value: {gte: [a]}}",
+            "{rfm.score: {gte: [a]}}",
             [
-                "6:14: 'cart.value' is not yet supported",
-                "6:32: 'gte' must be a number, a date such as 2026-12-24 or a timestamp, not a list",
+                "6:14: 'rfm.score' is not yet supported",
+                "6:31: 'gte' must be a number, a date such as 2026-12-24 or a timestamp, not a list",
             ],
         ),
-        ("{in: vip}", ["6:14: 'in' is not yet supported"]),
+        ("{in: vip}", ["6:18: unknown segment 'vip'; there is none"]),
         ("{in: VIP!}", [
-            "6:14: 'in' is not yet supported",
             "6:18: 'in' must be a name of small letters, digits and hyphens, 64 at most, not 'VIP!'",
         ]),
-        ("{top: 1%, by: {count: X}, within: 1d}", ["6:14: 'top' is not yet supported"]),
+        (
+            "{top: 1%, by: {count: X}, within: 1d}",
+            ["6:14: 'top' stands in segments only; make one of it, and ask with in: SEGMENT"],
+        ),
         (
             "{top: 101%, within: x}",
             [
-                "6:14: 'top' is not yet supported",
                 "6:14: 'top' needs 'by' beside it",
+                "6:14: 'top' stands in segments only; make one of it, and ask with in: SEGMENT",
                 "6:19: 'top' must be a percentage from 0% to 100%, such as 10%, not '101%'",
                 "6:33: 'within': 'x' is not a duration such as 90s, 15m, 2h, 3d, 2w, 1mo, 1y or 1d12h",
             ],

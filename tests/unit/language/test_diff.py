@@ -41,7 +41,11 @@ def test_equal_workspaces_have_no_difference() -> None:
             "flows/cart.yaml: exit_on changed",
             "flows/cart.yaml: priority changed: 0 → 5",
         ]),
-        ({}, {"flows/cart.yaml": FLOW.replace("Checkout Started", "X")}, ["flows/cart.yaml: trigger changed"]),
+        (
+            {},
+            {"flows/cart.yaml": FLOW.replace("Checkout Started", "X")},
+            ["flows/cart.yaml: trigger changed: Checkout Started → X"],
+        ),
         ({"flows/cart.yaml": LONG}, {"flows/cart.yaml": LONG.replace("1d", "36h")}, [
             "flows/cart.yaml: step wait-1 changed: wait: 1d → wait: 36h",
         ]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import time
 from decimal import Decimal
 
 import pytest
@@ -14,8 +15,10 @@ from tamshy.language.model import (
     Behaviour,
     Clause,
     Conversion,
+    DateTrigger,
     EventMatch,
     EventTrigger,
+    Every,
     Flow,
     InFlight,
     ManualTrigger,
@@ -30,6 +33,7 @@ from tamshy.language.model import (
 )
 
 DAY = Duration(days=1)
+BIRTHDAY = Ref(Root.PROFILE, ("birthday",))
 VALUE = PropertyTest(Ref(Root.EVENT, ("value",)), Test((Clause(Operator.GTE, 5),)))
 CART = Ref(Root.EVENT, ("cart_id",))
 
@@ -76,6 +80,22 @@ def test_a_flow_has_defaults() -> None:
             (EventTrigger("E", VALUE, Duration(seconds=7200)),),
         ),
         ("[{event: A}, {event: B}]", (EventTrigger("A", None, DAY), EventTrigger("B", None, DAY))),
+        (
+            "{date: order.last_at, every: once, offset: 60d}",
+            (DateTrigger(Ref(Root.ORDER, ("last_at",)), Every.ONCE, Duration(days=60), time(9)),),
+        ),
+        ("{date: profile.birthday}", (DateTrigger(BIRTHDAY, Every.YEAR, Duration(), time(9)),)),
+        (
+            '{date: profile.birthday, every: once, offset: -7d, at: "18:30"}',
+            (DateTrigger(BIRTHDAY, Every.ONCE, Duration(days=-7), time(18, 30)),),
+        ),
+        (
+            "[{event: E}, {date: profile.children.birthday, at: 00:00}]",
+            (
+                EventTrigger("E", None, DAY),
+                DateTrigger(Ref(Root.PROFILE, ("children", "birthday")), Every.YEAR, Duration(), time(0)),
+            ),
+        ),
     ],
 )
 def test_triggers(trigger: str, expected: tuple[EventTrigger, ...]) -> None:
@@ -182,6 +202,22 @@ def test_what_is_no_head_is_refused(line: str, problems: list[str]) -> None:
         ("{manual: true, at: 9}", ["1:25: unknown key 'at'; there is manual in a manual trigger"]),
         ("{mnual: true}", ["1:11: unknown trigger 'mnual' (did you mean 'manual'?)"]),
         ("{event: X, whre: {}}", ["1:21: unknown key 'whre' (did you mean 'where'?) in an event trigger"]),
+        ("{date: birthday}", ["1:17: 'birthday' is not a reference; it starts with profile."]),
+        ("{date: event.at}", ["1:17: 'event.at' must start with profile."]),
+        ("{date: order.total}", ["1:17: 'order.total' must start with profile."]),
+        ("{date: profile.birthday, every: month}", ["1:42: 'every' must be year or once, not 'month'"]),
+        (
+            "{date: profile.birthday, offset: soon}",
+            ["1:43: 'offset': 'soon' is not a duration such as 90s, 15m, 2h, 3d, 2w, 1mo, 1y or 1d12h"],
+        ),
+        (
+            "{date: profile.birthday, at: 9}",
+            ['1:39: \'at\' must be a time of day from "00:00" to "23:59", not the number 9'],
+        ),
+        (
+            "{date: profile.birthday, where: {}}",
+            ["1:35: unknown key 'where'; there are at, date, every, offset in a date trigger"],
+        ),
         ("{event: X, max_age: 0d}", ["1:30: 'max_age' must be longer than nothing"]),
         (
             "{event: X, same: event.a}",
@@ -196,33 +232,11 @@ def test_what_is_no_trigger_is_refused(trigger: str, problems: list[str]) -> Non
 @pytest.mark.parametrize(
     ("trigger", "problems"),
     [
-        ("{segment: vip}", ["1:11: the trigger 'segment' is not yet supported"]),
-        ("{segment: vip, on: leave}", ["1:11: the trigger 'segment' is not yet supported"]),
-        (
-            '{date: profile.birthday, every: year, offset: -7d, at: "09:00"}',
-            ["1:11: the trigger 'date' is not yet supported"],
-        ),
-        ("{price_drop: {by: 10%, for: [viewed], within: 30d}}", [
-            ("1:11: the trigger 'price_drop' is not yet "
-            "supported")]),
-        ("{back_in_stock: {for: [viewed]}}", ["1:11: the trigger 'back_in_stock' is not yet supported"]),
         ("{new_arrivals: {at_least: 3}}", ["1:11: the trigger 'new_arrivals' is not yet supported"]),
-        ("{reorder_due: {offset: -7d}}", ["1:11: the trigger 'reorder_due' is not yet supported"]),
-        ('{schedule: {cron: "0 9 * * mon"}}', ["1:11: the trigger 'schedule' is not yet supported"]),
-        ("{date: profile.birthday, at: 9}", [
-            "1:11: the trigger 'date' is not yet supported",
-            "1:39: 'at' must be a time of day from \"00:00\" to \"23:59\", not the number 9",
-        ]),
     ],
 )  # fmt: skip
 def test_other_triggers_are_not_yet_supported(trigger: str, problems: list[str]) -> None:
     assert refusal("", trigger) == problems
-
-
-@pytest.mark.parametrize("line", ["exit_on: {segment: vip, on: leave}", "conversion: {segment: vip}"])
-def test_segments_in_exits_and_conversions_are_not_yet_supported(line: str) -> None:
-    column = line.index("segment") + 1
-    assert refusal(line) == [f"3:{column}: 'segment' is not yet supported"]
 
 
 def test_a_flow_needs_a_trigger_and_steps_and_all_faults_come_at_once() -> None:

@@ -138,7 +138,7 @@ def test_what_is_no_message_is_refused(text: str, problems: list[str]) -> None:
         ({"messages/hello/en.md": "Hello\r\n  {{ profile.name | nope }} {{ who }}\r\n"}, [
             "messages/hello/en.md:2:21: Liquid: unknown filter 'nope'",
             (
-                "messages/hello/en.md:2:32: Liquid: unknown variable 'who'; there are coupon, event, locale, now, "
+                "messages/hello/en.md:2:32: Liquid: unknown variable 'who'; there are cart, coupon, event, locale, now, order, "
                 "preferences_url, "
             "profile, shop, unsubscribe_url, vars, view_url"),
         ]),

@@ -118,7 +118,7 @@ def test_references_to_a_coupon() -> None:
             "2:99: 'B' must be one line of plain ASCII: it is a header",
         ]),
         ("[{webhook: {url: 'https://shop.example/{{ x }}'}}]", [
-            "2:50: Liquid: unknown variable 'x'; there are coupon, event, locale, now, profile, shop, vars",
+            "2:50: Liquid: unknown variable 'x'; there are cart, coupon, event, locale, now, order, profile, shop, vars",
         ]),
         ("[{notify: {to: team, subject: s, text: t}}]", [
             "2:23: 'to' must be an address such as team@shop.example, not 'team'",

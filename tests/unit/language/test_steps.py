@@ -32,6 +32,7 @@ from tamshy.language.model import (
     Test,
     Track,
     Wait,
+    WaitBestHour,
     WaitFor,
     WaitUntilMoment,
     WaitUntilTime,
@@ -62,11 +63,15 @@ def only(step: str) -> Step:
             '{wait: {until: "00:00", on: fri, zone: workspace}}',
             WaitUntilTime("wait-1", time(0), frozenset({5}), "Asia/Almaty"),
         ),
+        ("{wait: {until: best_hour}}", WaitBestHour("wait-1", Duration(days=1))),
+        ("{wait: {until: best_hour, at_most: 6h}}", WaitBestHour("wait-1", Duration(seconds=21600))),
         ('{wait: {until: "23:59", zone: Europe/Berlin}}', WaitUntilTime("wait-1", time(23, 59), zone="Europe/Berlin")),
         (
             "{wait: {until: event.delivery_at, offset: -1d}}",
             WaitUntilMoment("wait-1", Ref(Root.EVENT, ("delivery_at",)), Duration(days=-1)),
         ),
+        ("{wait: {until: cart.updated_at}}", WaitUntilMoment("wait-1", Ref(Root.CART, ("updated_at",)))),
+        ("{wait: {until: order.last_at}}", WaitUntilMoment("wait-1", Ref(Root.ORDER, ("last_at",)))),
         ("{wait: {until: profile.a.b}}", WaitUntilMoment("wait-1", Ref(Root.PROFILE, ("a", "b")))),
         ("{wait: {until: vars.hook.at}}", WaitUntilMoment("wait-1", Ref(Root.VARS, ("hook", "at")))),
         ("{send: hello}", Send("hello", "hello")),
@@ -169,7 +174,7 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
             ],
         ),
         ("[{wait: {until: evnt.at}}]", [
-            "2:24: 'evnt.at' must start with event. or profile. or vars. or coupon. (did you mean 'event.at'?)",
+            "2:24: 'evnt.at' must start with event. or profile. or cart. or order. or coupon. or vars. (did you mean 'event.at'?)",
         ]),
         ("[{wait: {until: 10:00, on: [mno]}}]", ["2:36: unknown weekday 'mno' (did you mean 'mon'?)"]),
         ("[{wait: {until: 10:00, on: []}}]", ["2:35: 'on' needs at least one weekday; leave it out for any day"]),
@@ -199,9 +204,12 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
         ("[{set: {order.total: 1}}]", ["2:16: 'order.total' must start with profile."]),
         ("[{set: {event.a: 1}}]", ["2:16: 'event.a' must start with profile."]),
         ('[{set: {profile.a: "{{ event.x | nope }}"}}]', ["2:41: Liquid: unknown filter 'nope'"]),
-        ('[{set: {profile.a: "{{ cart.x }}"}}]', ["2:31: Liquid: 'cart' is not yet supported"]),
+        ("[{wait: {until: cart.value}}]", ["2:24: 'cart.value' is no moment; cart.updated_at is one"]),
         ('[{set: {profile.a: "{{ unsubscribe_url }}"}}]', [
-            "2:31: Liquid: unknown variable 'unsubscribe_url'; there are coupon, event, locale, now, profile, shop, vars",
+            (
+                "2:31: Liquid: unknown variable 'unsubscribe_url'; there are cart, coupon, event, locale, now, order, profile,"
+                " shop, vars"
+            ),
         ]),
         ("[{track: X}]", ["2:17: 'track' must be a mapping with 'event', not 'X'"]),
         ("[{track: {properties: 5}}]", [
@@ -260,9 +268,9 @@ def test_a_step_that_some_way_leads_to_is_fine(steps: str) -> None:
 @pytest.mark.parametrize(
     ("steps", "problems"),
     [
-        ("[{wait: {until: best_hour, at_most: 1d}}]", ["2:24: 'best_hour' is not yet supported"]),
-        ("[{wait: {until: order.last_at}}]", ["2:24: 'order.last_at' is not yet supported"]),
-        ("[{wait: {until: cart.updated_at}}]", ["2:24: 'cart.updated_at' is not yet supported"]),
+        ("[{wait: {until: best_hour, at_most: 0s}}]", ["2:44: 'at_most' must be longer than nothing"]),
+        ("[{wait: {until: best_hour, on: mon}}]", [
+            "2:35: unknown key 'on'; there are at_most, until in a wait until the best hour"]),
         ("[{wait: {until: predicted.next_order_at}}]", ["2:24: 'predicted.next_order_at' is not yet supported"]),
         ("[{wait_for: {segment: vip, at_most: 1d}}]", [
             "2:20: 'wait_for' needs 'event' or 'any': what it waits for",

@@ -55,20 +55,9 @@ def test_a_file_that_has_no_place_is_refused(changes: dict[str, str | None], pro
 @pytest.mark.parametrize(
     ("path", "text", "problems"),
     [
-        ("segments/vip.yaml", "name: VIP\nwhere: {top: 1%, by: {count: X}}\n", [
-            "segments/vip.yaml:1:1: a segment is not yet supported",
-            "segments/vip.yaml:2:9: 'top' is not yet supported",
-        ]),
-        ("segments/vip.yaml", "where: {did: X}\nwhen: 1\n", [
-            "segments/vip.yaml:1:1: a segment is not yet supported",
-            "segments/vip.yaml:2:1: unknown key 'when' (did you mean 'where'?) in a segment",
-        ]),
         ("broadcasts/b.yaml", 'segment: all\nmessage: hullo\nat: {time: "2026-12-01T10:00"}\n', [
-            "broadcasts/b.yaml:1:1: a broadcast is not yet supported",
+            "broadcasts/b.yaml:1:10: unknown segment 'all'; there is none",
             "broadcasts/b.yaml:2:10: unknown message 'hullo' (did you mean 'hello'?)",
-        ]),
-        ("catalog/products.jsonl", "{}\n", [
-            "catalog/products.jsonl:1:1: a catalogue in the workspace folder is not yet supported",
         ]),
     ],
 )  # fmt: skip

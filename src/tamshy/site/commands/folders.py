@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tamshy.language import read_folder, read_workspace
 from tamshy.site.commands.saying import data, out, remark
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from tamshy.language.model import Problem, Workspace
+    from tamshy.proofread import Remark
     from tamshy.publish import Published
     from tamshy.site.configuration import Configuration
 
@@ -23,15 +24,21 @@ _NOT_SO: Final = 1
 
 
 def check(options: argparse.Namespace) -> int:
-    """Refuse or accept a folder: all problems at once, each with its place."""
+    """Refuse or accept a folder: all problems at once, each with its place; and what a writer of mails would remark on."""
     _, workspace, problems = _checked(Path(options.dir))
+    remarks = [] if problems else _read_over(workspace)
     if options.json:
-        data({"problems": [_as_data(problem) for problem in problems]})
+        data({"problems": [_as_data(each) for each in problems], "warnings": [_as_data(each) for each in remarks]})
     elif problems:
         for problem in problems:
             out(problem)
     else:
-        out(f"{options.dir} is good: {len(workspace.flows)} flows, {len(workspace.messages)} messages")
+        segments = f", {len(workspace.segments)} segments" if workspace.segments else ""
+        for remark_ in remarks:
+            out(remark_)
+        out(
+            f"{options.dir} is good: {len(workspace.flows)} flows, {len(workspace.messages)} messages{segments}{_in_all(remarks)}"
+        )
     return _NOT_SO if problems else _DONE
 
 
@@ -49,8 +56,17 @@ def apply(options: argparse.Namespace) -> int:
     with opened(options) as work:
         try:
             published = publish(
-                work.conn, work.workspace, files, at=now, compile_message=compile_message, secret=secret
+                work.conn,
+                work.workspace,
+                files,
+                at=now,
+                compile_message=compile_message,
+                secret=secret,
+                backfill=options.backfill,
             )
+        except LookupError as exc:
+            remark(exc)
+            return _NOT_SO
         except Unpublishable as exc:
             for problem in exc.problems:
                 remark(problem)
@@ -94,9 +110,10 @@ def publish_folder(dsn: str, workspace: str, folder: Path, now: datetime, config
 def plan(options: argparse.Namespace) -> int:
     """Show what applying a folder would change, and the people it would move."""
     from tamshy.language import diff  # noqa: PLC0415 - `check` does without the rest
-    from tamshy.publish import published_files  # noqa: PLC0415
-    from tamshy.site.commands.moving import moves  # noqa: PLC0415
-    from tamshy.site.commands.surroundings import opened  # noqa: PLC0415
+    from tamshy.publish import published_files, reach  # noqa: PLC0415
+    from tamshy.site.clock import clock_from  # noqa: PLC0415
+    from tamshy.site.commands.moving import moves, newly_inside  # noqa: PLC0415
+    from tamshy.site.commands.surroundings import configured, opened  # noqa: PLC0415
 
     _, after, problems = _checked(Path(options.dir))
     if problems:
@@ -107,16 +124,22 @@ def plan(options: argparse.Namespace) -> int:
         before, _ = read_workspace(published_files(work.conn, work.id))
         changes = diff(before, after)
         people = moves(work, before, after)
+        now = clock_from(configured(options).clock).now()
+        inside = newly_inside(work, before, after, now)
+        new = [name for name, one in after.broadcasts.items() if before.broadcasts.get(name) != one]
+        mails = reach(work.conn, (work.id, work.first_bucket, work.buckets), after, new, now) if new else []
     if options.json:
         rows = [{**asdict(change), "kind": change.kind.value} for change in changes]
-        data({"changes": rows, "moves": [asdict(move) for move in people]})
+        lists: dict[str, Sequence[Any]] = {"moves": people, "segments": inside, "broadcasts": mails}
+        data({"changes": rows, **{name: [asdict(one) for one in found] for name, found in lists.items()}})
         return _DONE
     if not changes:
         out("nothing would change")
     for change in changes:
         out(change)
-    for move in people:
-        out(move)
+    said: list[object] = [*people, *inside, *mails]
+    for line in said:
+        out(line)
     return _DONE
 
 
@@ -148,8 +171,23 @@ def _checked(folder: Path) -> tuple[Mapping[str, str], Workspace, list[Problem]]
     return files, workspace, sorted(problems)
 
 
-def _as_data(problem: Problem) -> dict[str, object]:
-    return {**asdict(problem), "said": str(problem)}
+def _read_over(workspace: Workspace) -> list[Remark]:
+    """What is sound, and could be better."""
+    from tamshy.proofread import read_over  # noqa: PLC0415 - only what is right so far is read over
+    from tamshy.render.compile import compile_message  # noqa: PLC0415
+
+    remarks = []
+    for message in workspace.messages.values():
+        remarks += read_over(message, compile_message(message, workspace.settings)[0])
+    return sorted(remarks)
+
+
+def _in_all(remarks: list[Remark]) -> str:
+    return f"; {len(remarks)} warning{'s' if len(remarks) != 1 else ''}" if remarks else ""
+
+
+def _as_data(said: Problem | Remark) -> dict[str, object]:
+    return {**asdict(said), "said": str(said)}
 
 
 def _tell(published: Published, *, as_json: bool) -> None:
@@ -159,4 +197,6 @@ def _tell(published: Published, *, as_json: bool) -> None:
     for what, names in (("flows", published.flows), ("messages", published.messages), ("archived", published.archived)):
         if names:
             out(f"{what}: {', '.join(names)}")
+    if published.backfilled:
+        out(f"{published.backfilled} people were inside already, and are told of")
     out(f"{published.moved} people moved" if published.flows or published.archived else "nothing has changed")

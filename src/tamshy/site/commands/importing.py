@@ -1,4 +1,4 @@
-"""`import`: a file of people, of what happened, or of addresses to be left alone, with a word for every line that is refused."""
+"""`import`: people, what happened, products, or addresses to be left alone, with a word for every line that is refused."""
 
 from __future__ import annotations
 
@@ -72,12 +72,10 @@ def target_of(book: Rulebook) -> Target:
 
 
 def _kind(word: str) -> Kind:
-    if word == "products":
-        raise WrongUse("there is no product catalogue yet, so `tamshy import products` is not there either")
     try:
         return Kind(word)
     except ValueError as exc:
-        raise WrongUse(f"KIND is one of profiles, events, suppressions, not {word!r}") from exc
+        raise WrongUse(f"KIND is one of profiles, events, products, suppressions, not {word!r}") from exc
 
 
 def _options(options: argparse.Namespace, kind: Kind) -> Options:
@@ -180,6 +178,7 @@ def _as_data(report: Report) -> dict[str, object]:
         "known": counts.known,
         "consents": {"granted": counts.granted, "withdrawn": counts.withdrawn, "without_evidence": counts.unproven},
         "suppressed": counts.suppressed,
+        "products": counts.products,
     }
 
 
@@ -202,6 +201,8 @@ def _lines(report: Report, file: str) -> list[str]:
         found.append(
             f"consent: {counts.granted:,} granted, {counts.withdrawn:,} withdrawn, {counts.unproven:,} without evidence"
         )
+    if counts.products:
+        found.append(f"products told of: {counts.products:,}")
     if counts.suppressed:
         found.append(f"addresses that nothing is written to: {counts.suppressed:,}")
     return found

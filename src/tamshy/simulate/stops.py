@@ -1,0 +1,68 @@
+"""A play from one moment that concerns everybody to the next: a change of the catalogue, the daily hour of learning from orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from tamshy.commerce import learn_intervals
+from tamshy.domain.calendar import resolve
+from tamshy.simulate.daily import both, work_daily
+from tamshy.simulate.working import Play
+from tamshy.trigger import plan_all_reorders, sources, speaks_of_reorders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tamshy.ingest import History
+    from tamshy.passes.rendering import Press
+    from tamshy.rulebook import Rulebook
+    from tamshy.sqlkit import Connection
+
+_LEARNT_AT: Final = time(3)
+"""When what orders show is worked out anew, by the workspace's clock (rule 29)."""
+_AFTER: Final = timedelta(days=2)
+"""How long after the last event there is still something to learn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A moment up to which everybody lives before anybody goes on. ``learn``: how long products last is worked out anew then."""
+
+    moment: datetime
+    learn: bool = False
+
+
+def stops_of(book: Rulebook, history: History, last: datetime | None) -> list[Stop]:
+    """The moments of a history at which something concerns everybody, in order; none where no flow asks for it."""
+    stops = [Stop(moment) for moment in {line.received_at for line in history.products}] if sources(book) else []
+    first = min((call.received_at for call in history.calls), default=None)
+    if speaks_of_reorders(book) and first is not None and last is not None:
+        day = first.date() - timedelta(days=1)
+        while day <= (last + _AFTER).date():
+            stops.append(Stop(resolve(datetime.combine(day, _LEARNT_AT), book.settings.timezone), learn=True))
+            day += timedelta(days=1)
+    return sorted(stops, key=attrgetter("moment", "learn"))
+
+
+def work_by_stops(
+    book: Rulebook,
+    until: datetime,
+    hands: Sequence[tuple[Connection, Press]],
+    progress: Callable[[datetime, int], None],
+    stops: Sequence[Stop],
+) -> Play:
+    """Work as `work_daily` does, from one stop to the next."""
+    played = Play(until, 0, 0)
+    conn = hands[0][0]
+    for stop in (*(stop for stop in stops if stop.moment < until), Stop(until)):
+        before = played.passes // len(hands)
+        played = both(played, work_daily(book, stop.moment, hands, progress, before), until)
+        if stop.learn:
+            learn_intervals(conn, book, stop.moment)
+            for bucket in range(book.first_bucket, book.first_bucket + book.buckets):
+                plan_all_reorders(conn, book, bucket, stop.moment)
+            conn.commit()
+    return played

@@ -1,0 +1,94 @@
+"""`recipes` and `add`: the ready-made campaigns, listed and written into a workspace folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tamshy.recipes import Unaddable, add, dress, recipes, waits_for
+from tamshy.recipes.letters import LOCALES
+from tamshy.site.commands.saying import data, out
+from tamshy.site.commands.surroundings import WrongUse
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tamshy.recipes import Addition, Recipe
+
+_DONE: Final = 0
+_WIDTH: Final = 96
+
+
+def list_(options: argparse.Namespace) -> int:
+    """Print the recipes: name, title, and what each does; below it what this version cannot run yet."""
+    shelf = recipes()
+    if options.json:
+        for recipe in shelf.values():
+            data(_as_data(recipe))
+        return _DONE
+    wide = max(len(name) for name in shelf)
+    for recipe in shelf.values():
+        out(f"{recipe.name:{wide}}  {recipe.title}")
+        for line in _folded(recipe.says.strip(), _WIDTH - wide - 2):
+            out(f"{'':{wide}}  {line}")
+        waits = waits_for(recipe)
+        if waits:
+            out(f"{'':{wide}}  Cannot be added yet: this version does not run {', '.join(waits)}.")
+    out("\ntamshy add NAME --to DIR writes one into a workspace folder.")
+    return _DONE
+
+
+def add_(options: argparse.Namespace) -> int:
+    """Write recipes into a folder, or dress what came from recipes anew."""
+    folder = Path(options.to)
+    if bool(options.recipe) == options.dress:
+        raise WrongUse("give the names of recipes, as `tamshy recipes` lists them, or --dress alone")
+    try:
+        addition = dress(folder) if options.dress else add(options.recipe, folder)
+    except Unaddable as exc:
+        raise WrongUse(str(exc)) from exc
+    if options.json:
+        data(asdict(addition))
+    else:
+        _tell(addition, folder)
+    return _DONE
+
+
+def _tell(addition: Addition, folder: Path) -> None:
+    for path in addition.written:
+        out(f"written    {folder / path}")
+    for path in addition.dressed:
+        out(f"rewritten  {folder / path} (nobody had touched it since it was written)")
+    for path in addition.kept:
+        out(f"kept       {folder / path} (edited, or of your own: left as it is)")
+    if not addition.written and not addition.dressed:
+        out("nothing has changed")
+    if addition.next:
+        out("\nnext:")
+        for hint in addition.next:
+            out(f"- {hint}")
+        out(f"- tamshy test {folder}, then tamshy plan {folder}")
+
+
+def _as_data(recipe: Recipe) -> dict[str, object]:
+    waits = waits_for(recipe)
+    return {
+        "name": recipe.name,
+        "title": recipe.title,
+        "says": recipe.says.strip(),
+        "listens": recipe.listens,
+        "messages": sorted(recipe.letters),
+        "locales": list(LOCALES),
+        "ready": not waits,
+        "waits_for": waits,
+    }
+
+
+def _folded(text: str, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines

@@ -1,0 +1,194 @@
+"""What starts flows without an event: dates that come round, and times of a schedule.
+
+Rules 13, 19 and 22. An occasion has a moment of its own, local to the profile, and a key of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tests.oracle import almanac
+from tests.oracle.catalogue import Change, bought, came_back, concerns, dropped
+from tests.oracle.conditions import MISSING, holds, reference_items
+from tests.oracle.cron import cron
+from tests.oracle.people import Event
+from tests.oracle.reading import listed
+from tests.oracle.shopping import sku
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
+
+    from tests.oracle.conditions import Scene
+    from tests.oracle.reading import Flow, Json
+
+AT = "09:00"  # rule 19
+YEARS = 3  # how far around now a date is looked for: offsets are shorter than that
+NO_YEAR = 5  # ``day_of`` reads a date without a year into the first years there are
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Something that comes for a profile at a moment (ms) and may start a flow."""
+
+    moment: int
+    flow: Flow
+    key: str
+    facts: dict[str, Json]
+    mark: tuple[Json, ...]  # the occurrence, the same in all flows that it starts (rule 14)
+    segment: str | None = None  # it comes for members alone
+
+
+def occasions(flow: Flow, scene: Scene) -> Iterator[Occasion]:
+    """Every occasion of the flow around now, gone by or to come, in no order."""
+    for form in flow.triggers:
+        if "date" in form:
+            yield from _dates(flow, form, scene)
+        elif "schedule" in form:
+            yield from _ticks(flow, form["schedule"], scene)
+        elif "new_arrivals" in form:
+            yield from _arrivals(flow, form["new_arrivals"], scene)
+        elif "reorder_due" in form:
+            yield from _reorders(flow, form["reorder_due"], scene)
+        elif "broadcast" in form:
+            yield from _broadcasts(flow, form["broadcast"], scene)
+
+
+def _local(day: date, offset: almanac.Duration, at: str, scene: Scene) -> int:
+    """The moment of a time of day on a day, moved by the offset's days and then by its hours."""
+    shifted = almanac.moved(day, offset)
+    return almanac.instant(datetime.combine(shifted, almanac.clock_time(at)), scene.zone) + offset.millis
+
+
+def _dates(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    offset, at = almanac.duration(form.get("offset", "0d")), form.get("at", AT)
+    for n, (value, item) in enumerate(reference_items(form["date"], scene)):
+        day = None if value is MISSING else almanac.day_of(value, scene.zone, scene.settings.zone)
+        if day is None:
+            continue
+        dated = day.year >= NO_YEAR
+        if form.get("every", "year") == "once":
+            days = [day] if dated else []
+        else:
+            days = list(_returns(day, almanac.wall(scene.now, scene.zone).year))
+        for coming in days:
+            years = coming.year - day.year if dated else None
+            facts = {"date": coming.isoformat(), "years": years, "item": item}
+            key = coming.isoformat() if item is None else f"{coming.isoformat()}/{n}"
+            mark = ("date", form["date"], coming.isoformat(), n)
+            yield Occasion(_local(coming, offset, at, scene), flow, key, facts, mark)
+
+
+def _returns(day: date, year: int) -> Iterator[date]:
+    """The day in the years around; 29 February is 28 February in other years; never before the day itself."""
+    for n in range(year - YEARS, year + YEARS + 1):
+        leap = n % 4 == 0 and (n % 100 != 0 or n % 400 == 0)
+        found = date(n, 2, 28) if (day.month, day.day) == (2, 29) and not leap else date(n, day.month, day.day)
+        if found >= day:
+            yield found
+
+
+def _ticks(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    """For every member at that time, local to each profile; a date without a year comes every year."""
+    if "cron" in form:
+        clocks = _rounds(form["cron"], scene.now, scene.zone)
+        found = [(almanac.instant(clock, scene.zone), clock) for clock in clocks]
+    else:
+        offset, at = almanac.duration(form.get("offset", "0d")), form.get("at", AT)
+        found = []
+        for text in form["dates"]:
+            day = almanac.day_of(str(text), scene.zone, scene.settings.zone)
+            assert day is not None, text
+            year = almanac.wall(scene.now, scene.zone).year
+            days = [day] if day.year >= NO_YEAR else list(_returns(day, year))
+            found += [(_local(one, offset, at, scene), datetime.combine(one, almanac.clock_time(at))) for one in days]
+    for moment, clock in found:
+        yield _tick(flow, form.get("segment"), moment, clock.strftime("%Y-%m-%dT%H:%M"))
+
+
+def _tick(flow: Flow, segment: str | None, moment: int, key: str) -> Occasion:
+    return Occasion(moment, flow, key, {"at": almanac.iso(moment)}, ("schedule", key), segment)
+
+
+def _rounds(text: str, now: int, tz: ZoneInfo) -> tuple[datetime, ...]:
+    """The wall clocks of a cron expression from the day before on, as far as the first day with one behind today."""
+    return _clocks(text, almanac.wall(now, tz).date() - timedelta(days=1))
+
+
+@cache
+def _clocks(text: str, first: date) -> tuple[datetime, ...]:
+    found: list[datetime] = []
+    for n in range(5 * 366):
+        day = first + timedelta(days=n)
+        found += [datetime.combine(day, at) for at in cron(text).times(day)]
+        if found and found[-1].date() > first + timedelta(days=1):
+            break
+    return tuple(found)
+
+
+def _broadcasts(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    """One time, a list of times, or a cron expression, by the clocks of a zone."""
+    for at in listed(form["at"]):
+        said = at if isinstance(at, dict) else {"time": at}
+        tz = scene.zone if said.get("zone") == "profile" else scene.settings.zone
+        if "cron" in said:
+            for clock in _rounds(said["cron"], scene.now, tz):
+                yield _tick(flow, form.get("segment"), almanac.instant(clock, tz), clock.strftime("%Y-%m-%dT%H:%M"))
+        else:
+            moment = almanac.stamp(said["time"], tz)
+            assert moment is not None, said
+            yield _tick(flow, form.get("segment"), moment, str(said["time"]))
+
+
+def changed(flow: Flow, changes: list[Change], scene: Scene) -> Iterator[Occasion]:
+    """What the changes of the catalogue at this moment mean to the profile."""
+    for form in flow.triggers:
+        for change in changes:
+            for word in ("price_drop", "back_in_stock"):
+                if word not in form:
+                    continue
+                asked = form[word]
+                happened = dropped(asked, change) if word == "price_drop" else came_back(change)
+                if happened and concerns(asked, change, scene):
+                    key = f"{sku(change.product)}@{almanac.iso(change.at)}"
+                    facts = {"product": change.product, "old_price": change.before.get("price")}
+                    yield Occasion(change.at, flow, key, facts, (word, key))
+
+
+def _fits(form: dict[str, Json], product: Json, scene: Scene) -> bool:
+    tested = Event("", scene.now, 0, {"product": product, "products": [product]}, {})
+    return holds(form.get("where"), replace(scene, tested=tested))
+
+
+def _arrivals(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    """At that time of the days, what has come into the catalogue since the time before, if it is enough."""
+    first = almanac.wall(scene.now, scene.zone).date() - timedelta(days=1)
+    for n in range(9):
+        day = first + timedelta(days=n)
+        if form.get("on") and almanac.WEEKDAYS[day.weekday()] not in listed(form["on"]):
+            continue
+        moment = almanac.instant(datetime.combine(day, almanac.clock_time(form.get("at", AT))), scene.zone)
+        begins = almanac.back(moment, almanac.duration(form.get("every", "1w")), scene.zone)
+        names = [name for name, at in scene.world.since.items() if begins < at <= moment]
+        found = [scene.world.products[name] for name in sorted(names, key=lambda name: (scene.world.since[name], name))]
+        found = [one for one in found if _fits(form, one, scene)]
+        if moment > scene.now or (found and len(found) >= form.get("at_least", 1)):
+            key = day.isoformat()
+            yield Occasion(moment, flow, key, {"products": found}, ("new_arrivals", key), form.get("segment"))
+
+
+def _reorders(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    """When what was bought is due again, by the product's own interval."""
+    offset, at = almanac.duration(form.get("offset", "0d")), form.get("at", AT)
+    for name, moment in bought(scene.profile).items():
+        product = scene.world.products.get(name)
+        if product is None or not product.get("interval") or not _fits(form, product, scene):
+            continue
+        due = almanac.add(moment, almanac.duration(product["interval"]), scene.zone)
+        day = almanac.wall(due, scene.zone).date()
+        key = f"{name}@{day.isoformat()}"
+        facts = {"product": product, "due_at": almanac.iso(due)}
+        yield Occasion(_local(day, offset, at, scene), flow, key, facts, ("reorder_due", key))
