@@ -49,7 +49,7 @@ def engine(folder: Path) -> Iterator[Callable[[list[Body]], Lines]]:
         raise ValueError("\n".join(str(problem) for problem in problems))
     zone = ZoneInfo(workspace.settings.timezone)
     with scratch_server() as server, open_stage(server.dsn, "reduce") as stage:
-        scene = set_scene(stage.conn, files, None, compile_message=compile_message, renderer=InProcess())
+        scene = set_scene(stage.conn, files, compile_message=compile_message, renderer=InProcess())
 
         def play(bodies: list[Body]) -> Lines:
             return scene.play(calls_from_lines([json.dumps(body) for body in bodies], zone=zone))

@@ -20,7 +20,7 @@ from tamshy.render.compile import compile_message
 from tamshy.simulate.backtest import Stretch, compared, outcome, print_compared
 from tamshy.simulate.lines import journal_lines, line_text, moment_text
 from tamshy.simulate.past import past
-from tamshy.simulate.playing import WORKSPACE, Hand, Scene, Stage, open_stage, play, set_scene
+from tamshy.simulate.playing import WORKSPACE, Hand, Stage, open_stage, play, set_scene
 from tamshy.simulate.stories import Told, tell
 from tamshy.sqlkit import scratch_server
 
@@ -197,31 +197,22 @@ def test(
     if missing:
         print(f"there is no story {', '.join(missing)} in {folder / 'stories'}", file=err)
         return _WRONG
-    told: list[Told] = []
     with _stage(dsn) as stage, RenderChild(1) as renderer:
-        conn = stage.conn
-        scenes: dict[tuple[str, ...], Scene] = {}
-        current: Scene | None = None
-        for story in sorted(stories, key=lambda one: one.flows):
-            flows = story.flows or tuple(all_flows(workspace))
-            if flows not in scenes:
-                try:
-                    scenes[flows] = set_scene(conn, files, flows, compile_message=compile_message, renderer=renderer)
-                except Unpublishable as exc:
-                    print(exc, file=err)
-                    return _WRONG
-            current = scenes[flows]
-            told.append(tell(story, workspace.settings, _player(current)))
-    for one in sorted(told, key=lambda each: each.story.name):
+        try:
+            scene = set_scene(stage.conn, files, compile_message=compile_message, renderer=renderer)
+        except Unpublishable as exc:
+            print(exc, file=err)
+            return _WRONG
+        told = [
+            tell(story, workspace.settings, scene.of(story.flows or all_flows(workspace)).play)
+            for story in sorted(stories, key=lambda each: each.name)
+        ]
+    for one in told:
         _print_story(one, out, as_json=as_json)
     failed = sum(not one.passed for one in told)
     if not as_json:
         print(f"{len(told) - failed} passed, {failed} failed" if told else "no stories", file=out)
     return _NOT_SO if failed else _DONE
-
-
-def _player(scene: Scene) -> Callable[[History], list[dict[str, object]]]:
-    return scene.play
 
 
 def _print_story(told: Told, out: TextIO, *, as_json: bool) -> None:

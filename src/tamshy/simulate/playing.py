@@ -26,7 +26,7 @@ from tamshy.sqlkit.calendar import fill_zones
 from tamshy.trigger import write_ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from tamshy.ingest import Engage, History
@@ -147,7 +147,7 @@ def play(  # noqa: PLR0913 - the command's own options
     passes have come. Raises ``publish.Unpublishable`` where the folder has problems.
     """
     buckets = 1 + len(hands)
-    scene = set_scene(conn, files, None, compile_message=compile_message, renderer=renderer, seed=seed, buckets=buckets)
+    scene = set_scene(conn, files, compile_message=compile_message, renderer=renderer, seed=seed, buckets=buckets)
     fill_zones(conn, zones_of(scene.book, history))
     conn.commit()
     last = load([conn, *(hand.conn for hand in hands)], scene.book, history)
@@ -178,6 +178,11 @@ class Scene:
     book: Rulebook
     press: Press
 
+    def of(self, flows: Collection[str]) -> Scene:
+        """The same with these flows alone taking people."""
+        taking = tuple(running for running in self.book.flows if running.name in flows)
+        return replace(self, book=replace(self.book, flows=taking))
+
     def play(self, history: History) -> list[dict[str, object]]:
         """Play a history from the beginning, nobody known yet, and give its lines."""
         self.conn.execute(f"truncate {', '.join(PEOPLE)}")
@@ -194,22 +199,18 @@ class Scene:
 def set_scene(
     conn: Connection,
     files: Mapping[str, str],
-    flows: Sequence[str] | None,
     *,
     compile_message: CompileMessage,
     renderer: Renderer,
     seed: int = 0,
     buckets: int = 1,
 ) -> Scene:
-    """Publish a folder as a workspace of its own on the stage; ``flows``: only these of it take people (None: all)."""
-    name = WORKSPACE if flows is None else f"{WORKSPACE} of {' '.join(flows)}"
-    create_workspace(conn, name, buckets=buckets)
+    """Publish a folder as the workspace of the stage."""
+    create_workspace(conn, WORKSPACE, buckets=buckets)
     # The codes of a play hang on its seed alone.
     secret = str(seed).encode()
-    publish(conn, name, files, at=_BEGINNING, compile_message=compile_message, secret=secret)
-    book = replace(load_rulebook(conn, name, seed=seed), calls_out=False)
-    if flows is not None:
-        book = replace(book, flows=tuple(running for running in book.flows if running.name in flows), name=WORKSPACE)
+    publish(conn, WORKSPACE, files, at=_BEGINNING, compile_message=compile_message, secret=secret)
+    book = replace(load_rulebook(conn, WORKSPACE, seed=seed), calls_out=False)
     conn.commit()
     return Scene(conn, book, Press(renderer, _no_links, brief=True))
 

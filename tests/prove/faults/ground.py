@@ -47,7 +47,8 @@ _ZONES: Final = ["UTC", "Europe/Berlin", "Asia/Almaty", "America/New_York"]
 
 Line = dict[str, Any]
 
-# What no later look could tell: that rules were old, or a message taken back, at the moment at which something was done.
+# What no later look could tell: that rules were old, a message taken back, or a merge not the first, at the moment at which
+# something was done.
 _WATCH: Final = """
 create table noticed (what text not null, message uuid not null);
 create function notice_decision() returns trigger language plpgsql as $$
@@ -77,6 +78,20 @@ begin
 end $$;
 create trigger notice_claim after update on delivery for each row
     when (new.state = 'handing_over' and old.state = 'queued') execute function notice_claim();
+create function notice_merge() returns trigger language plpgsql as $$
+begin
+    if exists (
+        select from inbox e where e.bucket = old.bucket and e.profile = old.profile
+            and (e.moment, e.emitted, e.ord, e.id) < (old.moment, old.emitted, old.ord, old.id))
+        -- what a merge moves along is no merge done, nor is one of somebody with themselves
+        and exists (select from profile p where p.bucket = old.bucket and p.id = old.profile and p.merged_into is null)
+        and old.facts ->> 'survivor' <> old.facts ->> 'loser'
+    then
+        insert into noticed values ('merged before what had come earlier', old.id);
+    end if;
+    return old;
+end $$;
+create trigger notice_merge before delete on inbox for each row when (old.kind = 'merge') execute function notice_merge();
 """
 
 

@@ -94,15 +94,8 @@ def what_comes_together_is_lost(patch: Patch, _ground: Ground) -> None:
 
 
 def a_merge_before_its_turn(patch: Patch, _ground: Ground) -> None:
-    """Two profiles are merged although one has something before it: what came earlier, or was due."""
-    _sql(
-        patch,
-        merging,
-        "ready",
-        ("e.bucket = o.bucket and e.profile", "false and e.profile"),
-        ("e.bucket = i.bucket and e.profile", "false and e.profile"),
-        ("e.work_at < i.moment", "false"),
-    )
+    """Two profiles are merged although something of the one that goes has come earlier."""
+    _sql(patch, merging, "ready", ("e.bucket = o.bucket and e.profile", "false and e.profile"))
 
 
 def handed_over_again(patch: Patch, _ground: Ground) -> None:
@@ -150,7 +143,12 @@ PLANTED: Final = {
         Planted(an_order_at_the_moment_of_the_reminder, 2, "expected enrollment f1 refused active"),
         Planted(a_cap_with_its_beginning, 9, "got message f1 m4 postponed frequency_cap"),
         Planted(what_comes_together_is_lost, 0, "expected enrollment sent entered"),
-        Planted(a_merge_before_its_turn, 16, "the oracle says otherwise", ((plan.PAUSE, "worker"), (KILL, "worker"))),
+        Planted(
+            a_merge_before_its_turn,
+            20,
+            "merged before what had come earlier",
+            ((plan.PAUSE, "worker"), (KILL, "worker")),
+        ),
         Planted(handed_over_again, 84, "handed over again without a word", ((KILL, "sender"),)),
         Planted(not_withdrawn, 61, "claimed although its enrollment had been ended"),
     )
