@@ -24,8 +24,14 @@ SETTINGS = {
 }
 
 
+OFTEN = "as-begun"
+"""With these settings they are played at every change; with the others when all is proven."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize(
+    "settings", [OFTEN, *(pytest.param(name, marks=pytest.mark.prove) for name in SETTINGS if name != OFTEN)]
+)
 def test_every_story_of_every_recipe_holds(settings: str, tmp_path: Path, empty_dsn: str) -> None:
     text = SETTINGS[settings]
     if text is not None:
