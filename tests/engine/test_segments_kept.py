@@ -153,15 +153,9 @@ def test_membership_is_the_condition_asked_freshly_at_any_moment(stage: Connecti
 
 def test_each_of_the_segments_has_somebody_in_one_of_the_histories(stage: Connection) -> None:
     """So that the comparison above compares something."""
-    seen: set[str] = set()
-    for seed in range(8):
-        played(stage, a_history(seed), START + timedelta(days=60))
-        rows = stage.execute("select distinct properties ->> 'segment' from event where name = 'Segment Entered'")
-        seen |= {row[0] for row in rows}
-        tables = "membership, flip, best, inbox, event, enrollment, entry, message, journal, profile, identifier"
-        stage.execute(f"truncate {tables}, consent, naming, workspace, seen_message cascade".encode())
-        stage.commit()
-    assert seen == SEGMENTS.keys()
+    played(stage, a_history(0), START + timedelta(days=60))
+    rows = stage.execute("select distinct properties ->> 'segment' from event where name = 'Segment Entered'")
+    assert {row[0] for row in rows} == SEGMENTS.keys()
 
 
 QUIET: Final = {
