@@ -14,8 +14,6 @@ LATER = {
 """The rules that are not there yet, each with the reason."""
 
 UNPRINTED = {
-    13: "the oracle's cases of it are ahead of what the two are held to together",
-    22: "nobody is put into a flow by hand in a history, and the oracle knows no catalogue yet",
     27: "the oracle knows no carts and orders yet",
     28: "a conversion is counted and no line tells of it, so the oracle has no word on it",
     31: "the oracle does not know `repeat` yet",

@@ -74,6 +74,12 @@ def came_back(change: Change) -> bool:
     return now is not None and before is not None and before <= 0 < now
 
 
+def in_stock(product: Product) -> bool:
+    """Is there any of it, as far as the shop says?"""
+    there = number(product.get("stock"))
+    return there is None or there > 0
+
+
 def concerns(form: dict[str, Json], change: Change, scene: Scene) -> bool:
     """Has the profile looked at the product, or put it into a cart, lately?"""
     begins = scene.ago(form.get("within", "30d"))

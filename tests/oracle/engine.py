@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
 from tests.oracle.arms import arm_of, weights_of
-from tests.oracle.catalogue import Change, of_line
+from tests.oracle.catalogue import Change, in_stock, of_line
 from tests.oracle.conditions import Scene, best_of, holds, member, reference, same, subscribed
 from tests.oracle.identities import Register, absorb, valid_address
 from tests.oracle.membership import next_change
@@ -248,9 +248,9 @@ class Engine:
         said = of_line(taken.body)
         before = self.world.products.get(sku(said))
         now = self.world.products[sku(said)] = {**(before or {}), **said}
-        if before is None:
-            self.world.since[sku(said)] = self.now
-        else:
+        if in_stock(now) and sku(said) not in self.workspace.products:
+            self.world.since.setdefault(sku(said), self.now)
+        if before is not None:
             self.changes.append(Change(self.now, now, before))
 
     def _named(self, taken: Call) -> Event:

@@ -1,4 +1,4 @@
-"""What starts flows without an event: dates that come round, and times of a schedule.
+"""What starts flows without an event: dates that come round, times of a schedule, and what the catalogue brings.
 
 Rules 13, 19 and 22. An occasion has a moment of its own, local to the profile, and a key of its own.
 """
@@ -11,8 +11,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.oracle import almanac
-from tests.oracle.catalogue import Change, bought, came_back, concerns, dropped
-from tests.oracle.conditions import MISSING, holds, reference_items
+from tests.oracle.catalogue import Change, bought, came_back, concerns, dropped, in_stock
+from tests.oracle.conditions import MISSING, holds, member, reference_items
 from tests.oracle.cron import cron
 from tests.oracle.people import Event
 from tests.oracle.reading import listed
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 AT = "09:00"  # rule 19
 YEARS = 3  # how far around now a date is looked for: offsets are shorter than that
+MOST = 50  # new products that an occasion holds
 NO_YEAR = 5  # ``day_of`` reads a date without a year into the first years there are
 
 
@@ -44,13 +45,13 @@ class Occasion:
 
 def occasions(flow: Flow, scene: Scene) -> Iterator[Occasion]:
     """Every occasion of the flow around now, gone by or to come, in no order."""
-    for form in flow.triggers:
+    for n, form in enumerate(flow.triggers):
         if "date" in form:
             yield from _dates(flow, form, scene)
         elif "schedule" in form:
             yield from _ticks(flow, form["schedule"], scene)
         elif "new_arrivals" in form:
-            yield from _arrivals(flow, form["new_arrivals"], scene)
+            yield from _arrivals(flow, n, form["new_arrivals"], scene)
         elif "reorder_due" in form:
             yield from _reorders(flow, form["reorder_due"], scene)
         elif "broadcast" in form:
@@ -163,21 +164,46 @@ def _fits(form: dict[str, Json], product: Json, scene: Scene) -> bool:
     return holds(form.get("where"), replace(scene, tested=tested))
 
 
-def _arrivals(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
-    """At that time of the days, what has come into the catalogue since the time before, if it is enough."""
+def _arrivals(flow: Flow, n: int, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+    """On those days, at that time: what has arrived since the last time, if it is enough, and not sooner than ``every``.
+
+    What a look has found is written down with the profile, so that what was too little counts again at the next one. Who is no
+    member when it comes begins anew.
+    """
+    looks = scene.profile.looks.setdefault((flow.name, n), {})
     first = almanac.wall(scene.now, scene.zone).date() - timedelta(days=1)
-    for n in range(9):
-        day = first + timedelta(days=n)
+    for more in range(9):
+        day = first + timedelta(days=more)
         if form.get("on") and almanac.WEEKDAYS[day.weekday()] not in listed(form["on"]):
             continue
         moment = almanac.instant(datetime.combine(day, almanac.clock_time(form.get("at", AT))), scene.zone)
-        begins = almanac.back(moment, almanac.duration(form.get("every", "1w")), scene.zone)
-        names = [name for name, at in scene.world.since.items() if begins < at <= moment]
-        found = [scene.world.products[name] for name in sorted(names, key=lambda name: (scene.world.since[name], name))]
-        found = [one for one in found if _fits(form, one, scene)]
-        if moment > scene.now or (found and len(found) >= form.get("at_least", 1)):
+        found: list[Json] = []
+        if moment == scene.now:
+            if form.get("segment") and not member(form["segment"], scene):
+                looks.clear()
+                continue
+            found = _new(form, looks, day, moment, scene)
+        if moment > scene.now or found:
             key = day.isoformat()
             yield Occasion(moment, flow, key, {"products": found}, ("new_arrivals", key), form.get("segment"))
+
+
+def _new(form: dict[str, Json], looks: dict[int, int], day: date, moment: int, scene: Scene) -> list[Json]:
+    """The newest products in stock since the last time; none where they are too few, or it comes too soon."""
+    every = almanac.duration(form.get("every", "1w"))
+    before = [at for at in looks if at < moment]
+    begins = looks[max(before)] if before else almanac.back(moment, every, scene.zone)
+    looks[moment] = begins
+    if before and day < almanac.moved(almanac.wall(begins, scene.zone).date(), every):
+        return []
+    names = [name for name, at in scene.world.since.items() if begins < at <= moment]
+    names = [name for name in names if in_stock(scene.world.products[name])]
+    names = [name for name in names if _fits(form, scene.world.products[name], scene)]
+    newest = sorted(names, key=lambda name: (-scene.world.since[name], name))[:MOST]
+    if not newest or len(newest) < form.get("at_least", 1):
+        return []
+    looks[moment] = moment
+    return [scene.world.products[name] for name in sorted(newest, key=lambda name: (scene.world.since[name], name))]
 
 
 def _reorders(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:

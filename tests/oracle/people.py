@@ -92,7 +92,7 @@ class World:
 
     segments: dict[str, Json] = field(default_factory=dict)
     products: dict[str, dict[str, Json]] = field(default_factory=dict)  # by what they are told by
-    since: dict[str, int] = field(default_factory=dict)  # when each came to be known, where not from the first
+    since: dict[str, int] = field(default_factory=dict)  # when there first was any of each, where not from the first
     taken: dict[str, int] = field(default_factory=dict)  # how many codes of each pool are gone
     best: dict[str, set[Profile]] = field(default_factory=dict)  # the ``top`` condition as text -> the profiles
 
@@ -118,6 +118,8 @@ class Profile:
     letters: list[Letter] = field(default_factory=list)
     inside: set[str] = field(default_factory=set)  # the segments it was in when last asked
     flips: list[Flip] = field(default_factory=list)
+    # flow and trigger -> moment of a look at new arrivals -> up to when they are known after it
+    looks: dict[tuple[str, int], dict[int, int]] = field(default_factory=dict)
     fired: set[tuple[str, str]] = field(default_factory=set)  # flow and key of the occasions that have come
 
     def now_known_as(self) -> Profile:

@@ -13,7 +13,7 @@ from tamshy.api.calls import raw_body
 from tamshy.api.credentials import api_key
 from tamshy.api.problems import Problem, later
 from tamshy.api.wiring import wired
-from tamshy.commerce import Word, tell
+from tamshy.commerce import FOUNDING, Word, tell
 from tamshy.ingest import BodyRefused, Refused, cleaned, moment, parse_body, unpacked
 from tamshy.language.products import ProductFault, read_product
 
@@ -35,7 +35,7 @@ def put_products(request: HttpRequest) -> HttpResponse:
         now = wired().now()
         words, refused = _words(told, now, view.ref.zone)
         with wired().connection() as conn:
-            tell(conn, view.ref.id, words, now)
+            tell(conn, view.ref.id, words, now, FOUNDING)
             conn.commit()
     except Problem as problem:
         return problem.response()

@@ -9,9 +9,19 @@ Keeps the catalogue as well: what is told of products becomes ``product``, and w
 
 from __future__ import annotations
 
-from tamshy.commerce.catalogue import Word, forget_changes, tell
+from tamshy.commerce.catalogue import FOUNDING, Word, forget_changes, tell
 from tamshy.commerce.learning import learn_intervals
 from tamshy.commerce.stage import fold, fold_merged
 from tamshy.domain.shopping import CART_EVENTS, ORDER_EVENTS
 
-__all__ = ["CART_EVENTS", "ORDER_EVENTS", "Word", "fold", "fold_merged", "forget_changes", "learn_intervals", "tell"]
+__all__ = [
+    "CART_EVENTS",
+    "FOUNDING",
+    "ORDER_EVENTS",
+    "Word",
+    "fold",
+    "fold_merged",
+    "forget_changes",
+    "learn_intervals",
+    "tell",
+]

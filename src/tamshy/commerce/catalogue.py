@@ -22,6 +22,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _HEARD: Final = timedelta(minutes=10)
 """Changes are kept so long at least, so that no bucket misses one that is being told at this moment."""
+FOUNDING: Final = timedelta(days=1)
+"""What is told so soon after the first product of all is what the shop had already: nobody hears of it as new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,9 @@ class Word:
     occurred_at: datetime
 
 
-def tell(conn: Connection, workspace: int, words: Iterable[Word], at: datetime) -> int:
+def tell(
+    conn: Connection, workspace: int, words: Iterable[Word], at: datetime, founding: timedelta = timedelta(0)
+) -> int:
     """Take in what is told of products, together; the caller commits. Told again, nothing changes.
 
     Args:
@@ -40,6 +44,7 @@ def tell(conn: Connection, workspace: int, words: Iterable[Word], at: datetime) 
         workspace: whose catalogue.
         words: what is told; of one product the later word of two counts where they say the same thing.
         at: the moment of telling: when those whom a change concerns hear of it.
+        founding: products told within this time of the catalogue's first one are no new arrivals (`FOUNDING` in life).
 
     Returns:
         How many products became cheaper or came back.
@@ -54,6 +59,7 @@ def tell(conn: Connection, workspace: int, words: Iterable[Word], at: datetime) 
         "workspace": workspace,
         "rows": rows,
         "at": at,
+        "founding": founding,
         "batch": named("catalogue", str(workspace), at.isoformat(), rows),
     }
     conn.execute(_SQL["register"], params)

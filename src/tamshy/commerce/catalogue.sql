@@ -1,7 +1,9 @@
 -- name: register
 -- Products that nobody has told of before.
-insert into product (workspace, sku, since)
-select %(workspace)s, r.sku, %(at)s from json_to_recordset(%(rows)s::json) as r (sku text)
+insert into product (workspace, sku, since, arrived_at)
+select %(workspace)s, r.sku, %(at)s, case when %(at)s < coalesce(f.since, %(at)s) + %(founding)s then '-infinity'::timestamptz end
+from json_to_recordset(%(rows)s::json) as r (sku text)
+cross join (select min(p.since) as since from product p where p.workspace = %(workspace)s) f
 order by r.sku
 on conflict do nothing
 
@@ -33,6 +35,8 @@ with r as materialized (
         names = (select array_agg(distinct n.name) from unnest(p.names || s.names) n (name)),
         price = shop_number((p.told || s.told) -> 'price'), stock = shop_number((p.told || s.told) -> 'stock'),
         category = (p.told || s.told) ->> 'category',
+        arrived_at = coalesce(p.arrived_at,
+            case when coalesce(shop_number((p.told || s.told) -> 'stock') > 0, true) then %(at)s::timestamptz end),
         lasts_days = case when s.told ? 'interval' then s.days::interval else p.lasts_days end,
         lasts_seconds = case when s.told ? 'interval' then s.seconds::interval else p.lasts_seconds end
     from said s

@@ -9,6 +9,8 @@ from cronsim import CronSim, CronSimError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
+    from datetime import time
 
 _FIELDS = 5
 _ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - readings of a local clock are naive
@@ -58,3 +60,12 @@ def yearly(month: int, day: int, years: Iterable[int]) -> Iterator[date]:
             yield date(year, month, day)
         except ValueError:
             yield date(year, month, day - 1)
+
+
+def weekly(weekdays: AbstractSet[int], at: time, first: date) -> Iterator[datetime]:
+    """The readings of a time of day on some ISO weekdays (empty: any), from the day ``first`` on, without an end."""
+    day = first
+    while True:
+        if not weekdays or day.isoweekday() in weekdays:
+            yield datetime.combine(day, at)
+        day += timedelta(days=1)

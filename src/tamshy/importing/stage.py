@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from tamshy import sqlkit
-from tamshy.commerce import tell
+from tamshy.commerce import FOUNDING, tell
 from tamshy.domain.ids import named
 from tamshy.importing.files import Broken, recognised, records
 from tamshy.importing.meaning import Meaning, WrongCell, types_of
@@ -380,7 +380,7 @@ class _Going:
             rows = sqlkit.rows_json(whole.blocks)
             self.conn.execute(_Q["block"], {"workspace": self.target.ref.id, "rows": rows})
         if whole.words:
-            tell(self.conn, self.target.ref.id, whole.words, arrival)
+            tell(self.conn, self.target.ref.id, whole.words, arrival, FOUNDING)
         counts.stored, counts.known = stored.accepted, stored.repeated
         after = self.counts.add(counts)
         said = {

@@ -21,7 +21,7 @@ from tamshy.language.model import (
     Root,
     Trigger,
 )
-from tamshy.language.occasions import read_date_trigger, read_schedule_trigger
+from tamshy.language.occasions import read_arrivals_trigger, read_date_trigger, read_schedule_trigger
 from tamshy.language.offers import KINDS as OFFER_KINDS
 from tamshy.language.offers import read_offer
 from tamshy.language.reading import Reading, unknown
@@ -30,7 +30,6 @@ from tamshy.language.trees import Items, Leaf, Mapping, Tree
 
 _DEFAULT_MAX_AGE = Duration(days=1)
 _GREATEST_PRIORITY = 1_000_000
-_LATER_TRIGGERS = {form.keys[0].name: form for form in vocabulary.OTHER_TRIGGERS}
 
 Keys = dict[str, Tree]
 
@@ -110,12 +109,11 @@ def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
             return read_date_trigger(reading, tree)
         if "schedule" in tree.entries:
             return read_schedule_trigger(reading, tree)
-        kinds = [name for name in tree.entries if name in _LATER_TRIGGERS]
-        if kinds:
-            _later_trigger(reading, tree, kinds[0])
-        elif tree.entries:
+        if "new_arrivals" in tree.entries:
+            return read_arrivals_trigger(reading, tree, scope)
+        if tree.entries:
             first, entry = next(iter(tree.entries.items()))
-            known = ["event", "segment", "date", "schedule", "manual", *OFFER_KINDS, *_LATER_TRIGGERS]
+            known = ["event", "segment", "date", "schedule", "manual", *OFFER_KINDS, "new_arrivals"]
             reading.refuse(entry.at, f"{unknown('trigger', first, known)}")
         else:
             reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
@@ -132,11 +130,6 @@ def _manual(reading: Reading, tree: Mapping) -> ManualTrigger | None:
     if "manual" in keys and fields.boolean(reading, keys["manual"], "manual") is False:
         reading.refuse(keys["manual"].at, "'manual' must be true; leave the trigger out where nobody enters by hand")
     return ManualTrigger()
-
-
-def _later_trigger(reading: Reading, tree: Mapping, kind: str) -> None:
-    fields.mapping(reading, tree, _LATER_TRIGGERS[kind])
-    reading.later(tree.entries[kind].at, f"the trigger '{kind}'")
 
 
 def _reentry(reading: Reading, tree: Tree) -> Reentry:

@@ -371,7 +371,27 @@ class ScheduleTrigger:
     zone: str | None = None
 
 
-Trigger = EventTrigger | ManualTrigger | DateTrigger | ScheduleTrigger
+MOST_ARRIVALS = 50
+"""New products that one occasion holds: no mail shows more, and everybody's entry keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewArrivals:
+    """``new_arrivals: {where, at_least, every, on, at, segment}``: what has come into the catalogue since the last time.
+
+    It comes at ``at``, local to the profile, on the ISO weekdays ``on`` (empty: any), once in ``every`` (calendar time) at most, as
+    soon as ``at_least`` products fit ``where``. ``segment`` None: for everybody.
+    """
+
+    where: Condition | None = None
+    at_least: int = 1
+    every: Duration = Duration(days=7)
+    on: frozenset[int] = frozenset()
+    at: time = time(9)
+    segment: str | None = None
+
+
+Trigger = EventTrigger | ManualTrigger | DateTrigger | ScheduleTrigger | NewArrivals
 
 
 class Interest(StrEnum):

@@ -10,13 +10,24 @@ from tamshy.domain.duration import Duration
 from tamshy.domain.ticks import cron_fault
 from tamshy.language import fields, vocabulary
 from tamshy.language.comparisons import month_day
-from tamshy.language.conditions import read_ref
+from tamshy.language.conditions import read_condition, read_ref
 from tamshy.language.durations import format_duration
-from tamshy.language.model import DateTrigger, EventTrigger, Every, ManualTrigger, MonthDay, Root, ScheduleTrigger
+from tamshy.language.model import (
+    MOST_ARRIVALS,
+    DateTrigger,
+    EventTrigger,
+    Every,
+    ManualTrigger,
+    MonthDay,
+    NewArrivals,
+    Root,
+    ScheduleTrigger,
+)
 from tamshy.language.reading import Thing
 from tamshy.language.trees import Items, Leaf
 
 if TYPE_CHECKING:
+    from tamshy.language.conditions import Scope
     from tamshy.language.model import Trigger
     from tamshy.language.reading import Reading
     from tamshy.language.trees import Mapping, Tree
@@ -62,6 +73,27 @@ def read_schedule_trigger(reading: Reading, tree: Mapping) -> ScheduleTrigger | 
     if segment is None or not (cron or dates):
         return None
     return ScheduleTrigger(segment, cron, dates, offset or Duration(), NINE if at is None else at)
+
+
+def read_arrivals_trigger(reading: Reading, tree: Mapping, scope: Scope) -> NewArrivals | None:
+    """Read ``new_arrivals: {…}``; None where it is no mapping."""
+    outer = fields.mapping(reading, tree, vocabulary.ARRIVALS_TRIGGER) or {}
+    keys = fields.mapping(reading, outer["new_arrivals"], vocabulary.ARRIVALS) if "new_arrivals" in outer else None
+    if keys is None:
+        return None
+    least = fields.integer(reading, keys["at_least"], "at_least", 1, MOST_ARRIVALS) if "at_least" in keys else None
+    every = fields.duration(reading, keys["every"], "every") if "every" in keys else None
+    if every is not None and every.seconds:
+        reading.refuse(keys["every"].at, "'every' is days, weeks, months or years: it comes on days, at 'at'")
+    at = fields.time_of_day(reading, keys["at"], "at") if "at" in keys else None
+    return NewArrivals(
+        where=read_condition(reading, keys["where"], scope) if "where" in keys else None,
+        at_least=least or NewArrivals().at_least,
+        every=every or NewArrivals().every,
+        on=fields.weekdays(reading, keys["on"], "on") if "on" in keys else frozenset(),
+        at=NINE if at is None else at,
+        segment=read_segment_name(reading, keys),
+    )
 
 
 def read_segment_name(reading: Reading, keys: dict[str, Tree]) -> str | None:
@@ -114,6 +146,8 @@ def described(trigger: Trigger) -> str:
         return trigger.event if trigger.segment is None else f"{trigger.event} ({trigger.segment})"
     if isinstance(trigger, ManualTrigger):
         return "by hand"
+    if isinstance(trigger, NewArrivals):
+        return _arrivals_text(trigger)
     away = _away(trigger.offset)
     if isinstance(trigger, ScheduleTrigger):
         zone = f" in {trigger.zone}" if trigger.zone else ""
@@ -123,6 +157,13 @@ def described(trigger: Trigger) -> str:
         at = f" at {trigger.at:%H:%M}" if trigger.dates else ""
         return f"{away}{', '.join(days)}{at}{zone} for {trigger.segment}"
     return f"{away}{trigger.date} at {trigger.at:%H:%M}{' once' if trigger.every is Every.ONCE else ''}"
+
+
+def _arrivals_text(trigger: NewArrivals) -> str:
+    names = {number: word for word, number in fields.WEEKDAYS.items()}
+    days = ", ".join(names[day] for day in sorted(trigger.on)) or "any day"
+    few = f"{trigger.at_least} new products or more" if trigger.at_least > 1 else "new products"
+    return f"{few}, once in {format_duration(trigger.every)}, {days} at {trigger.at:%H:%M} for {trigger.segment or 'everybody'}"
 
 
 def _day_text(day: date | MonthDay) -> str:

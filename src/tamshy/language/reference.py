@@ -99,7 +99,7 @@ def reference() -> str:
         *map(_form, (words.FLOW, words.EVENT_TRIGGER, words.SEGMENT_TRIGGER, words.DATE_TRIGGER)),
         *map(_form, (words.SCHEDULE_TRIGGER, words.SCHEDULE, words.MANUAL_TRIGGER)),
         *map(_form, (*words.OFFERS, *words.OFFER_TERMS)),
-        *(_form(form, later=True) for form in words.OTHER_TRIGGERS),
+        *map(_form, (words.ARRIVALS_TRIGGER, words.ARRIVALS)),
         *map(
             _form, (words.REENTRY, words.EVENT_MATCH, words.SEGMENT_MATCH, words.CONVERSION, words.SEGMENT_CONVERSION)
         ),

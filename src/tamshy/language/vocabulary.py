@@ -84,10 +84,18 @@ SEGMENT_TRIGGER = Form(
     (Key("segment", "name of a segment", required=True), Key("on", "`enter` (default) or `leave`")),
 )
 
-OTHER_TRIGGERS = (
-    Form(
-        "a new arrivals trigger",
-        (Key("new_arrivals", "`{where, at_least, every, on, at, segment}`", required=True),),
+ARRIVALS_TRIGGER = Form(
+    "a new arrivals trigger", (Key("new_arrivals", "mapping, below; `{}`: as it stands there", required=True),)
+)
+ARRIVALS = Form(
+    "'new_arrivals'",
+    (
+        Key("where", "condition on `event.product` and the like, which each new product has to meet (default: any)"),
+        Key("at_least", "how many there must be, 1 to 50 (default 1); fewer are carried over"),
+        Key("every", "calendar duration: at most once in it (default `1w`)"),
+        Key("on", "weekday or list of weekdays (default: any day)"),
+        Key("at", 'time of day, local to the profile (default `"09:00"`)'),
+        Key("segment", "name of a segment: its members (default: everybody)"),
     ),
 )
 

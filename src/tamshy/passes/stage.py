@@ -25,6 +25,7 @@ from tamshy.trigger import (
     call_reorders,
     come_round,
     come_with_offers,
+    means_everybody,
     plan_occasions,
     plan_reorders,
     starting_names,
@@ -235,7 +236,8 @@ def _take_in(conn: Connection, book: Rulebook, bucket: int, pass_: int, survey: 
         found += come_with_offers(conn, book, bucket)
     if "occasion" in kinds:
         found += come_round(conn, book, bucket)
-    if ambient or kinds & {"identify", "occasion"} or not names.isdisjoint(telling_names(book)):
+    told = kinds & {"identify", "occasion"} or not names.isdisjoint(telling_names(book))
+    if ambient or told or means_everybody(book):
         plan_occasions(conn, book, bucket, Planning.TAKEN_IN)
     if found:
         open_enrollments(conn, book, bucket, pass_)

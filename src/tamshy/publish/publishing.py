@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tamshy import segment
 from tamshy.advance import arrive
-from tamshy.commerce import Word, tell
+from tamshy.commerce import FOUNDING, Word, tell
 from tamshy.coupon import stock
 from tamshy.language import all_flows, file_of, kept_steps, read_workspace, step_mapping
 from tamshy.language.model import InFlight, Repeat
@@ -135,7 +135,7 @@ def _tell_catalogue(conn: Connection, id_: int, workspace: Workspace, at: dateti
     before = published_files(conn, id_)
     files = {path: text for path, text in workspace.sources.items() if path.startswith(f"{CATALOGUE}/")}
     if workspace.products and any(before.get(path) != text for path, text in files.items()):
-        tell(conn, id_, [Word(product, at) for product in workspace.products], at)
+        tell(conn, id_, [Word(product, at) for product in workspace.products], at, FOUNDING)
 
 
 def _write_texts(conn: Connection, id_: int, workspace: Workspace, at: datetime) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from tamshy.language.model import EventTrigger, ScheduleTrigger
+from tamshy.language.model import EventTrigger, NewArrivals, ScheduleTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +107,9 @@ class Rulebook:
             found.update(match.segment for match in matches)
             if running.live:
                 found.update(
-                    trigger.segment for trigger in flow.triggers if isinstance(trigger, EventTrigger | ScheduleTrigger)
+                    trigger.segment
+                    for trigger in flow.triggers
+                    if isinstance(trigger, EventTrigger | ScheduleTrigger | NewArrivals)
                 )
         return frozenset(name for name in found if name is not None)
 

@@ -6,11 +6,10 @@ import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from tamshy.commerce import Word, tell
+from tamshy.commerce import tell
 from tamshy.coupon import rewind
 from tamshy.domain.calendar import known_zone
 from tamshy.domain.call import Call, CallKind
@@ -20,7 +19,7 @@ from tamshy.passes import prepare
 from tamshy.passes.rendering import Links, Press
 from tamshy.publish import create_workspace, load_rulebook, publish
 from tamshy.simulate.lines import journal_lines
-from tamshy.simulate.stops import stops_of, work_by_stops
+from tamshy.simulate.stops import hears_of_products, stops_of, told, work_by_stops
 from tamshy.sqlkit import connect, migrate, quoted
 from tamshy.sqlkit.calendar import fill_zones
 from tamshy.trigger import write_ticks
@@ -259,8 +258,9 @@ def load(conns: Sequence[Connection], book: Rulebook, history: History) -> datet
     calls.sort(key=attrgetter("ord"))
     with without_collecting():
         store_history(conns, ref, calls)
-    for arrival, lines in groupby(sorted(history.products, key=attrgetter("ord")), key=attrgetter("received_at")):
-        tell(conns[0], book.workspace, [Word(line.product, line.occurred_at) for line in lines], arrival)
+    if not hears_of_products(book):
+        for arrival, words in told(history):
+            tell(conns[0], book.workspace, words, arrival)
     conns[0].execute("analyze inbox")
     conns[0].execute("analyze profile")
     conns[0].commit()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from tamshy.commerce import learn_intervals
+from tamshy.commerce import Word, learn_intervals, tell
 from tamshy.domain.calendar import resolve
 from tamshy.simulate.daily import both, work_daily
 from tamshy.simulate.working import Play
-from tamshy.trigger import plan_all_reorders, sources, speaks_of_reorders
+from tamshy.trigger import arrivals, plan_all_reorders, sources, speaks_of_reorders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,21 +24,27 @@ if TYPE_CHECKING:
 
 _LEARNT_AT: Final = time(3)
 """When what orders show is worked out anew, by the workspace's clock (rule 29)."""
+_JUST_BEFORE: Final = timedelta(microseconds=1)
 _AFTER: Final = timedelta(days=2)
 """How long after the last event there is still something to learn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A moment up to which everybody lives before anybody goes on. ``learn``: how long products last is worked out anew then."""
+    """A moment up to which everybody lives before anybody goes on.
+
+    ``learn``: how long products last is worked out anew then. ``words``: what is told of products then, before anything else of that
+    moment: the catalogue is at every moment what it was.
+    """
 
     moment: datetime
     learn: bool = False
+    words: tuple[Word, ...] = ()
 
 
 def stops_of(book: Rulebook, history: History, last: datetime | None) -> list[Stop]:
     """The moments of a history at which something concerns everybody, in order; none where no flow asks for it."""
-    stops = [Stop(moment) for moment in {line.received_at for line in history.products}] if sources(book) else []
+    stops = [Stop(moment, words=words) for moment, words in told(history)] if hears_of_products(book) else []
     first = min((call.received_at for call in history.calls), default=None)
     if speaks_of_reorders(book) and first is not None and last is not None:
         day = first.date() - timedelta(days=1)
@@ -45,6 +52,20 @@ def stops_of(book: Rulebook, history: History, last: datetime | None) -> list[St
             stops.append(Stop(resolve(datetime.combine(day, _LEARNT_AT), book.settings.timezone), learn=True))
             day += timedelta(days=1)
     return sorted(stops, key=attrgetter("moment", "learn"))
+
+
+def hears_of_products(book: Rulebook) -> bool:
+    """Whether it matters to anybody when something is told of a product."""
+    return bool(sources(book) or arrivals(book))
+
+
+def told(history: History) -> list[tuple[datetime, tuple[Word, ...]]]:
+    """What a history tells of products, by the moments at which it arrives, in order."""
+    lines = sorted(history.products, key=attrgetter("ord"))
+    return [
+        (arrival, tuple(Word(line.product, line.occurred_at) for line in group))
+        for arrival, group in groupby(lines, key=attrgetter("received_at"))
+    ]
 
 
 def work_by_stops(
@@ -57,7 +78,12 @@ def work_by_stops(
     """Work as `work_daily` does, from one stop to the next."""
     played = Play(until, 0, 0)
     conn = hands[0][0]
-    for stop in (*(stop for stop in stops if stop.moment < until), Stop(until)):
+    for stop in (*(stop for stop in stops if stop.moment <= until), Stop(until)):
+        if stop.words:
+            before = played.passes // len(hands)
+            played = both(played, work_daily(book, stop.moment - _JUST_BEFORE, hands, progress, before), until)
+            tell(conn, book.workspace, stop.words, stop.moment)
+            conn.commit()
         before = played.passes // len(hands)
         played = both(played, work_daily(book, stop.moment, hands, progress, before), until)
         if stop.learn:

@@ -3,7 +3,8 @@
 Reads ``agenda`` and ``profile``; leaves one row of ``candidate`` for each flow that an event may start, with its key and
 whether it came too late. Whether the flow is entered is for ``enroll`` to say. Takes the turns of ``catalogue_turn`` and
 what is due in ``reorder``, puts an offer into ``inbox`` for everybody whom it concerns, and keeps ``reorder`` by the orders.
-Keeps in ``occasion`` when the dates of profiles come round, and puts what has come into ``inbox``.
+Keeps in ``occasion`` when the dates of profiles come round and when they hear of new arrivals, and puts what has come into
+``inbox``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from tamshy.trigger.occasions import (
     Planning,
     call_occasions,
     come_round,
+    means_everybody,
     plan_everybody,
     plan_occasions,
     telling_names,
@@ -25,12 +27,13 @@ from tamshy.trigger.reorders import (
     plan_reorders,
     speaks_of_reorders,
 )
-from tamshy.trigger.sources import marks_of
+from tamshy.trigger.sources import arrivals, marks_of
 from tamshy.trigger.stage import run, starting_names
 from tamshy.trigger.ticks import renew_ticks, write_ticks
 
 __all__ = [
     "Planning",
+    "arrivals",
     "by_hand",
     "call_occasions",
     "call_offers",
@@ -38,6 +41,7 @@ __all__ = [
     "come_round",
     "come_with_offers",
     "marks_of",
+    "means_everybody",
     "plan_all_reorders",
     "plan_everybody",
     "plan_merged_reorders",

@@ -1,4 +1,4 @@
-"""Occasions: the moments at which a date that a profile holds comes round, or a schedule that means it.
+"""Occasions: the moments at which a date that a profile holds comes round, a schedule that means it, or the next look at arrivals.
 
 The next one of each is a row of ``occasion``, put right whenever the profile's properties, zone or memberships change, and when a
 flow is published. A pass first puts what has come into the inbox, behind the events of its moment; taken from there, the date is
@@ -18,17 +18,20 @@ from tamshy.rulebook import Statement, by_number
 from tamshy.rulebook.weaver import Weaver
 from tamshy.sqlkit import queries
 from tamshy.sqlkit.calendar import calendar_interval, local_sql, resolve_sql
-from tamshy.trigger.sources import dates, schedules, sources
+from tamshy.trigger import arrivals as new_arrivals
+from tamshy.trigger.sources import arrivals, dates, everybodys, schedules, sources, ticking
 from tamshy.trigger.ticks import AHEAD, write_ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from tamshy.language.model import DateTrigger, ScheduleTrigger
+    from tamshy.language.model import DateTrigger, NewArrivals, ScheduleTrigger
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
     from tamshy.trigger.sources import Source
+
+    _Meant = Callable[[Weaver, Sequence[tuple[Source, ScheduleTrigger | NewArrivals]]], str]
 
 _SQL = queries("tamshy.trigger")
 _YEAR: Final = 365.2425
@@ -45,7 +48,7 @@ _BEHIND_EVENTS: Final = 9_100_000_000_000_000_000
 def telling_names(book: Rulebook) -> frozenset[str]:
     """The names of the events by which somebody's occasions may change."""
     found: set[str] = set()
-    if schedules(book):
+    if ticking(book):
         found.update(_MEMBERSHIPS)
     if any(trigger.date.root is Root.ORDER for _, trigger in dates(book)):
         found.update(_ORDERS)
@@ -126,7 +129,7 @@ insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, o
 select bucket, profile, at, false,
     {_BEHIND_EVENTS} + row_number() over (partition by profile, at order by {priority} desc, flow, key, mark),
     md5(concat_ws('|', profile, mark, key))::uuid, %(workspace)s, 'occasion', 1, at,
-    jsonb_build_object('flow', flow, 'mark', mark, 'item', item, 'key', key, 'day', day)
+    jsonb_build_object('flow', flow, 'mark', mark, 'item', item, 'key', key, 'day', day, 'told_until', told_until)
 from come
 on conflict do nothing"""
     return Statement(sql, weave.params)
@@ -139,7 +142,13 @@ def build_coming(book: Rulebook) -> Statement | None:
     date, whichever flow it starts; a tick is its schedule's own (rule 14).
     """
     weave = Weaver(book)
+    few = ""
     parts = [part for part in (_dates_come(weave, book), _ticks_come(weave, book)) if part]
+    arrived = new_arrivals.arrived(weave, arrivals(book), _member(weave, arrivals(book)))
+    if arrived:
+        parts.append(new_arrivals.ENOUGH)
+        few = f" union all {new_arrivals.TOO_FEW}"
+        arrived = f", arrived as materialized ({arrived})"
     if not parts:
         return None
     sql = f"""
@@ -149,10 +158,11 @@ with x as materialized (
     from agenda a
     cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = a.profile offset 0) p
     where a.kind = 'occasion'
-), come as materialized ({" union all ".join(parts)}
+){arrived}, come as materialized ({" union all ".join(parts)}
 ), told as (
-    update agenda a set id = c.id, name = c.name, properties = c.holds
-    from come c
+    update agenda a set id = coalesce(c.id, a.id), name = coalesce(c.name, a.name), properties = coalesce(c.holds, a.properties),
+        facts = a.facts || case when c.told_until is null then '{{}}' else jsonb_build_object('told_until', c.told_until) end
+    from (select profile, name, id, holds, told_until from come{few}) c
     where a.profile = c.profile and a.kind = 'occasion'
 )
 insert into candidate (profile, place, flow, version, key, too_old, paused)
@@ -179,7 +189,8 @@ def _dates_come(weave: Weaver, book: Rulebook) -> str:
         md5(concat_ws('|', 'date', x.facts ->> 'key'))::uuid as id,
         jsonb_build_object('date', to_char(x.day, 'YYYY-MM-DD'), 'years', case when extract(year from d.day) <> {_NO_YEAR}
             then (extract(year from x.day) - extract(year from d.day))::integer end)
-            || case when e.element is null then '{{}}' else jsonb_build_object('item', e.element) end as holds
+            || case when e.element is null then '{{}}' else jsonb_build_object('item', e.element) end as holds,
+        null::timestamptz as told_until
     from x
     join (values {_rows(weave, found)}) as t ({_COLUMNS}) on t.mark = x.mark
     cross join lateral dates_at({held_in}, t.path) e
@@ -197,15 +208,28 @@ def _ticks_come(weave: Weaver, book: Rulebook) -> str:
     return f"""
     select x.profile, t.flow, t.version, x.facts ->> 'key' as key, 'schedule' as name,
         md5(concat_ws('|', 'tick', t.mark, x.facts ->> 'key'))::uuid as id,
-        jsonb_build_object('at', iso_text(x.moment)) as holds
+        jsonb_build_object('at', iso_text(x.moment)) as holds, null::timestamptz as told_until
     from x
     join (values {_schedule_rows(weave, found)}) as t ({_SCHEDULE_COLUMNS}) on t.mark = x.mark
-    where {_member(weave, book)}"""
+    where {_member(weave, found)}"""
 
 
-def _member(weave: Weaver, book: Rulebook) -> str:
-    """Whether ``x`` is a member of the segment of the schedule ``t`` at ``x.moment``."""
-    members = [(place, weave.segment(trigger.segment)) for place, (_, trigger) in enumerate(schedules(book))]
+def _member(weave: Weaver, found: Sequence[tuple[Source, ScheduleTrigger | NewArrivals]]) -> str:
+    """Whether ``x`` is a member of the segment of the trigger ``t`` at ``x.moment``; without a segment everybody is."""
+    members = [
+        (place, "true" if trigger.segment is None else weave.segment(trigger.segment))
+        for place, (_, trigger) in enumerate(found)
+    ]
+    return by_number("t.place", members, "false")
+
+
+def _asked(weave: Weaver, found: Sequence[tuple[Source, ScheduleTrigger | NewArrivals]]) -> str:
+    """The same for all people of a bucket at once, at ``at``."""
+    moment = "%(at)s::timestamptz"
+    members = [
+        (place, "true" if trigger.segment is None else f"x.profile in ({weave.question(trigger.segment, moment)})")
+        for place, (_, trigger) in enumerate(found)
+    ]
     return by_number("t.place", members, "false")
 
 
@@ -216,13 +240,28 @@ def build_taken_in(book: Rulebook) -> Statement | None:
     named = ", ".join(f"'{name}'" for name in sorted(telling_names(book)))
     weave = Weaver(book)
     properties = weave.literal(sorted(_properties(book)), "text[]")
+    open_to_all = everybodys(book)
+    marks = weave.literal(open_to_all, "uuid[]") if open_to_all else ""
     who = f"""
         select a.profile, a.moment,
             a.moment + case a.kind when 'occasion' then interval '1 microsecond' else interval '0' end as since
         from agenda a
         where a.kind = 'occasion' or a.facts -> 'ambient' ? 'timezone' or (a.kind = 'identify' and a.properties ?| {properties})
-            {f"or a.name in ({named})" if named else ""}"""
+            {f"or a.name in ({named})" if named else ""}
+            {f"or (not a.due and {_unplanned('a', marks, len(open_to_all))})" if open_to_all else ""}"""
     return _planning(book, weave, who)
+
+
+def _unplanned(row: str, marks: str, number: int) -> str:
+    """Whether somebody is not yet among those whom everybody's triggers mean: they have just appeared."""
+    return f"""(
+            select count(*) from occasion o
+            where o.bucket = %(bucket)s and o.profile = {row}.profile and o.mark = any({marks})) < {number}"""
+
+
+def means_everybody(book: Rulebook) -> bool:
+    """Whether a trigger means whoever appears, so that anything said of somebody may be the first."""
+    return bool(everybodys(book))
 
 
 def _properties(book: Rulebook) -> set[str]:
@@ -264,13 +303,10 @@ def build_everybody(book: Rulebook) -> Statement | None:
     who = """
         select p.id as profile, %(at)s::timestamptz as moment, %(at)s::timestamptz as since from profile p
         where p.bucket = %(bucket)s and p.merged_into is null"""
-    asked = [
-        (place, f"x.profile in ({weave.question(trigger.segment, '%(at)s::timestamptz')})")
-        for place, (_, trigger) in enumerate(schedules(book))
-    ]
+    planned = _planned(weave, book, _asked, known=False)
     sql = f"""
 with x as materialized ({_whose(who)}), planned as materialized (
-    select * from ({_planned(weave, book, by_number("t.place", asked, "false"))}
+    select * from ({planned}
     ) n where n.mark = any(%(fresh)s::uuid[])
 )
 {_PUTTING}"""
@@ -287,7 +323,7 @@ _BUILDERS: Final = {
 def _planning(book: Rulebook, weave: Weaver, who: str) -> Statement:
     """The statement that puts the occasions of some right: ``who`` gives profile, moment, and since when they are looked for."""
     sql = f"""
-with x as materialized ({_whose(who)}), planned as materialized ({_planned(weave, book, _member(weave, book))}
+with x as materialized ({_whose(who)}), planned as materialized ({_planned(weave, book, _member)}
 ), gone as (
     delete from occasion o using x
     where o.bucket = %(bucket)s and o.profile = x.profile and not exists (
@@ -347,27 +383,32 @@ def _schedule_rows(weave: Weaver, found: Sequence[tuple[Source, ScheduleTrigger]
     return ", ".join(rows)
 
 
-def _planned(weave: Weaver, book: Rulebook, member: str) -> str:
-    """When each date of ``x`` and each schedule that means it comes next, from ``x.since`` on.
+def _planned(weave: Weaver, book: Rulebook, member: _Meant, *, known: bool = True) -> str:
+    """When each date of ``x`` and each schedule that means it comes next, from ``x.since`` on, and the next look at arrivals.
 
     What was still ahead, and has gone by because the profile lives elsewhere now, comes at once: nobody's day falls between two
-    zones. ``member``: whether ``x`` is meant by the schedule ``t``.
+    zones. ``member``: whether ``x`` is meant by the trigger ``t``. ``known``: people may have been told of arrivals before.
     """
-    parts = [_dates_planned(weave, dates(book)), _ticks_planned(weave, schedules(book), member)]
+    found = arrivals(book)
+    parts = [
+        _dates_planned(weave, dates(book)),
+        _ticks_planned(weave, schedules(book), member),
+        new_arrivals.planned(weave, found, member(weave, found), _held, known=known),
+    ]
     return " union all ".join(part for part in parts if part)
 
 
-def _ticks_planned(weave: Weaver, found: Sequence[tuple[Source, ScheduleTrigger]], member: str) -> str:
+def _ticks_planned(weave: Weaver, found: Sequence[tuple[Source, ScheduleTrigger]], member: _Meant) -> str:
     if not found:
         return ""
     local = local_sql("(x.since - t.seconds)", "coalesce(t.zone, x.zone)")
     return f"""
-    select x.profile, x.flow, x.mark, '' as item, o.at, o.key, o.day
+    select x.profile, x.flow, x.mark, '' as item, o.at, o.key, o.day, null::timestamptz as told_until
     from (
         select x.profile, x.since, x.zone, t.flow, t.mark, t.zone as its_zone, t.seconds, {local} as reading
         from x
         cross join (values {_schedule_rows(weave, found)}) as t ({_SCHEDULE_COLUMNS})
-        where {member}
+        where {member(weave, found)}
         offset 0
     ) x
     cross join lateral (
@@ -417,7 +458,7 @@ def _dates_planned(weave: Weaver, found: Sequence[tuple[Source, DateTrigger]]) -
     held_in = _held_in(found)
     first = f"case extract(year from d.day) when {_NO_YEAR} then 0 else extract(year from d.day)::integer + 1 end"
     return f"""
-    select x.profile, t.flow, t.mark, e.item, o.at, o.key, o.day
+    select x.profile, t.flow, t.mark, e.item, o.at, o.key, o.day, null::timestamptz as told_until
     from x
     cross join (values {_rows(weave, found)}) as t ({_COLUMNS})
     cross join lateral dates_at({held_in}, t.path) e
@@ -449,13 +490,14 @@ def _dates_planned(weave: Weaver, found: Sequence[tuple[Source, DateTrigger]]) -
     ) o"""
 
 
-_PUTTING: Final = """insert into occasion (bucket, profile, flow, mark, item, at, key, day)
-select %(bucket)s, n.profile, n.flow, n.mark, n.item, n.at, n.key, n.day
+_PUTTING: Final = """insert into occasion (bucket, profile, flow, mark, item, at, key, day, told_until)
+select %(bucket)s, n.profile, n.flow, n.mark, n.item, n.at, n.key, n.day, n.told_until
 from planned n
 where not exists (
     select from inbox i
     where i.bucket = %(bucket)s and i.profile = n.profile and i.moment = n.at and i.kind = 'occasion'
         and (i.facts ->> 'mark')::uuid = n.mark and i.facts ->> 'item' = n.item)
 on conflict (bucket, profile, flow, mark, item) do update
-set at = excluded.at, key = excluded.key, day = excluded.day
-where (occasion.at, occasion.key, occasion.day) is distinct from (excluded.at, excluded.key, excluded.day)"""
+set at = excluded.at, key = excluded.key, day = excluded.day, told_until = excluded.told_until
+where (occasion.at, occasion.key, occasion.day, occasion.told_until)
+    is distinct from (excluded.at, excluded.key, excluded.day, excluded.told_until)"""

@@ -1,4 +1,4 @@
-"""What starts the live flows of a rulebook without an event: dates and schedules."""
+"""What starts the live flows of a rulebook without an event: dates, schedules and new arrivals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from tamshy.language.model import DateTrigger, ScheduleTrigger
+from tamshy.language.model import DateTrigger, NewArrivals, ScheduleTrigger
 
 if TYPE_CHECKING:
     from tamshy.rulebook import Rulebook, RunningFlow
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A date or a schedule that starts a live flow. ``mark`` tells it from the others, and from itself before a change."""
+    """What starts a live flow by time. ``mark`` tells it from the others, and from itself before a change."""
 
     flow: str
     version: int
     mark: UUID
-    trigger: DateTrigger | ScheduleTrigger
+    trigger: DateTrigger | ScheduleTrigger | NewArrivals
 
 
 def sources(book: Rulebook) -> list[Source]:
-    """The dates and schedules that start the live flows."""
+    """The dates, schedules and new arrivals that start the live flows."""
     return [
         Source(running.name, running.version, mark_of(running.name, trigger), trigger)
         for running in book.flows
         if running.live
         for trigger in running.flow.triggers
-        if isinstance(trigger, DateTrigger | ScheduleTrigger)
+        if isinstance(trigger, DateTrigger | ScheduleTrigger | NewArrivals)
     ]
 
 
@@ -44,15 +44,30 @@ def schedules(book: Rulebook) -> list[tuple[Source, ScheduleTrigger]]:
     return [(one, one.trigger) for one in sources(book) if isinstance(one.trigger, ScheduleTrigger)]
 
 
+def arrivals(book: Rulebook) -> list[tuple[Source, NewArrivals]]:
+    """The new arrivals that start the live flows."""
+    return [(one, one.trigger) for one in sources(book) if isinstance(one.trigger, NewArrivals)]
+
+
+def ticking(book: Rulebook) -> list[tuple[Source, ScheduleTrigger | NewArrivals]]:
+    """The triggers of the live flows whose times are written down ahead."""
+    return [*schedules(book), *arrivals(book)]
+
+
+def everybodys(book: Rulebook) -> list[UUID]:
+    """The marks of the new arrivals that are for everybody: whoever appears is meant by them from then on."""
+    return [one.mark for one, trigger in arrivals(book) if trigger.segment is None]
+
+
 def marks_of(running: RunningFlow) -> list[UUID]:
-    """The marks of a flow's dates and schedules."""
+    """The marks of a flow's dates, schedules and new arrivals."""
     return [
         mark_of(running.name, trigger)
         for trigger in running.flow.triggers
-        if isinstance(trigger, DateTrigger | ScheduleTrigger)
+        if isinstance(trigger, DateTrigger | ScheduleTrigger | NewArrivals)
     ]
 
 
-def mark_of(flow: str, trigger: DateTrigger | ScheduleTrigger) -> UUID:
+def mark_of(flow: str, trigger: DateTrigger | ScheduleTrigger | NewArrivals) -> UUID:
     """What tells a flow's trigger from others."""
     return UUID(hashlib.md5(f"{flow}|{trigger!r}".encode(), usedforsecurity=False).hexdigest())

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.domain import calendar
 from tamshy.domain.duration import Duration
-from tamshy.domain.ticks import cron_readings, readings_between, yearly
-from tamshy.language.model import MonthDay
+from tamshy.domain.ticks import cron_readings, readings_between, weekly, yearly
+from tamshy.language.model import MonthDay, NewArrivals
 from tamshy.sqlkit import queries, rows_json
-from tamshy.trigger.sources import schedules
+from tamshy.trigger.sources import schedules, ticking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ def write_ticks(conn: Connection, book: Rulebook, first: datetime, last: datetim
     begin, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (first, last))
     rows = [
         {"mark": one.mark, "reading": reading.isoformat()}
-        for one, trigger in schedules(book)
+        for one, trigger in ticking(book)
         for reading in readings_of(trigger, begin - _AROUND, end + _AROUND, _MORE)
     ]
     if not rows:
@@ -43,7 +43,8 @@ def write_ticks(conn: Connection, book: Rulebook, first: datetime, last: datetim
 
 def renew_ticks(conn: Connection, book: Rulebook, now: datetime) -> int:
     """Write further ticks down where those that are there end too soon; returns how many."""
-    marks = [one.mark for one, trigger in schedules(book) if not trigger.times]
+    ended = {one.mark for one, trigger in schedules(book) if trigger.times}
+    marks = [one.mark for one, _ in ticking(book) if one.mark not in ended]
     if not marks:
         return 0
     soon = (now + _RENEWED).astimezone(UTC).replace(tzinfo=None)
@@ -52,11 +53,13 @@ def renew_ticks(conn: Connection, book: Rulebook, now: datetime) -> int:
     return write_ticks(conn, book, now, now + AHEAD) if row is not None and row[0] else 0
 
 
-def readings_of(trigger: ScheduleTrigger, first: datetime, last: datetime, more: int) -> list[datetime]:
+def readings_of(trigger: ScheduleTrigger | NewArrivals, first: datetime, last: datetime, more: int) -> list[datetime]:
     """The naive readings at which a schedule comes from ``first`` to ``last``, both in, and ``more`` behind them.
 
     An offset in hours or less is not in them: it is elapsed time, and belongs to the moment.
     """
+    if isinstance(trigger, NewArrivals):
+        return readings_between(weekly(trigger.on, trigger.at, first.date()), first, last, more)
     if trigger.cron is not None:
         return readings_between(cron_readings(trigger.cron, first), first, last, more)
     if trigger.times:

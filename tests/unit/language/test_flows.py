@@ -22,6 +22,7 @@ from tamshy.language.model import (
     Flow,
     InFlight,
     ManualTrigger,
+    NewArrivals,
     Operator,
     PropertyTest,
     Reentry,
@@ -230,12 +231,44 @@ def test_what_is_no_trigger_is_refused(trigger: str, problems: list[str]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("trigger", "arrivals"),
+    [
+        ("{new_arrivals: {}}", NewArrivals()),
+        (
+            '{new_arrivals: {at_least: 3, every: 2w, on: [mon, thu], at: "10:30"}}',
+            NewArrivals(None, 3, Duration(days=14), frozenset({1, 4}), time(10, 30)),
+        ),
+    ],
+)
+def test_new_arrivals(trigger: str, arrivals: NewArrivals) -> None:
+    assert flow_of(f"trigger: {trigger}\nsteps: []\n").triggers == (arrivals,)
+
+
+@pytest.mark.parametrize(
     ("trigger", "problems"),
     [
-        ("{new_arrivals: {at_least: 3}}", ["1:11: the trigger 'new_arrivals' is not yet supported"]),
+        ("{new_arrivals: {at_least: 0}}", ["1:36: 'at_least' must lie between 1 and 50, not 0"]),
+        ("{new_arrivals: {at_least: 51}}", ["1:36: 'at_least' must lie between 1 and 50, not 51"]),
+        (
+            "{new_arrivals: {every: 36h}}",
+            ["1:33: 'every' is days, weeks, months or years: it comes on days, at 'at'"],
+        ),
+        (
+            "{new_arrivals: {on: [wen]}}",
+            ["1:31: unknown weekday 'wen' (did you mean 'wed'?)"],
+        ),
+        (
+            "{new_arrivals: {for: viewed}}",
+            ["1:26: unknown key 'for'; there are at, at_least, every, on, segment, where in 'new_arrivals'"],
+        ),
+        ("{new_arrivals: {segment: nobody}}", ["1:35: unknown segment 'nobody'; there is none"]),
+        (
+            "{new_arrivals: 3}",
+            ["1:25: 'new_arrivals' must be a mapping with 'where', 'at_least', 'every', 'on', not the number 3"],
+        ),
     ],
-)  # fmt: skip
-def test_other_triggers_are_not_yet_supported(trigger: str, problems: list[str]) -> None:
+)
+def test_what_is_no_new_arrivals_is_refused(trigger: str, problems: list[str]) -> None:
     assert refusal("", trigger) == problems
 
 
