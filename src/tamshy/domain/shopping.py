@@ -12,6 +12,7 @@ DELIVERED: Final = "Order Delivered"
 CANCELLED: Final = "Order Cancelled"
 REFUNDED: Final = "Order Refunded"
 
+VIEWED: Final = "Product Viewed"
 ADDED: Final = ("Product Added", "Wishlist Product Added to Cart")
 REMOVED: Final = "Product Removed"
 WHOLE: Final = ("Cart Viewed", "Cart Updated", "Checkout Started")

@@ -15,6 +15,7 @@ from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError
 
 from tamshy.language.reading import did_you_mean, unknown
+from tamshy.language.recommending import RECOMMEND, Asks, asks_of, fault, recommending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +27,6 @@ LEFT_OUT_TAGS = ("include", "render")
 LEFT_OUT_FILTERS = ("safe", "escapejs")
 """The one lets values through unescaped; the other is for scripts, which mail has not."""
 LOCALE_FILTERS = ("money", "date", "plural")
-LATER_FILTERS = ("recommend",)
 
 VALUE_ROOTS = ("profile", "event", "cart", "order", "coupon", "vars", "shop", "locale", "now")
 """What a value in ``set``, ``track``, ``webhook`` and ``notify`` can look at."""
@@ -42,14 +42,16 @@ def liquid_environment(
 ) -> Environment:
     """An environment with exactly the language's tags and filters, strict about what is missing (rule 21).
 
-    ``filters`` are those of ``LOCALE_FILTERS`` that work; without them templates can be parsed and looked at only.
+    ``filters`` are those of ``LOCALE_FILTERS``, and `recommend`, that work; without them templates can only be parsed and looked at.
     """
     environment = Environment(undefined=FalsyStrictUndefined, autoescape=autoescape)
     for tag in LEFT_OUT_TAGS:
         del environment.tags[tag]
     for name in LEFT_OUT_FILTERS:
         del environment.filters[name]
-    environment.filters.update(filters if filters is not None else dict.fromkeys(LOCALE_FILTERS, _needs_a_locale))
+    environment.filters.update(
+        filters if filters is not None else dict.fromkeys((*LOCALE_FILTERS, RECOMMEND), _needs_a_locale)
+    )
     return environment
 
 
@@ -83,6 +85,11 @@ def is_whole(text: str) -> bool:
     """Whether ``text``, free of faults, is one ``{{ }}`` and nothing else, so that its value keeps its type."""
     nodes = _checker().from_string(text).nodes
     return len(nodes) == 1 and isinstance(nodes[0], OutputNode) and text.startswith("{{") and text.endswith("}}")
+
+
+def asked_for(text: str) -> Asks:
+    """What a template free of faults asks of `recommend`."""
+    return asks_of(_checker().from_string(text), MESSAGE_ROOTS) if RECOMMEND in text else Asks()
 
 
 def check_liquid(text: str, roots: tuple[str, ...] = MESSAGE_ROOTS) -> list[tuple[int, str]]:
@@ -180,10 +187,14 @@ def _names(template: BoundTemplate, roots: tuple[str, ...]) -> list[tuple[int, s
     seen = template.analyze(include_partials=False)
     faults: list[tuple[int, str]] = []
     for name, spans in seen.filters.items():
-        if name in LATER_FILTERS:
-            faults.extend((span.index, f"Liquid: the filter '{name}' is not yet supported") for span in spans)
+        if name == RECOMMEND and "unsubscribe_url" not in roots:
+            faults.extend((span.index, "Liquid: the filter 'recommend' works in messages alone") for span in spans)
         elif name not in _checker().filters:
             faults.extend((span.index, f"Liquid: {_unknown_filter(name)}") for span in spans)
+    for one in recommending(template):
+        said = fault(one)
+        if said is not None:
+            faults.append((one.token.start_index, f"Liquid: {said}"))
     for name, uses in seen.globals.items():
         if name in roots or name in seen.locals:
             continue

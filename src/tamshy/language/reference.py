@@ -6,7 +6,6 @@ from tamshy.language import vocabulary as words
 from tamshy.language.comparisons import NEAR, SEASON
 from tamshy.language.fields import WEEKDAYS
 from tamshy.language.liquid import (
-    LATER_FILTERS,
     LOCALE_FILTERS,
     MESSAGE_ROOTS,
     VALUE_ROOTS,
@@ -15,6 +14,7 @@ from tamshy.language.liquid import (
 )
 from tamshy.language.model import Operator
 from tamshy.language.products import TEXTS as PRODUCT_TEXTS
+from tamshy.language.recommending import FEW_PICKS, KINDS, MOST_PICKS
 from tamshy.language.stories import DECISION_REASONS, EXIT_REASONS, REFUSAL_REASONS
 
 _OPERANDS = {
@@ -234,7 +234,7 @@ def _liquid() -> str:
             f"| tags | {_listed(known_tags())} |",
             f"| filters | {_listed(known_filters())} |",
             f"| filters that follow the locale | {_listed(LOCALE_FILTERS)} |",
-            f"| filters, not yet | {_listed(LATER_FILTERS)} |",
+            f"| kinds of `recommend` | {_listed(KINDS)}; `of` and `count` (at most {MOST_PICKS}, default {FEW_PICKS}) by name |",
             "",
         )
     )

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
+
+from msgspec import DecodeError
+from msgspec.json import decode, encode
+from msgspec.structs import replace
 
 from tamshy.advance import Failure
 from tamshy.decide import Rendered
 from tamshy.language.model import Template
+from tamshy.language.recommending import named_anywhere, product_names
+from tamshy.recommend import Wanted, pick
 from tamshy.render import Job, Manner, RenderError, evaluate
 
 if TYPE_CHECKING:
@@ -63,6 +70,7 @@ class Press:
         """Render rows of ``decide.accepted``; a message that fails has its error and no parts."""
         self._read(conn, {row[2] for row in rows if isinstance(row[2], int)})
         jobs = [self._job(bucket, row) for row in rows]
+        jobs = self._with_picks(conn, bucket, rows, jobs)
         outcomes = self._renderer.render_rows(jobs, self._compiled)
         return [self._result(row, outcome) for row, outcome in zip(rows, outcomes, strict=True)]
 
@@ -71,6 +79,32 @@ class Press:
         if missing:
             sql = "select id, compiled from message_version where id = any(%(ids)s)"
             self._compiled.update(dict(conn.execute(sql, {"ids": missing}).fetchall()))
+
+    def _with_picks(
+        self, conn: Connection, bucket: int, rows: Sequence[tuple[object, ...]], jobs: list[Job]
+    ) -> list[Job]:
+        """Hand those whose templates recommend anything what they may show, fetched for all of them together."""
+        places = [place for place, job in enumerate(jobs) if "asks" in self._compiled[job.version]]
+        if not places:
+            return jobs
+        wanted = [self._wanted(rows[place], jobs[place]) for place in places]
+        for place, picks in zip(places, pick(conn, bucket, wanted), strict=True):
+            jobs[place] = replace(jobs[place], picks=encode(picks).decode())
+        return jobs
+
+    def _wanted(self, row: tuple[object, ...], job: Job) -> Wanted:
+        asks = self._compiled[job.version]["asks"]
+        data = {name: _read(getattr(job, name)) for name in _DATA}
+        names = set(asks["names"])
+        for path in asks["paths"]:
+            names.update(product_names(_at(data, path)))
+        if asks["anything"]:
+            names.update(name for value in data.values() for name in named_anywhere(value))
+        profile, now = row[0], row[5]
+        if not (isinstance(profile, UUID) and isinstance(now, datetime)):
+            msg = f"not a row of accepted messages: {row!r}"
+            raise TypeError(msg)
+        return Wanted(profile, now, frozenset(asks["kinds"]), frozenset(names), own=asks["own"])
 
     def _job(self, bucket: int, row: tuple[object, ...]) -> Job:
         profile, message, version, locale, zone, now, properties, event, vars_, _, cart, order = row
@@ -120,6 +154,32 @@ class Press:
             compiled["reply_to"],
             mail.links,
         )
+
+
+_DATA: Final = ("profile", "event", "cart", "order", "vars")
+"""The variables that may hold products."""
+
+
+def _read(text: object) -> object:
+    """A document as templates see it; what cannot be read fails when it is rendered, and names nothing here."""
+    try:
+        return decode(text) if isinstance(text, str) else text
+    except DecodeError:
+        return {}
+
+
+def _at(data: object, path: Sequence[str | int]) -> object:
+    """What a path of a template leads to; None: nothing."""
+    for key in path:
+        if isinstance(data, dict) and isinstance(key, str):
+            data = data.get(key)
+        elif isinstance(data, list) and isinstance(key, int) and -len(data) <= key < len(data):
+            data = data[key]
+        elif isinstance(data, list) and data and key in {"first", "last"}:
+            data = data[0 if key == "first" else -1]
+        else:
+            return None
+    return data
 
 
 class LiquidValues:

@@ -66,10 +66,18 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
                 segments.setdefault(segment.name, segment.where)
         running.append(RunningFlow(version, flow, program(flow), live))
     default = workspace.settings.topics[0].name if workspace.settings.topics else ""
-    numbers = {row[0]: row[1] for row in conn.execute(_SQL["newest_messages"], {"workspace": id_})}
+    numbers, recommending = {}, set()
+    for message, number, compiled in conn.execute(_SQL["newest_messages"], {"workspace": id_}):
+        numbers[message] = number
+        if "asks" in (compiled if isinstance(compiled, dict) else json.loads(compiled)):
+            recommending.add(message)
     messages = {
         message.name: PublishedMessage(
-            numbers[message.name], message.name, message.kind is MessageKind.MARKETING, message.topic or default
+            numbers[message.name],
+            message.name,
+            message.kind is MessageKind.MARKETING,
+            message.topic or default,
+            message.name in recommending,
         )
         for message in sendable.values()
     }

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from liquid.exceptions import LiquidError
 
-from tamshy.language.liquid import check_liquid
+from tamshy.language.liquid import asked_for, check_liquid
 from tamshy.language.locales import choose_locale
 from tamshy.language.model import BodyFormat, Problem
+from tamshy.language.recommending import Asks
 from tamshy.render import markdown, mjml
-from tamshy.render.compiled import FORM, Compiled, CompiledBody
+from tamshy.render.compiled import FORM, Compiled, CompiledAsks, CompiledBody
 from tamshy.render.environments import HTML, TEXT
 from tamshy.render.layout import document, footer, layout, preheader
 from tamshy.render.links import Links
@@ -60,7 +61,24 @@ def compile_message(message: Message, settings: Settings) -> tuple[Compiled, lis
             compiled["locales"][locale] = done
     if not message.bodies:
         problems.append(Problem(message.position, "no body; write one file LOCALE.mjml, LOCALE.html or LOCALE.md"))
+    if not problems and (asks := _asks(message)).kinds:
+        compiled["asks"] = CompiledAsks(
+            kinds=sorted(asks.kinds),
+            paths=sorted((list(path) for path in asks.paths), key=str),
+            names=sorted(asks.names),
+            anything=asks.anything,
+            own=asks.own,
+        )
     return compiled, list(dict.fromkeys(problems))  # locales may share a subject and what is wrong with it
+
+
+def _asks(message: Message) -> Asks:
+    """What all texts of a message together ask of `recommend`."""
+    bodies = [body.text for body in (*message.bodies.values(), *message.texts.values())]
+    found = Asks()
+    for text in (*message.subject.values(), *message.preheader.values(), *bodies):
+        found |= asked_for(text)
+    return found
 
 
 class _Locale:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 import msgspec
 
@@ -30,8 +30,21 @@ class CompiledBody(TypedDict):
     footer_plain: str
 
 
+class CompiledAsks(TypedDict):
+    """What of `recommend` a message may ask for, in any of its locales: see ``language.recommending.Asks``."""
+
+    kinds: list[str]
+    paths: list[list[str | int]]
+    names: list[str]
+    anything: bool
+    own: bool
+
+
 class Compiled(TypedDict):
-    """A message as stored in ``message_version.compiled``. ``shop`` is what templates see under that root."""
+    """A message as stored in ``message_version.compiled``. ``shop`` is what templates see under that root.
+
+    ``asks``: only where it recommends anything.
+    """
 
     form: int
     message: str
@@ -44,6 +57,7 @@ class Compiled(TypedDict):
     from_address: str
     reply_to: str | None
     locales: dict[str, CompiledBody]
+    asks: NotRequired[CompiledAsks]
 
 
 class Job(msgspec.Struct, kw_only=True, frozen=True):
@@ -60,6 +74,7 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
         vars: the enrollment's variables, or JSON text.
         cart: the open cart that the message is about, or JSON text; without one `value` and `count` are 0.
         order: what the orders add up to, with the one that the message is about, or JSON text.
+        picks: what it may recommend, as `tamshy.recommend.pick` gives it, or JSON text.
         base: address of what recipients touch, without a slash at the end; with ``token`` empty, links stay untracked.
         token: the message's signed token for clicks.
         open_url: the signed address of the pixel; empty: none.
@@ -76,6 +91,7 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
     vars: dict[str, object] | str = {}
     cart: dict[str, object] | str = {}
     order: dict[str, object] | str = {}
+    picks: dict[str, object] | str = {}
     base: str = ""
     token: str = ""
     open_url: str = ""

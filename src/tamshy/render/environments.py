@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tamshy.language.recommending import RECOMMEND
 from tamshy.render.filters import FILTERS
 from tamshy.render.liquid import environment
+from tamshy.render.picks import recommend
 from tamshy.render.tracking import add_tags
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _made(*, autoescape: bool) -> Environment:
-    env = environment(autoescape=autoescape, filters=FILTERS)
+    env = environment(autoescape=autoescape, filters={**FILTERS, RECOMMEND: recommend})
     add_tags(env)
     return env
 

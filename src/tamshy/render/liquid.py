@@ -91,17 +91,24 @@ class Context(RenderContext):
         scope: the roots, as plain JSON values.
         manner: locale, zone, currency and moment that filters follow.
         tracking: collects links; None where links have no meaning (subjects, values).
+        picks: what the filter ``recommend`` may give.
     """
 
-    __slots__ = ("buffers", "iterations", "manner", "tracking")
+    __slots__ = ("buffers", "iterations", "manner", "picks", "tracking")
 
     def __init__(
-        self, template: BoundTemplate, scope: Mapping[str, object], manner: Manner, tracking: Tracking | None = None
+        self,
+        template: BoundTemplate,
+        scope: Mapping[str, object],
+        manner: Manner,
+        tracking: Tracking | None = None,
+        picks: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(template, globals=scope)
         self.scope = _Scope(self.locals, self.globals, self.counters)
         self.manner = manner
         self.tracking = tracking
+        self.picks = picks or {}
         self.iterations = 0
         self.buffers: list[StringIO] = []
 

@@ -56,6 +56,7 @@ class _Given:
 
     scope: Mapping[str, object]
     manner: Manner
+    picks: Mapping[str, Any]
 
 
 class Body:
@@ -106,7 +107,7 @@ class Letter:
         manner = Manner(
             body.locale, job.zone or self._compiled["zone"], self._compiled["currency"], moment_text(job.now)
         )
-        given = _Given(self._scope(job, manner), manner)
+        given = _Given(self._scope(job, manner), manner, _mapping(job.picks) if job.picks else {})
         subject = _one_line(_run(body, "subject", body.subject, given))
         preheader = "" if body.preheader is None else _one_line(_run(body, "preheader", body.preheader, given))
         tracking = self._tracking(job, body, preheader)
@@ -252,7 +253,7 @@ def _keepable(value: object) -> object:
 def _run(body: Body, part: str, template: Parsed, given: _Given, tracking: Tracking | None = None) -> str:
     if template.constant is not None:
         return template.constant
-    context = Context(template, given.scope, given.manner, tracking)
+    context = Context(template, given.scope, given.manner, tracking, given.picks)
     buffer = context.get_buffer()
     try:
         template.render_with_context(context, buffer)

@@ -31,12 +31,16 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class PublishedMessage:
-    """The newest version of a message: its number in ``message_version`` and what deciding asks of it."""
+    """The newest version of a message: its number in ``message_version`` and what deciding asks of it.
+
+    ``recommends``: it shows products that are worked out from what people do.
+    """
 
     version: int
     name: str
     marketing: bool
     topic: str
+    recommends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,11 @@ class Rulebook:
         """The same, but only where it does anything for one of these places."""
         statement = self.statement(name, build)
         return None if statement is None or statement.places.isdisjoint(places) else statement
+
+    @cached_property
+    def recommends(self) -> bool:
+        """Whether any message recommends products, so that it is learnt what goes with what."""
+        return any(message.recommends for message in self.messages.values())
 
     @property
     def default_topic(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.commerce import Word, learn_intervals, tell
 from tamshy.domain.calendar import resolve
+from tamshy.recommend import learn
 from tamshy.simulate.daily import both, work_daily
 from tamshy.simulate.working import Play
 from tamshy.trigger import arrivals, plan_all_reorders, sources, speaks_of_reorders
@@ -33,8 +34,8 @@ _AFTER: Final = timedelta(days=2)
 class Stop:
     """A moment up to which everybody lives before anybody goes on.
 
-    ``learn``: how long products last is worked out anew then. ``words``: what is told of products then, before anything else of that
-    moment: the catalogue is at every moment what it was.
+    ``learn``: what orders and looks show is worked out anew then. ``words``: what is told of products then, before anything else of
+    that moment: the catalogue is at every moment what it was.
     """
 
     moment: datetime
@@ -46,7 +47,7 @@ def stops_of(book: Rulebook, history: History, last: datetime | None) -> list[St
     """The moments of a history at which something concerns everybody, in order; none where no flow asks for it."""
     stops = [Stop(moment, words=words) for moment, words in told(history)] if hears_of_products(book) else []
     first = min((call.received_at for call in history.calls), default=None)
-    if speaks_of_reorders(book) and first is not None and last is not None:
+    if (speaks_of_reorders(book) or book.recommends) and first is not None and last is not None:
         day = first.date() - timedelta(days=1)
         while day <= (last + _AFTER).date():
             stops.append(Stop(resolve(datetime.combine(day, _LEARNT_AT), book.settings.timezone), learn=True))
@@ -56,7 +57,7 @@ def stops_of(book: Rulebook, history: History, last: datetime | None) -> list[St
 
 def hears_of_products(book: Rulebook) -> bool:
     """Whether it matters to anybody when something is told of a product."""
-    return bool(sources(book) or arrivals(book))
+    return bool(sources(book) or arrivals(book) or book.recommends)
 
 
 def told(history: History) -> list[tuple[datetime, tuple[Word, ...]]]:
@@ -86,7 +87,10 @@ def work_by_stops(
             conn.commit()
         before = played.passes // len(hands)
         played = both(played, work_daily(book, stop.moment, hands, progress, before), until)
-        if stop.learn:
+        if stop.learn and book.recommends:
+            learn(conn, book, stop.moment)
+            conn.commit()
+        if stop.learn and speaks_of_reorders(book):
             learn_intervals(conn, book, stop.moment)
             for bucket in range(book.first_bucket, book.first_bucket + book.buckets):
                 plan_all_reorders(conn, book, bucket, stop.moment)

@@ -28,6 +28,7 @@ from tamshy.passes import (
 )
 from tamshy.passes.rendering import LiquidValues, Press
 from tamshy.publish import load_rulebook
+from tamshy.recommend import learn
 from tamshy.retain import Gone, let_go, limits
 from tamshy.segment import rank_when_due
 from tamshy.sqlkit import DatabaseUnavailable, alone, connect, is_retryable, queries, sqlstate
@@ -244,15 +245,24 @@ class Worker:
             )
 
     def _learn(self, conn: Connection) -> None:
-        """Once a day, from three o'clock of each workspace on: how long products last, and when they are due in our buckets."""
+        """Once a day, from three o'clock of each workspace on: what orders and looks show, and what is due in our buckets.
+
+        That is how long products last, and what goes with what.
+        """
         now = self._clock.now()
         for name, rules in self._rules.items():
             book = rules.book
             day = (calendar.local(now, book.settings.timezone) - LEARNT_AFTER).date()
             ours = [b for b in self._leases.held if book.first_bucket <= b < book.first_bucket + book.buckets]
-            if self._learnt.get(name) == (day, rules.mark) or not ours or not speaks_of_reorders(book):
+            speaks = speaks_of_reorders(book)
+            if self._learnt.get(name) == (day, rules.mark) or not ours or not (speaks or book.recommends):
                 continue
             self._learnt[name] = (day, rules.mark)
+            if book.first_bucket in ours and book.recommends:
+                learn(conn, book, now)
+                conn.commit()
+            if not speaks:
+                continue
             if book.first_bucket in ours:
                 learn_intervals(conn, book, now)
                 conn.commit()
