@@ -68,6 +68,8 @@ ACROSS = {
     "deliver: queries.hasten": "what waited for a paused domain, once, when a person has mended it",
     "simulate: queries.coming": "when anything happens next in a simulation",
     "advance: splitting.build_merged_arms of oracle": "merging: two profiles, each in its bucket",
+    "recommend: queries.learn_neighbours": "what goes with what, by everybody's orders and looks, once a day",
+    "recommend: queries.learn_bestsellers": "what sells, by the same",
     "commerce: learning.learn": "how long products last, by everybody's repeat orders, once a day",
     "trigger: queries.forget": "publishing: the dates of flows that are gone, once",
     "look: queries.first_due": "when a broadcast's test is settled, once",
@@ -93,6 +95,9 @@ THESE: dict[str, object] = {
     "old": 1,
     "at": NOW,
     "noon": NOW,
+    "many": 80,
+    "history": 100,
+    "viewed": "Product Viewed",
     "since": NOW - timedelta(days=1),
 }
 """Values that keep a plan from being nothing at all."""

@@ -47,6 +47,8 @@ OTHERS = {
     "product_name": "the catalogue, the same for everybody",
     "product_category": "the catalogue, the same for everybody",
     "product_change": "the catalogue, the same for everybody",
+    "neighbour": "what goes with what, the same for everybody",
+    "bestseller": "what sells, the same for everybody",
     "learnt_interval": "the catalogue, the same for everybody",
     "catalogue_turn": "a few rows for each bucket: what its people have not heard of yet",
     "seen_message": "message ids of a source, before anybody knows whose they are",

@@ -66,6 +66,8 @@ WRITERS: dict[str, dict[str, str]] = {
     "product_change": {"commerce": "insert delete"},
     "catalogue_turn": {"commerce": "insert", "trigger": "delete"},
     "learnt_interval": {"commerce": "insert delete"},
+    "neighbour": {"recommend": "insert delete"},
+    "bestseller": {"recommend": "insert delete"},
     # segments
     "membership": {"segment": "insert delete", "privacy": "delete"},
     "flip": {"segment": "insert update delete", "privacy": "delete"},

@@ -69,6 +69,8 @@ FREE: Final = {
     "product_category": "what the shop sells",
     "product_change": "what the shop sells",
     "catalogue_turn": "what a bucket has not heard of yet",
+    "neighbour": "what goes with what, by two people at least",
+    "bestseller": "what most people buy",
     "learnt_interval": "how long products last, by twenty purchases at least",
     "tick": "when the shop's schedules come",
     "best_hour": "one hour of the day for the whole shop",

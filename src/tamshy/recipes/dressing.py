@@ -219,8 +219,11 @@ font-weight: 700;">{number}</div></td>
     def picks(self, argument: str) -> str:
         """Products that Tamshy recommends: ``picks:similar``; ``picks:together:event.products`` says to what."""
         kind, _, of = argument.partition(":")
-        to = f", of: {of}" if of else ""
-        assign = f'{{% assign picks = profile | recommend: "{kind}"{to}, count: 3 %}}'
+        assign = f'{{% assign picks = profile | recommend: "{kind}", count: 3 %}}'
+        if of:
+            # An order that says nothing of its products is no reason to write nothing.
+            about = f'{{% assign picks = profile | recommend: "{kind}", of: {of}, count: 3 %}}'
+            assign = f"{{% if {of} %}}{about}{{% else %}}{assign}{{% endif %}}"
         return f"          {assign}\n{self._goods('picks', '')}"
 
     def code(self, variable: str) -> str:

@@ -7,6 +7,7 @@ from liquid.exceptions import LiquidError, UndefinedError
 
 from tamshy.language import check_liquid, liquid_environment
 from tamshy.language.liquid import is_whole, known_filters, known_tags
+from tamshy.language.recommending import KINDS
 
 ROOTS = "cart, coupon, event, locale, now, order, preferences_url, profile, shop, unsubscribe_url, vars, view_url"
 
@@ -45,9 +46,27 @@ def test_what_the_language_allows(text: str) -> None:
         ("{% for p in event.x %}{% endfor %}{{ p }}", [(37, f"Liquid: unknown variable 'p'; there are {ROOTS}")]),
         ("{{ event.a[who] }}", [(11, f"Liquid: unknown variable 'who'; there are {ROOTS}")]),
         ("{{ coupon.c.code }}", []),
+        ("{% assign picks = profile | recommend: 'new', count: 4 %}", []),
+        ("{% assign picks = profile | recommend: event.kind, of: event.products %}", []),
         (
-            "{% assign picks = profile | recommend: 'new', count: 4 %}",
-            [(28, "Liquid: the filter 'recommend' is not yet supported")],
+            "{% assign p = profile | recommend: 'similiar' %}",
+            [(24, "Liquid: unknown kind of recommendation 'similiar' (did you mean 'similar'?)")],
+        ),
+        (
+            "{{ 1 }}{% for p in event.x %}{% assign n = profile | recommend %}{% endfor %}",
+            [(53, f"Liquid: 'recommend' needs a kind: one of {', '.join(KINDS)}")],
+        ),
+        (
+            "{% assign p = profile | recommend: 'new', 4 %}",
+            [(24, "Liquid: 'recommend' takes a kind, and 'of' and 'count' by their names")],
+        ),
+        (
+            "{% assign p = profile | recommend: 'new', cuont: 4 %}",
+            [(24, "Liquid: unknown argument of 'recommend' 'cuont' (did you mean 'count'?)")],
+        ),
+        (
+            "{% assign p = profile | recommend: 'new', count: 21 %}",
+            [(24, "Liquid: 'count' must lie between 1 and 20, not 21")],
         ),
         ("{{ profile.a | upcas }}", [(15, "Liquid: unknown filter 'upcas' (did you mean 'upcase'?)")]),
         ("{{ profile.a | safe }}", [(15, "Liquid: unknown filter 'safe'")]),

@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     from tamshy.render import Rendered
 
 SHELF = recipes()
-HELD_BACK = {
-    "dormant": {"Liquid: the filter 'recommend'"},
-    "new-client": {"Liquid: the filter 'recommend'"},
-}
+HELD_BACK: dict[str, set[str]] = {}
 """What each needs that the language does not run yet. One that could be let in fails: take its name out, and its stories run."""
 UNTOLD = {
     # A story tells nothing of a catalogue: no price, no stock, no interval changes in one.
     "back-in-stock": {"back-in-stock"},
     "new-arrivals": {"new-arrivals"},
+    "new-client": {"client-arrivals"},
     "price-drop": {"price-drop"},
     "replenishment": {"reorder-now", "reorder-soon"},
     # A story plays flows, and no broadcast.
@@ -97,13 +95,13 @@ def test_what_is_held_back_cannot_be_let_in_yet() -> None:
     assert {name: things for name, things in waiting.items() if things} == HELD_BACK
 
 
-@pytest.mark.parametrize("name", sorted(HELD_BACK))
-def test_what_is_held_back_is_wrong_in_nothing_else(name: str) -> None:
+def test_what_is_held_back_is_wrong_in_nothing_else() -> None:
     plain = {"tamshy.yaml": SETTINGS}
-    _, problems = read_workspace({**plain, **fitted(SHELF[name], read_workspace(plain)[0].settings, BRAND)})
-    # A subject that cannot be read yet is no subject either.
-    unread = {problem.position.file for problem in problems if problem.text.endswith(NOT_YET)}
-    assert [str(problem) for problem in problems if problem.position.file not in unread] == []
+    for name in HELD_BACK:
+        _, problems = read_workspace({**plain, **fitted(SHELF[name], read_workspace(plain)[0].settings, BRAND)})
+        # A subject that cannot be read yet is no subject either.
+        unread = {problem.position.file for problem in problems if problem.text.endswith(NOT_YET)}
+        assert [str(problem) for problem in problems if problem.position.file not in unread] == []
 
 
 @pytest.mark.parametrize("name", READY)
