@@ -42,7 +42,7 @@ def liquid_environment(
 ) -> Environment:
     """An environment with exactly the language's tags and filters, strict about what is missing (rule 21).
 
-    ``filters`` are those of ``LOCALE_FILTERS``, and `recommend`, that work; without them templates can only be parsed and looked at.
+    ``filters`` are those of ``LOCALE_FILTERS``, and `recommend`, that work; without them templates can be parsed and no more.
     """
     environment = Environment(undefined=FalsyStrictUndefined, autoescape=autoescape)
     for tag in LEFT_OUT_TAGS:
