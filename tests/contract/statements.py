@@ -153,6 +153,8 @@ MORE: Final = {
     "flows/birthday.yaml": "trigger: {date: profile.birthday, offset: -7d}\nsteps: [{set: {profile.birthday: 03-09}}]\n",
     "flows/again.yaml": "trigger: {date: order.last_at, every: once}\nsteps: [{wait: 1h}]\n",
     "flows/weekly.yaml": "trigger: {schedule: {cron: 0 9 * * mon, segment: all}}\nsteps: [{wait: {until: best_hour}}]\n",
+    "flows/arrivals.yaml": "trigger: {new_arrivals: {where: {event.product.price: {gt: 1}}, segment: all}}\nsteps: [{wait: 1h}]\n",
+    "flows/arrivals-all.yaml": "trigger: {new_arrivals: {every: 1mo, on: [mon]}}\nsteps: [{wait: 1h}]\n",
     "segments/all.yaml": "where: {profile.email: {exists: true}}\n",
 }
 """Forms that the oracle's workspace does not hold."""

@@ -245,7 +245,7 @@ def test_in_life_a_batch_is_resolved_by_as_many_queries_as_one_mail(dsn: str) ->
             shop.identify(f"u{number}", ASKED, email=f"u{number}@example.com")
             shop.track(f"u{number}", "Asked", ASKED, sku="a")
         shop.work(ASKED + timedelta(minutes=1))
-        assert shop.query("select count(*) from content where position('Take b!' in plain) = 1") == [(5,)]
+        assert shop.query("select count(*) from content where position('Take b!' in plain) > 0") == [(5,)]
         people = [row[0] for row in conn.execute("select profile from message").fetchall()]
         few, many = Counted(conn), Counted(conn)
         one = [Wanted(people[0], ASKED, frozenset({"together", "next"}), frozenset({"a"}))]

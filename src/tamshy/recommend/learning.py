@@ -8,6 +8,7 @@ from tamshy.domain.shopping import ADDED, VIEWED, WHOLE
 from tamshy.sqlkit import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from tamshy.rulebook import Rulebook
@@ -21,13 +22,22 @@ HISTORY: Final = 100
 LEAST_PEOPLE: Final = 2
 """People, or orders, that must have a pair: what one person alone has done is shown to nobody."""
 BESTSELLERS: Final = 200
+KINDS: Final = ("similar", "together", "next")
+_WORK_MEM: Final = "set local work_mem = '128MB'"
+"""What counts millions of pairs had better not do on the disk."""
 
 
-def learn(conn: Connection, book: Rulebook, now: datetime) -> int:
-    """Work out anew what goes with what and what sells, by all that is known up to ``now``; the caller commits.
+def learn(conn: Connection, book: Rulebook, now: datetime, between: Callable[[], None] = lambda: None) -> int:
+    """Work out anew what goes with what and what sells, by all that is known up to ``now``; commits after each part.
 
     The times that are looked back over (a year, and 90 days for what sells) end with the newest order or look: where nothing
     happens, nothing changes.
+
+    Args:
+        conn: a connection.
+        book: whose shop.
+        now: nothing later is looked at.
+        between: called behind each part, which may take minutes in a large shop.
 
     Returns:
         How many neighbours are kept.
@@ -43,11 +53,18 @@ def learn(conn: Connection, book: Rulebook, now: datetime) -> int:
         "neighbours": NEIGHBOURS,
         "bestsellers": BESTSELLERS,
     }
-    conn.execute(_SQL["forget_neighbours"], params)
-    conn.execute(_SQL["forget_bestsellers"], params)
-    # Of what the statement makes itself the planner knows no sizes: pairs are found by hashes, never one by one.
+    found = 0
+    for kind in KINDS:
+        # Of what the statement makes itself the planner knows no sizes: pairs are found by hashes, never one by one.
+        conn.execute("set local enable_nestloop = off")
+        conn.execute(_WORK_MEM)
+        conn.execute(_SQL["forget_neighbours"], params | {"kind": kind})
+        found += conn.execute(_SQL["learn_neighbours"], params | {"kind": kind}).rowcount
+        conn.commit()
+        between()
     conn.execute("set local enable_nestloop = off")
+    conn.execute(_WORK_MEM)
+    conn.execute(_SQL["forget_bestsellers"], params)
     conn.execute(_SQL["learn_bestsellers"], params)
-    found = conn.execute(_SQL["learn_neighbours"], params).rowcount
-    conn.execute("set local enable_nestloop = on")
+    conn.commit()
     return found

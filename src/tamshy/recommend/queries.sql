@@ -1,76 +1,72 @@
 -- name: forget_neighbours
--- What was learnt before.
-delete from neighbour where workspace = %(workspace)s
+-- What was learnt before, in one way.
+delete from neighbour where workspace = %(workspace)s and kind = %(kind)s
 
 -- name: forget_bestsellers
 -- The same of what sells.
 delete from bestseller where workspace = %(workspace)s
 
 -- name: learn_neighbours
--- The products nearest to each: how many have both, by how many have either (cosine), over people and over orders.
-with line as materialized (
-    select o.profile, o.id, o.placed_at as at, d.sku
-    from orders o
-    cross join lateral jsonb_array_elements(o.products) l (product)
-    cross join lateral (
-        select n.sku from product_name n
-        where n.workspace = %(workspace)s and jsonb_typeof(l.product) = 'object'
-            and n.name = any(array[shop_key(l.product -> 'sku'), shop_key(l.product -> 'product_id')])
-        order by n.sku limit 1
-    ) d
-    where o.bucket >= %(first)s and o.bucket < %(beyond)s and o.counts and o.placed_at <= %(now)s
+-- The products nearest to each in one way: how many have both, by how many have either (cosine), over people or over orders.
+with called as materialized (
+    select distinct on (n.name) n.name, n.sku from product_name n where n.workspace = %(workspace)s order by n.name, n.sku
+), line as materialized (
+    -- By whichever of its two names the catalogue knows it.
+    select l.profile, l.id, l.at, least(c.sku, d.sku) as sku
+    from (
+        select o.profile, o.id, o.placed_at as at, shop_key(l.product -> 'sku') as name, shop_key(l.product -> 'product_id') as other
+        from orders o
+        cross join lateral jsonb_array_elements(o.products) l (product)
+        where o.bucket >= %(first)s and o.bucket < %(beyond)s and o.counts and o.placed_at <= %(now)s
+            and jsonb_typeof(l.product) = 'object'
+    ) l
+    left join called c on c.name = l.name
+    left join called d on d.name = l.other
+    where coalesce(c.sku, d.sku) is not null
 ), shown as materialized (
-    select v.profile, v.occurred_at as at, d.sku
+    select v.profile, v.occurred_at as at, c.sku
     from event v
     cross join lateral shop_names(v.properties) s (name)
-    cross join lateral (
-        select n.sku from product_name n where n.workspace = %(workspace)s and n.name = s.name order by n.sku limit 1
-    ) d
-    where v.bucket >= %(first)s and v.bucket < %(beyond)s and v.name = any(%(shown)s) and v.occurred_at <= %(now)s
+    join called c on c.name = s.name
+    where v.bucket >= %(first)s and v.bucket < %(beyond)s and v.name = any(%(shown)s::text[]) and v.occurred_at <= %(now)s
 ), since as (
     select greatest((select max(l.at) from line l), (select max(s.at) from shown s)) - interval '365 days' as at
 ), item as materialized (
     select p.sku, row_number() over (order by p.sku)::integer as id from product p where p.workspace = %(workspace)s
 ), had as materialized (
     -- Whose it is as a number: comparing texts and ids for each of millions of pairs is most of the work.
-    select h.kind, dense_rank() over (order by h.kind, h.profile, h.orders)::integer as who, i.id
+    select dense_rank() over (order by h.profile, h.orders)::integer as who, i.id
     from (
-        select 1::smallint as kind, a.profile, '' as orders, a.sku,
-            row_number() over (partition by a.profile order by max(a.at) desc, a.sku) as nth
-        from (select profile, at, sku from line union all select profile, at, sku from shown) a, since
+        select a.profile, a.orders, a.sku,
+            row_number() over (partition by a.profile, a.orders order by max(a.at) desc, a.sku) as nth
+        from (
+            select l.profile, case when %(kind)s = 'together' then l.id else '' end as orders, l.at, l.sku from line l
+            union all
+            select s.profile, '', s.at, s.sku from shown s where %(kind)s = 'similar'
+        ) a, since
         where a.at > since.at
-        group by a.profile, a.sku
-        union all
-        select 2::smallint, l.profile, l.id, l.sku, row_number() over (partition by l.profile, l.id order by l.sku)
-        from line l, since
-        where l.at > since.at
-        group by l.profile, l.id, l.sku
-        union all
-        select 3::smallint, l.profile, '', l.sku, row_number() over (partition by l.profile order by max(l.at) desc, l.sku)
-        from line l, since
-        where l.at > since.at
-        group by l.profile, l.sku
+        group by a.profile, a.orders, a.sku
     ) h
     join item i on i.sku = h.sku
     where h.nth <= %(history)s
 ), known as materialized (
-    select h.kind, h.id, count(*) as number from had h group by h.kind, h.id having count(*) >= %(least)s
+    select h.id, count(*) as number from had h group by h.id having count(*) >= %(least)s
 ), pair as materialized (
-    select a.kind, a.id, b.id as other, count(*) as number
+    select a.id, b.id as other, count(*) as number
     from had a
     join had b on b.who = a.who and b.id > a.id
-    group by a.kind, a.id, b.id
+    group by a.id, b.id
     having count(*) >= %(least)s
 ), near as (
-    select p.kind, p.id, p.other, p.number / sqrt(k.number::double precision * o.number) as score
-    from (select kind, id, other, number from pair union all select kind, other, id, number from pair) p
-    join known k on k.kind = p.kind and k.id = p.id
-    join known o on o.kind = p.kind and o.id = p.other
+    select p.id, p.other, p.number / sqrt(k.number::double precision * o.number) as score
+    from (select id, other, number from pair union all select other, id, number from pair) p
+    join known k on k.id = p.id
+    join known o on o.id = p.other
 ), placed as (
-    select n.*, row_number() over (partition by n.kind, n.id order by n.score desc, n.other) as place from near n
+    select n.*, row_number() over (partition by n.id order by n.score desc, n.other) as place from near n
 )
 insert into neighbour (workspace, kind, sku, place, other, score)
-select %(workspace)s, case p.kind when 1 then 'similar' when 2 then 'together' else 'next' end, i.sku, p.place, o.sku, p.score
+select %(workspace)s, %(kind)s, i.sku, p.place, o.sku, p.score
 from placed p
 join item i on i.id = p.id
 join item o on o.id = p.other
@@ -78,30 +74,36 @@ where p.place <= %(neighbours)s
 
 -- name: learn_bestsellers
 -- What most people have bought in the last 90 days before the newest order or look; then what most have looked at.
-with line as materialized (
-    select o.profile, o.placed_at as at, d.sku, true as bought
-    from orders o
-    cross join lateral jsonb_array_elements(o.products) l (product)
-    cross join lateral (
-        select n.sku from product_name n
-        where n.workspace = %(workspace)s and jsonb_typeof(l.product) = 'object'
-            and n.name = any(array[shop_key(l.product -> 'sku'), shop_key(l.product -> 'product_id')])
-        order by n.sku limit 1
-    ) d
-    where o.bucket >= %(first)s and o.bucket < %(beyond)s and o.counts and o.placed_at <= %(now)s
-    union all
-    select v.profile, v.occurred_at, d.sku, false
+with called as materialized (
+    select distinct on (n.name) n.name, n.sku from product_name n where n.workspace = %(workspace)s order by n.name, n.sku
+), line as materialized (
+    -- By whichever of its two names the catalogue knows it.
+    select l.profile, l.id, l.at, least(c.sku, d.sku) as sku
+    from (
+        select o.profile, o.id, o.placed_at as at, shop_key(l.product -> 'sku') as name, shop_key(l.product -> 'product_id') as other
+        from orders o
+        cross join lateral jsonb_array_elements(o.products) l (product)
+        where o.bucket >= %(first)s and o.bucket < %(beyond)s and o.counts and o.placed_at <= %(now)s
+            and jsonb_typeof(l.product) = 'object'
+    ) l
+    left join called c on c.name = l.name
+    left join called d on d.name = l.other
+    where coalesce(c.sku, d.sku) is not null
+), shown as materialized (
+    select v.profile, v.occurred_at as at, c.sku
     from event v
     cross join lateral shop_names(v.properties) s (name)
-    cross join lateral (
-        select n.sku from product_name n where n.workspace = %(workspace)s and n.name = s.name order by n.sku limit 1
-    ) d
-    where v.bucket >= %(first)s and v.bucket < %(beyond)s and v.name = any(%(shown)s) and v.occurred_at <= %(now)s
+    join called c on c.name = s.name
+    where v.bucket >= %(first)s and v.bucket < %(beyond)s and v.name = any(%(shown)s::text[]) and v.occurred_at <= %(now)s
+), all_of_them as (
+    select l.profile, l.at, l.sku, true as bought from line l
+    union all
+    select s.profile, s.at, s.sku, false from shown s
 ), counted as (
     select l.sku, count(distinct l.profile) filter (where l.bought) as buyers,
         count(distinct l.profile) filter (where not l.bought) as viewers
-    from line l
-    where l.at > (select max(n.at) from line n) - interval '90 days'
+    from all_of_them l
+    where l.at > (select max(n.at) from all_of_them n) - interval '90 days'
     group by l.sku
 ), placed as (
     select c.*, row_number() over (order by c.buyers desc, c.viewers desc, c.sku) as place from counted c

@@ -89,7 +89,6 @@ def work_by_stops(
         played = both(played, work_daily(book, stop.moment, hands, progress, before), until)
         if stop.learn and book.recommends:
             learn(conn, book, stop.moment)
-            conn.commit()
         if stop.learn and speaks_of_reorders(book):
             learn_intervals(conn, book, stop.moment)
             for bucket in range(book.first_bucket, book.first_bucket + book.buckets):

@@ -250,7 +250,7 @@ class Worker:
         That is how long products last, and what goes with what.
         """
         now = self._clock.now()
-        for name, rules in self._rules.items():
+        for name, rules in list(self._rules.items()):
             book = rules.book
             day = (calendar.local(now, book.settings.timezone) - LEARNT_AFTER).date()
             ours = [b for b in self._leases.held if book.first_bucket <= b < book.first_bucket + book.buckets]
@@ -259,8 +259,7 @@ class Worker:
                 continue
             self._learnt[name] = (day, rules.mark)
             if book.first_bucket in ours and book.recommends:
-                learn(conn, book, now)
-                conn.commit()
+                learn(conn, book, now, lambda: self._keep_up(conn))
             if not speaks:
                 continue
             if book.first_bucket in ours:
