@@ -9,7 +9,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from tamshy.commerce import Word, learn_intervals, tell
-from tamshy.domain.calendar import resolve
+from tamshy.domain.calendar import local, resolve
+from tamshy.domain.shopping import CART_EVENTS, ORDER_EVENTS, VIEWED
 from tamshy.recommend import learn
 from tamshy.simulate.daily import both, work_daily
 from tamshy.simulate.working import Play
@@ -34,12 +35,13 @@ _AFTER: Final = timedelta(days=2)
 class Stop:
     """A moment up to which everybody lives before anybody goes on.
 
-    ``learn``: what orders and looks show is worked out anew then. ``words``: what is told of products then, before anything else of
-    that moment: the catalogue is at every moment what it was.
+    ``learn``: how long products last is worked out anew then. ``near``: what goes with what is. ``words``: what is told of products
+    then, before anything else of that moment: the catalogue is at every moment what it was.
     """
 
     moment: datetime
     learn: bool = False
+    near: bool = False
     words: tuple[Word, ...] = ()
 
 
@@ -47,12 +49,24 @@ def stops_of(book: Rulebook, history: History, last: datetime | None) -> list[St
     """The moments of a history at which something concerns everybody, in order; none where no flow asks for it."""
     stops = [Stop(moment, words=words) for moment, words in told(history)] if hears_of_products(book) else []
     first = min((call.received_at for call in history.calls), default=None)
-    if (speaks_of_reorders(book) or book.recommends) and first is not None and last is not None:
+    if book.recommends:
+        stops += [Stop(moment, near=True) for moment in _hours_behind(history, book.settings.timezone)]
+    if speaks_of_reorders(book) and first is not None and last is not None:
         day = first.date() - timedelta(days=1)
         while day <= (last + _AFTER).date():
             stops.append(Stop(resolve(datetime.combine(day, _LEARNT_AT), book.settings.timezone), learn=True))
             day += timedelta(days=1)
-    return sorted(stops, key=attrgetter("moment", "learn"))
+    return sorted(stops, key=attrgetter("moment", "learn", "near"))
+
+
+def _hours_behind(history: History, zone: str) -> list[datetime]:
+    """The daily hours behind whatever shows what goes with what: at all others the same would be learnt again."""
+    telling = {VIEWED, *CART_EVENTS, *ORDER_EVENTS}
+    moments = {call.received_at for call in history.calls if call.name in telling}
+    moments.update(line.received_at for line in history.products)
+    shift = timedelta(hours=_LEARNT_AT.hour)
+    days = {(local(at, zone) - shift).date() + timedelta(days=1) for at in moments}
+    return sorted(resolve(datetime.combine(day, _LEARNT_AT), zone) for day in days)
 
 
 def hears_of_products(book: Rulebook) -> bool:
@@ -87,9 +101,9 @@ def work_by_stops(
             conn.commit()
         before = played.passes // len(hands)
         played = both(played, work_daily(book, stop.moment, hands, progress, before), until)
-        if stop.learn and book.recommends:
+        if stop.near:
             learn(conn, book, stop.moment)
-        if stop.learn and speaks_of_reorders(book):
+        if stop.learn:
             learn_intervals(conn, book, stop.moment)
             for bucket in range(book.first_bucket, book.first_bucket + book.buckets):
                 plan_all_reorders(conn, book, bucket, stop.moment)
