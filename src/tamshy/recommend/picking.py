@@ -81,8 +81,7 @@ def _found(conn: Connection, params: dict[str, object], wanted: Sequence[Wanted]
     found = _Found()
     kinds = frozenset[str]().union(*(one.kinds for one in wanted))
     everybody = _people(wanted)
-    rows = conn.execute(_SQL["bought"], params | {"people": everybody}).fetchall()
-    for profile, sku in rows:
+    for profile, sku in conn.execute(_SQL["bought"], params | {"people": everybody}):
         found.bought.setdefault(profile, set()).add(sku)
     for kind in sorted(kinds & {"popular", "new"}):
         found.of_all[kind] = [sku for (sku,) in conn.execute(_SQL[kind], params).fetchall()]
@@ -91,8 +90,9 @@ def _found(conn: Connection, params: dict[str, object], wanted: Sequence[Wanted]
         found.of_one["viewed"] = _lists(conn.execute(_SQL["viewed"], params | {"people": asking, "viewed": VIEWED}))
     if "next" in kinds:
         asking = _people(one for one in wanted if "next" in one.kinds)
-        just = rows_json({"profile": profile, "sku": sku} for profile, sku in rows)
-        more = {"people": asking, "bought": just, "history": HISTORY}
+        # What was just bought is left out below: all of it may stand before what is not.
+        many = _MANY + max(map(len, found.bought.values()), default=0)
+        more = {"people": asking, "many": many, "history": HISTORY}
         found.of_one["next"] = _lists(conn.execute(_SQL["next"], params | more))
     if kinds.intersection(_NEAR):
         _find_near(conn, params, wanted, found)

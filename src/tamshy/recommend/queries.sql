@@ -205,9 +205,7 @@ from (
     ) b
     join neighbour n on n.workspace = %(workspace)s and n.kind = 'next' and n.sku = b.sku
     join product p on p.workspace = %(workspace)s and p.sku = n.other and coalesce(p.stock > 0, true)
-    where b.nth <= %(history)s and not exists (
-        select from json_to_recordset(%(bought)s::json) as g (profile uuid, sku text)
-        where g.profile = b.profile and g.sku = n.other)
+    where b.nth <= %(history)s
     group by b.profile, n.other
 ) f
 where f.nth <= %(many)s
