@@ -191,10 +191,6 @@ def _conditions() -> str:
         "| `not` | condition |",
         *(f"| `{root}.PATH` | test |" for root in words.REFERENCE_ROOTS),
         *(f"| {', '.join(f'`{root}.{name}`' for name in names)} | test |" for root, names in words.FIGURES.items()),
-        *(
-            f"| {', '.join(f'`{root}.{name}`' for name in names)} | test; *not yet* |"
-            for root, names in words.LATER_REFERENCES.items()
-        ),
         "| `subscribed` | topic |",
         "| `in` | segment |",
     ]

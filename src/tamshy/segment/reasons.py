@@ -14,6 +14,7 @@ from tamshy.language.model import (
     Enrolled,
     PropertyTest,
     Recency,
+    Ref,
     Root,
     Subscribed,
     Top,
@@ -37,6 +38,7 @@ class Reasons:
 
     ``names``: of events. ``said``: on what is said of the profile, its zone among it, which moves windows. ``flows``: whose
     enrollments it asks for. ``timed``: time alone can turn it. ``measures``: what it takes the best by.
+    ``buyers``: on what is found of buyers daily.
     """
 
     number: int
@@ -46,6 +48,7 @@ class Reasons:
     flows: frozenset[str]
     timed: bool
     measures: frozenset[str]
+    buyers: bool = False
 
 
 def reasons(book: Rulebook) -> tuple[Reasons, ...]:
@@ -69,4 +72,5 @@ def _reasons(book: Rulebook, number: int, name: str) -> Reasons:
     said = timed or any(isinstance(part, PropertyTest) and part.ref.root is Root.PROFILE for part in parts)
     flows = frozenset(part.flow for part in parts if isinstance(part, Enrolled))
     measures = frozenset(measure(part) for part in parts if isinstance(part, Top))
-    return Reasons(number, name, frozenset(names), said, flows, timed, measures)
+    buyers = any(isinstance(part, Ref) and part.root in {Root.RFM, Root.PREDICTED} for part in parts)
+    return Reasons(number, name, frozenset(names), said, flows, timed, measures, buyers)
