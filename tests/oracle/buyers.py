@@ -80,13 +80,15 @@ def _foreseen(bought: dict[Profile, list[tuple[int, Json]]], now: int) -> dict[P
     found = {}
     for profile, there in bought.items():
         own = gaps[profile]
-        gap = ((len(own) * median(own) if own else 0) + 2 * usual) / (len(own) + 2)
-        end = 2 * ends / (len(own) + 2)
-        each = (float(sum(worth for _, worth in there)) + 2 * value) / (len(there) + 2)
+        known = len(own) + 1
+        gap = ((len(own) * median(own) if own else 0) + usual) / known
+        end = ends / known
+        each = (float(sum(worth for _, worth in there)) + value) / (len(there) + 1)
         made = there[-1][0]
-        going_on = (1 - end) * 2 ** -min((now - made) / 1000 / gap, 1000)
-        churn = end / (end + going_on)
-        coming = (1 - 2 ** -(365 * 86_400 * end / gap)) / end
+        silent = (now - made) / 1000
+        scale = gap / (2 ** (1 / known) - 1)
+        churn = end / (end + (1 - end) * (1 + silent / scale) ** -known)
+        coming = (1 - (1 + 365 * 86_400 * end / (scale + silent)) ** -known) / end
         found[profile] = {
             "clv": round((1 - churn) * coming * each, 2),
             "churn": round(churn, 4),

@@ -37,11 +37,11 @@ APART: Final = timedelta(days=1)
 ENOUGH_GAPS: Final = 20
 """Gaps between purchases from which on a shop's own is known: as many as a learnt interval takes (spec: `reorder_due`)."""
 
-WEIGHT: Final = 2
-"""How many of their own gaps and orders what the whole shop shows counts for, beside somebody's own."""
+WEIGHT: Final = 1
+"""How many of their own gaps, and orders, what the whole shop shows counts for beside somebody's own."""
 
 RIPE: Final = 4
-"""Usual gaps after which a purchase that nobody followed up is taken for somebody's last: in a sixteenth of cases wrongly."""
+"""Usual gaps after which a purchase that nobody followed up is taken for somebody's last: in a fifth of cases wrongly."""
 
 AHEAD: Final = timedelta(days=365)
 """How far ahead ``predicted.clv`` looks."""

@@ -375,7 +375,6 @@ TOP_BY = Form(
         Key("count", "event name: by how many there are"),
     ),
 )
-"""The other way is a text: ``predicted.clv``."""
 COUPON_POOL = Form(
     "a coupon pool",
     (

@@ -1,6 +1,6 @@
 -- name: reckon
 -- The figures of everybody whose orders count, as docs/adr/0099 and 0100 have them. Rows whose figures are as before are left alone;
--- those of people without such an order are emptied. Powers of two are bounded: below 2^-100 nothing shows in four digits.
+-- those of people without such an order are emptied. Exponents are bounded: below e^-500 nothing shows, and PostgreSQL would raise.
 with ordered as materialized (
     select o.bucket, o.profile, o.placed_at, o.worth,
         extract(epoch from lead(o.placed_at) over (partition by o.bucket, o.profile order by o.placed_at) - o.placed_at)::float8
@@ -40,22 +40,26 @@ with ordered as materialized (
 ), pace as (
     select b.bucket, b.profile, b.last_at,
         extract(epoch from %(at)s::timestamptz - b.last_at)::float8 as silent,
+        coalesce(w.gaps, 0) + %(weight)s as known,
         (coalesce(w.gaps * w.usual, 0) + %(weight)s * e.usual) / (coalesce(w.gaps, 0) + %(weight)s) as usual,
         %(weight)s * e.ends / (coalesce(w.gaps, 0) + %(weight)s) as ends,
         (b.money::float8 + %(weight)s * e.value) / (b.orders + %(weight)s) as value
     from bought b
     cross join ended e
     left join own w on w.bucket = b.bucket and w.profile = b.profile
+), slow as (
+    -- What their rate is shared out around, so that half of their gaps are shorter than the usual one.
+    select *, usual / (power(2::float8, 1 / known::float8) - 1) as scale from pace
 ), churned as (
-    select bucket, profile, last_at, usual, ends, value,
-        ends / (ends + (1 - ends) * power(2::float8, -least(silent / usual, 100))) as churn
-    from pace
+    select bucket, profile, last_at, usual, value,
+        ends / (ends + (1 - ends) * exp(-least(known * ln(1 + silent / scale), 500))) as churn,
+        (1 - exp(-least(known * ln(1 + %(ahead)s * ends / (scale + silent)), 500))) / ends as coming
+    from slow
 ), found as materialized (
     select p.bucket, p.profile,
         case when p.people >= %(fifths)s then (%(grid)s::text[])[((p.recency - 1) * %(fifths)s + p.frequency)::integer] end as segment,
         case when p.people >= %(fifths)s then (p.recency * 100 + p.frequency * 10 + p.money)::smallint end as score,
-        trim_scale(round(((1 - c.churn) * (1 - exp(-ln(2::float8) * least(%(ahead)s * c.ends / c.usual, 500))) / c.ends * c.value)::numeric, 2))
-            as clv,
+        trim_scale(round(((1 - c.churn) * c.coming * c.value)::numeric, 2)) as clv,
         trim_scale(round(c.churn::numeric, 4)) as churn,
         c.last_at + make_interval(secs => round(c.usual)) as next_order_at
     from placed p
