@@ -1,6 +1,7 @@
 """Proofreading: what somebody who has written many mails would remark on in what is otherwise sound.
 
-Reads a message and what compiling has made of it, and the groups that rules name; leaves remarks with their places. A remark never refuses anything.
+Reads a message and what compiling has made of it, and the groups that rules name; leaves remarks with their places. A remark never
+refuses anything.
 """
 
 from __future__ import annotations

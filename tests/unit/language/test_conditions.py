@@ -190,8 +190,10 @@ def test_a_behaviour_without_refinements_has_no_window() -> None:
         (
             "{customer.city: x}",
             [
-                "6:14: 'customer.city' must start with profile. or event. or cart. or order. or rfm. or predicted."
-                " or coupon. or vars."
+                (
+                    "6:14: 'customer.city' must start with profile. or event. or cart. or order. or rfm. or predicted."
+                    " or coupon. or vars."
+                )
             ],
         ),
         ("{cart.valu: 1}", ["6:14: unknown reference 'cart.valu' (did you mean 'cart.value'?)"]),

@@ -178,7 +178,8 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
             ],
         ),
         ("[{wait: {until: evnt.at}}]", [
-            "2:24: 'evnt.at' must start with event. or profile. or cart. or order. or predicted. or coupon. or vars. (did you mean 'event.at'?)",
+            ("2:24: 'evnt.at' must start with event. or profile. or cart. or order. or predicted. or coupon. or vars."
+             " (did you mean 'event.at'?)"),
         ]),
         ("[{wait: {until: 10:00, on: [mno]}}]", ["2:36: unknown weekday 'mno' (did you mean 'mon'?)"]),
         ("[{wait: {until: 10:00, on: []}}]", ["2:35: 'on' needs at least one weekday; leave it out for any day"]),
