@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.engine.living import HandClock, Shop, found_shop, small
+from tests.engine.living import NAME, HandClock, Shop, found_shop, small
 
+from tamshy.explain import as_data, explain, lines
 from tamshy.predict import asked, foreseen
 from tamshy.segment import compute, rankings
 from tamshy.sqlkit import connect
@@ -41,7 +42,7 @@ def shop(dsn: str) -> Iterator[Shop]:
         yield made
 
 
-def flow(shop: Shop, user: str) -> list[tuple[datetime, str]]:
+def flow(shop: Shop, user: str) -> list[tuple[object, object]]:
     """When somebody came into the flow of the segment."""
     return [(at, name) for at, name, _, what, _ in shop.told(user) if what == "entered"]
 
@@ -146,6 +147,24 @@ def scores(shop: Shop) -> dict[object, object]:
     """The score of each buyer, by what they were first known as."""
     rows = shop.query("select p.die, b.score from buyer b join profile p on p.bucket = b.bucket and p.id = b.profile")
     return {row[0]: row[1] for row in rows}
+
+
+def test_explain_says_what_the_figures_are(shop: Shop) -> None:
+    shop.work(three(1))
+    shop.identify("u9", T0 + DAY)
+    shop.work(T0 + DAY)
+    for user, said in (
+        ("u4", "new: in since 3 Mar 2026, 03:00: rfm.segment new holds. rfm.segment is new."),
+        ("u0", "new: not in: rfm.segment new does not hold. rfm.segment is hibernating."),
+        ("u9", "new: not in: rfm.segment new does not hold. rfm.segment has no figure."),
+    ):
+        (found,) = explain(shop.conn, NAME, user, now=T0 + DAY)
+        shop.conn.commit()
+        assert [line.strip() for line in lines(found)][-1] == said
+    (nobody,) = explain(shop.conn, NAME, "u9", now=T0 + DAY)
+    shop.conn.commit()
+    told = [line for line in as_data(nobody) if line["kind"] == "segment"]
+    assert [line["figures"] for line in told] == [{"rfm.segment": None}]
 
 
 PREDICTING: Final = PLAIN | {"segments/going.yaml": "where: {predicted.churn: {gte: 0.5}}\n"}

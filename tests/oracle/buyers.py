@@ -66,7 +66,7 @@ def _foreseen(bought: dict[Profile, list[tuple[int, Json]]], now: int) -> dict[P
     known = [gap for each in gaps.values() for gap in each]
     if len(known) < 20:
         return {}
-    usual = median(known)
+    usual = round(median(known) / 3600) * 3600
     old, last = 0, 0
     for there in bought.values():
         times = [at for at, _ in there]
@@ -80,15 +80,15 @@ def _foreseen(bought: dict[Profile, list[tuple[int, Json]]], now: int) -> dict[P
     found = {}
     for profile, there in bought.items():
         own = gaps[profile]
-        known = len(own) + 1
-        gap = ((len(own) * median(own) if own else 0) + usual) / known
-        end = ends / known
+        sure = len(own) + 1
+        gap = ((len(own) * median(own) if own else 0) + usual) / sure
+        end = ends / sure
         each = (float(sum(worth for _, worth in there)) + value) / (len(there) + 1)
         made = there[-1][0]
         silent = (now - made) / 1000
-        scale = gap / (2 ** (1 / known) - 1)
-        churn = end / (end + (1 - end) * (1 + silent / scale) ** -known)
-        coming = (1 - (1 + 365 * 86_400 * end / (scale + silent)) ** -known) / end
+        scale = gap / (2 ** (1 / sure) - 1)
+        churn = end / (end + (1 - end) * (1 + silent / scale) ** -sure)
+        coming = (1 - (1 + 365 * 86_400 * end / (scale + silent)) ** -sure) / end
         found[profile] = {
             "clv": round((1 - churn) * coming * each, 2),
             "churn": round(churn, 4),

@@ -25,7 +25,8 @@ with ordered as materialized (
     from gap
     group by bucket, profile
 ), shop as materialized (
-    select g.usual, (select sum(money) / sum(orders) from bought)::float8 as value
+    -- To the hour: else everybody's next order would be another one every day.
+    select round(g.usual / 3600) * 3600 as usual, (select sum(money) / sum(orders) from bought)::float8 as value
     from (select count(*) as gaps, percentile_cont(0.5) within group (order by gap) as usual from gap) g
     where g.gaps >= %(enough)s
 ), ended as materialized (
@@ -65,19 +66,21 @@ with ordered as materialized (
     from placed p
     left join churned c on c.bucket = p.bucket and c.profile = p.profile
 ), new as (
-    select f.bucket, f.profile, f.segment, f.score, f.clv, f.churn, f.next_order_at
+    select f.bucket, f.profile, f.segment, f.score, f.clv, f.churn, f.next_order_at,
+        case when (b.segment, b.score, b.next_order_at) is not distinct from (f.segment, f.score, f.next_order_at)
+            then coalesce(b.since, %(at)s::timestamptz) else %(at)s::timestamptz end as since
     from found f
     left join buyer b on b.bucket = f.bucket and b.profile = f.profile and b.bucket >= %(first)s and b.bucket < %(beyond)s
     where b.bucket is null or (b.segment, b.score, b.clv, b.churn, b.next_order_at)
         is distinct from (f.segment, f.score, f.clv, f.churn, f.next_order_at)
     union all
-    select b.bucket, b.profile, null, null, null, null, null
+    select b.bucket, b.profile, null, null, null, null, null, %(at)s::timestamptz
     from buyer b
     where b.bucket >= %(first)s and b.bucket < %(beyond)s
         and not exists (select from found f where f.bucket = b.bucket and f.profile = b.profile)
 )
 insert into buyer (bucket, profile, since, segment, score, clv, churn, next_order_at)
-select bucket, profile, %(at)s, segment, score, clv, churn, next_order_at from new
+select bucket, profile, since, segment, score, clv, churn, next_order_at from new
 on conflict (bucket, profile) do update
 set since = excluded.since, segment = excluded.segment, score = excluded.score, clv = excluded.clv, churn = excluded.churn,
     next_order_at = excluded.next_order_at

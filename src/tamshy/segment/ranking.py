@@ -177,7 +177,8 @@ select coalesce(q.profile, m.profile) as profile, %(at)s::timestamptz as at
     full join (select m.profile from membership m where m.bucket = %(bucket)s and m.segment = {called}) m on m.profile = q.profile
     where q.profile is null or m.profile is null"""
     if one.timed:
-        changed = "(select b.profile, %(at)s::timestamptz as moment from buyer b where b.bucket = %(bucket)s and b.since = %(at)s)"
+        since = "" if one.drifts else " and b.since = %(at)s"
+        changed = f"(select b.profile, %(at)s::timestamptz as moment from buyer b where b.bucket = %(bucket)s{since})"
         sql += f"""
     union all
     select t.profile, t.at

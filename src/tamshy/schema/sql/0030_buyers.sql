@@ -3,7 +3,7 @@
 create table buyer (
     bucket smallint not null,
     profile uuid not null,
-    -- the computation that found other figures than the one before; the newest computation of all is in `ranked`
+    -- the computation that found another group, score or next order than the one before; the newest of all is in `ranked`
     since timestamptz not null,
     segment text collate "C",
     -- recency, frequency and money, a digit each
