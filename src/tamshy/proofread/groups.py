@@ -12,16 +12,17 @@ from tamshy.proofread.reading import Remark
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tamshy.language.model import Test, Workspace
+    from tamshy.language.model import Flow, Segment, Test, Workspace
 
 _GROUP: Final = Ref(Root.RFM, ("segment",))
 
 
 def unknown_groups(workspace: Workspace) -> list[Remark]:
     """Remarks on what ``rfm.segment`` is compared with, each at the beginning of its flow or segment, said once."""
+    rules: list[Flow | Segment] = [*workspace.flows.values(), *workspace.segments.values()]
     found = {
         Remark(part.position, f"`rfm.segment` is never {text!r}; the groups are {', '.join(GROUPS)}")
-        for part in (*workspace.flows.values(), *workspace.segments.values())
+        for part in rules
         for one in walk(part)
         if isinstance(one, PropertyTest) and one.ref == _GROUP
         for text in _texts(one.test)

@@ -175,7 +175,10 @@ def _look_again(conn: Connection, book: Rulebook, one: Reasons, bucket: int, at:
 select coalesce(q.profile, m.profile) as profile, %(at)s::timestamptz as at
     from ({weave.question(one.name, "%(at)s::timestamptz")}) q
     full join (select m.profile from membership m where m.bucket = %(bucket)s and m.segment = {called}) m on m.profile = q.profile
-    where q.profile is null or m.profile is null"""
+    where q.profile is null
+        -- Whoever is not placed yet is looked at when the first of their items is worked, and in a history not before.
+        or m.profile is null and (
+            select p.placed from profile p where p.bucket = %(bucket)s and p.id = q.profile)"""
     if one.timed:
         since = "" if one.drifts else " and b.since = %(at)s"
         changed = f"(select b.profile, %(at)s::timestamptz as moment from buyer b where b.bucket = %(bucket)s{since})"
