@@ -77,6 +77,9 @@ ACROSS = {
     "segment: queries.forget_flips": "the same",
     "segment: queries.forget_measures": "the same of measures",
     "segment: queries.backfill": "who is in a segment already, once, when a flow is published with a backfill",
+    "predict: queries.reckon": "fifths and usual gaps of all buyers of a workspace, once a day",
+    "predict: queries.bury": "the same: those of whom nothing is left",
+    "predict: queries.forget": "all of them, when a folder is published that asks for none",
     "segment: queries.next_moment": "how far a simulation may go before the best are computed",
     "enroll: opening.build_holdouts of oracle": "merging: two profiles, each in its bucket",
 }

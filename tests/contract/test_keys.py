@@ -34,13 +34,14 @@ PER_PROFILE = {
     "membership",
     "flip",
     "best",
+    "buyer",
 }
 OTHERS = {
     "identifier": "uniqueness across profiles, keyed by workspace, kind and value",
     "suppression": "an address of a workspace, whoever goes by it",
     "soft_bounce": "an address of a workspace, as suppression is",
     "paused_domain": "a sending domain of a workspace",
-    "ranked": "one row for each workspace: when its best were last computed",
+    "ranked": "one row for each workspace: when what is computed daily was last computed",
     "import": "a file that was taken in, before anybody knows whose its lines are",
     "erasure_key": "one row for each workspace that has erased somebody",
     "product": "the catalogue, the same for everybody",

@@ -71,6 +71,7 @@ WRITERS: dict[str, dict[str, str]] = {
     # segments
     "membership": {"segment": "insert delete", "privacy": "delete"},
     "flip": {"segment": "insert update delete", "privacy": "delete"},
+    "buyer": {"predict": "insert update delete", "privacy": "delete"},
     "best": {"segment": "insert delete", "privacy": "delete"},
     "ranked": {"segment": "insert update"},
     # passage

@@ -96,6 +96,7 @@ def lived(shop: Shop) -> None:
         conn.execute("insert into membership values (%(bucket)s, %(profile)s, 'loyal', %(at)s)", key)
         conn.execute("insert into flip values (%(bucket)s, %(profile)s, 'loyal', %(at)s + interval '9 year')", key)
         conn.execute("insert into best values (%(bucket)s, %(profile)s, 'spent')", key)
+        conn.execute("insert into buyer values (%(bucket)s, %(profile)s, %(at)s, 'new', 511)", key)
         conn.execute("insert into soft_bounce values (1, %(address)s, %(message)s, %(at)s)", key)
         conn.execute(
             "insert into suppression values (1, %(address)s, 'manual', %(at)s + interval '1 year',"

@@ -44,6 +44,12 @@ SEGMENTS: Final = {
     "mixed": "{any: [{in: recent}, {all: [{in: silent}, {not: {in: almaty}}]}]}",
     "best": "{top: 20%, by: {sum: event.value, of: Order Completed}, within: 20d}",
     "best-quiet": "[{in: best}, {not: {in: recent}}]",
+    "good": "{rfm.segment: [champion, loyal, potential_loyalist]}",
+    "low": "{any: [{rfm.score: {lt: 300}}, {rfm.segment: {exists: false}}]}",
+    "going": "[{predicted.churn: {gte: 0.12}}, {did_not: Product Viewed, within: 3d}]",
+    "soon": "{predicted.next_order_at: {within_next: 3d}}",
+    "late": "{predicted.next_order_at: {within_last: 4d}, profile.city: {ne: Oral}}",
+    "worth": "[{top: 30%, by: predicted.clv}, {not: {in: good}}]",
 }
 FILES: Final = {
     "tamshy.yaml": SETTINGS,

@@ -26,6 +26,7 @@ EARTH_KM = 6371.0088
 
 BEHAVIOURS = ("did", "did_not", "last", "first")
 ROOTS = ("profile", "event", "cart", "order", "rfm", "predicted")
+FIGURES = ("rfm.", "predicted.")
 ENGAGEMENTS = ("received", "opened", "clicked")
 AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
@@ -70,7 +71,10 @@ def _part(key: str, condition: dict[str, Json], scene: Scene) -> bool:
     if key in _PARTS:
         return _PARTS[key](key, condition, scene)
     if key.split(".", maxsplit=1)[0] in ROOTS and "." in key:
-        return _test(reference(key, scene), condition[key], scene)
+        values, test = reference(key, scene), condition[key]
+        if key.startswith(FIGURES) and values == [MISSING]:  # no figure: does not hold
+            return isinstance(test, dict) and test == {"exists": False}
+        return _test(values, test, scene)
     return True  # a sibling that refines another part
 
 
@@ -113,6 +117,8 @@ def _root(name: str, scene: Scene) -> Json:
         return cart_root(scene.profile, scene.start)
     if name == "order":
         return order_root(scene.profile)
+    if name in {"rfm", "predicted"}:
+        return scene.world.buyers.get(scene.profile, {}).get(name, MISSING)
     if name == "coupon" and scene.enrollment is not None:
         return scene.enrollment.coupons
     event = scene.tested or scene.start

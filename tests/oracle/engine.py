@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, TextIO
 from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
 from tests.oracle.arms import arm_of, weights_of
+from tests.oracle.buyers import figures
 from tests.oracle.catalogue import Change, in_stock, of_line
-from tests.oracle.conditions import Scene, best_of, holds, member, reference, same, subscribed
+from tests.oracle.conditions import FIGURES, Scene, best_of, holds, member, reference, same, subscribed
 from tests.oracle.identities import Register, absorb, valid_address
 from tests.oracle.membership import next_change
 from tests.oracle.occasions import Occasion, changed, occasions
@@ -100,6 +101,10 @@ class Engine:
         forms = [form for flow in self.flows for form in flow.triggers + flow.exit_on]
         self.watched = sorted({form["segment"] for form in forms if "segment" in form})
         self.rankings = [one for where in workspace.segments.values() for one in rankings(where)]
+        said = json.dumps(
+            [workspace.segments, [[flow.audience, flow.triggers, flow.exit_on, flow.steps] for flow in self.flows]]
+        )
+        self.foresees = any(root in said for root in FIGURES)
         self.known: dict[Profile, None] = {}
         self.register = Register(self.settings.merge_by_email, self._merge)
         self.lines: list[Happening] = []
@@ -122,7 +127,7 @@ class Engine:
             return
         if until is None:
             until = add(self.calls[-1].arrival, duration("1y"), self.settings.zone)
-        if self.rankings:
+        if self.rankings or self.foresees:
             self.figures = self._next_figures(self.calls[0].arrival)
         while (moment := self._next_moment()) is not None and moment <= until:
             self.now = moment
@@ -161,8 +166,10 @@ class Engine:
         return almanac.next_clock(moment, almanac.clock_time("03:00"), None, self.settings.zone)
 
     def _rank(self) -> None:
-        """Reckon anew who is among the best."""
+        """Reckon anew what buyers are like, and who is among the best."""
         everybody = dict.fromkeys(profile.now_known_as() for profile in self.known)
+        if self.foresees:
+            self.world.buyers = figures(everybody, self.now)
         for ranking in self.rankings:
             self.world.best[best_of(ranking)] = best(ranking, [self._scene(profile) for profile in everybody])
 
@@ -468,9 +475,7 @@ class Engine:
         from_me = [e for events in stays.events.values() for _, _, e in events]
         from_them = [e for events in goes.events.values() for _, _, e in events]
         absorb(stays, goes)
-        for among in self.world.best.values():
-            if goes in among:
-                among.add(stays)
+        self.world.absorb(stays, goes)
         self.emitted.setdefault(stays, []).extend(self.emitted.pop(goes, []))
         stays.active += theirs
         for enrollment in theirs:

@@ -95,6 +95,15 @@ class World:
     since: dict[str, int] = field(default_factory=dict)  # when there first was any of each, where not from the first
     taken: dict[str, int] = field(default_factory=dict)  # how many codes of each pool are gone
     best: dict[str, set[Profile]] = field(default_factory=dict)  # the ``top`` condition as text -> the profiles
+    buyers: dict[Profile, dict[str, Json]] = field(default_factory=dict)  # ``rfm`` and ``predicted`` as last reckoned
+
+    def absorb(self, stays: Profile, goes: Profile) -> None:
+        """What was reckoned of one goes over to the other, who keeps what is their own."""
+        for among in self.best.values():
+            if goes in among:
+                among.add(stays)
+        if goes in self.buyers:
+            self.buyers.setdefault(stays, self.buyers[goes])
 
 
 @dataclass(eq=False)

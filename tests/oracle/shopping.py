@@ -124,8 +124,8 @@ def cart_root(profile: Profile, start: Event | None) -> dict[str, Json]:
     return {"value": 0, "count": 0} if cart is None else cart.root()
 
 
-def order_root(profile: Profile) -> dict[str, Json]:
-    """What ``order.`` reaches: how many there are, what they are worth together, and when the newest was."""
+def orders(profile: Profile) -> list[tuple[int, Decimal]]:
+    """The orders that count: when each was made (ms), and what is left of its worth."""
     worth: dict[str, Decimal] = {}
     made: dict[str, int] = {}
     gone: set[str] = set()
@@ -147,8 +147,15 @@ def order_root(profile: Profile) -> dict[str, Json]:
             back[name] = back.get(name, Decimal(0)) + (worth[name] if amount is None else amount)
     left = {name: worth[name] - back.get(name, Decimal(0)) for name in made if name not in gone}
     left = {name: amount for name, amount in left.items() if amount > 0 or name not in back}
-    found: dict[str, Json] = {"count": len(left), "total": _plain(sum(left.values(), Decimal(0)))}
-    return {**found, "last_at": iso(max(made[name] for name in left))} if left else found
+    return [(made[name], amount) for name, amount in left.items()]
+
+
+def order_root(profile: Profile) -> dict[str, Json]:
+    """What ``order.`` reaches: how many there are, what they are worth together, and when the newest was."""
+    there = orders(profile)
+    total = sum((amount for _, amount in there), Decimal(0))
+    found: dict[str, Json] = {"count": len(there), "total": _plain(total)}
+    return {**found, "last_at": iso(max(at for at, _ in there))} if there else found
 
 
 def _worth(event: Event) -> Decimal | None:

@@ -14,9 +14,24 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tamshy.conditions.compiling import compile_condition, cost
+from tamshy.conditions.figures import BUYER_COLUMNS
+from tamshy.conditions.references import BUYERS, of_figure
 from tamshy.conditions.segments import measure, nested
+from tamshy.conditions.testing import figure_test
 from tamshy.conditions.writing import Environment, Fragment, Writer, finite
-from tamshy.language.model import All, AnyOf, Behaviour, Engaged, Engagement, In, Operator, Recency, Top, Window
+from tamshy.language.model import (
+    All,
+    AnyOf,
+    Behaviour,
+    Engaged,
+    Engagement,
+    In,
+    Operator,
+    PropertyTest,
+    Recency,
+    Top,
+    Window,
+)
 
 if TYPE_CHECKING:
     from tamshy.domain.duration import Duration
@@ -112,8 +127,25 @@ def _shortlist(writer: Writer, condition: Condition, moment: str) -> str | None:
             f"select {row}.profile, true as sure from best {row}"
             f" where {row}.bucket = {writer.env.bucket} and {row}.measure = {writer.text(measure(condition))}"
         )
+    if isinstance(condition, PropertyTest) and condition.ref.root in BUYERS:
+        return _buyers(writer, condition)
     sought = _sought(writer, condition, moment)
     return None if sought is None else _listed(writer, sought, moment)
+
+
+def _buyers(writer: Writer, condition: PropertyTest) -> str | None:
+    """Those whose figure passes; not where having none passes, and of a moment only those who have one."""
+    operators = {clause.operator for clause in condition.test.clauses}
+    if Operator.EXISTS in operators:
+        return None
+    row = writer.alias()
+    column = f"{row}.{BUYER_COLUMNS[condition.ref.root.value, condition.ref.path[0]]}"
+    place = of_figure(condition.ref, column)
+    passes = "true" if place.moment is not None else figure_test(writer, place, condition.test)
+    return (
+        f"select {row}.profile, {str(place.moment is None).lower()} as sure from buyer {row}"
+        f" where {row}.bucket = {writer.env.bucket} and {column} is not null and {passes}"
+    )
 
 
 def _segment(writer: Writer, condition: In, moment: str) -> str | None:

@@ -16,7 +16,6 @@ from tamshy.language.model import (
     Not,
     PropertyTest,
     Recency,
-    Root,
     Subscribed,
     Top,
 )
@@ -107,7 +106,7 @@ def cost(condition: Condition) -> int:
             rate = cost(condition.member)
         case Subscribed():
             rate = _WORD
-        case PropertyTest() if condition.ref.root in {Root.CART, Root.ORDER}:
+        case PropertyTest() if condition.ref.root in references.FIGURES:
             rate = _ROWS * len(condition.test.clauses)
         case PropertyTest():
             rate = (_FAN_OUT if len(condition.ref.path) > 1 else _PROPERTY) * len(condition.test.clauses)
@@ -151,7 +150,8 @@ def _form(
 
     match condition:
         case PropertyTest():
-            return testing.property_test(writer, references.source(writer, condition.ref, tested), condition.test)
+            test = testing.figure_test if condition.ref.root in references.BUYERS else testing.property_test
+            return test(writer, references.source(writer, condition.ref, tested), condition.test)
         case Behaviour():
             return behaviours.did(writer, condition, nested)
         case Recency():

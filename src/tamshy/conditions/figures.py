@@ -1,4 +1,6 @@
-"""What the profile's open cart and its orders add up to, as SQL about ``x``; and as templates see them.
+"""What the profile's open cart and its orders add up to, and what was last found of it as a buyer, as SQL about ``x``.
+
+Carts and orders also as templates see them.
 
 The cart is the enrollment's own where the event that started it has a `cart_id`, else the one touched last; the order that
 templates see is the enrollment's own in the same way, else the one placed last (rule 27).
@@ -15,15 +17,23 @@ _ORDER_SUMS: Final = {
     "total": "coalesce(sum({row}.worth), 0)",
     "last_at": "max({row}.placed_at)",
 }
-MOMENTS: Final = frozenset({("cart", "updated_at"), ("order", "last_at")})
-"""The references that are moments by themselves; the others are numbers."""
+BUYER_COLUMNS: Final = {
+    ("rfm", "segment"): "segment",
+    ("rfm", "score"): "score",
+    ("predicted", "clv"): "clv",
+    ("predicted", "churn"): "churn",
+    ("predicted", "next_order_at"): "next_order_at",
+}
+"""Reference -> column of ``buyer``."""
+MOMENTS: Final = frozenset({("cart", "updated_at"), ("order", "last_at"), ("predicted", "next_order_at")})
+"""The references that are moments by themselves; the others are numbers, and one is a text."""
 
 
 def figure(root: str, name: str, bucket: str, row: str) -> str:
-    """Give SQL of one figure: numeric (0 where there is no cart, or no order), or timestamptz or null.
+    """Give SQL of one figure: numeric (0 where there is no cart, or no order), or timestamptz or null; a buyer's may all be null.
 
     Args:
-        root: ``cart`` or ``order``.
+        root: ``cart``, ``order``, ``rfm`` or ``predicted``.
         name: what of it.
         bucket: SQL of the bucket of ``x``.
         row: an alias that nothing else of the statement has.
@@ -31,6 +41,9 @@ def figure(root: str, name: str, bucket: str, row: str) -> str:
     if root == "cart":
         found = f"(select {row}.{CART_COLUMNS[name]} {_one_cart(bucket, row)})"
         return found if (root, name) in MOMENTS else f"coalesce({found}, 0)"
+    if (root, name) in BUYER_COLUMNS:
+        column = BUYER_COLUMNS[root, name]
+        return f"(select {row}.{column} from buyer {row} where {row}.bucket = {bucket} and {row}.profile = x.profile)"
     held = _ORDER_SUMS[name].format(row=row)
     return f"(select {held} from orders {row} where {row}.bucket = {bucket} and {row}.profile = x.profile and {row}.counts)"
 

@@ -20,7 +20,9 @@ OCCURRED_AT: Final = ("occurred_at",)
 CONTEXT: Final = "context"
 _EARLIEST: Final = "1900-01-01T00:00:00Z"
 _LATEST: Final = "7000-01-01T00:00:00Z"
-_FIGURES: Final = (Root.CART, Root.ORDER)
+BUYERS: Final = (Root.RFM, Root.PREDICTED)
+"""What a reference to what was last found of a buyer starts from."""
+FIGURES: Final = (Root.CART, Root.ORDER, *BUYERS)
 SCALARS: Final = "('string', 'number', 'boolean')"
 
 
@@ -44,16 +46,19 @@ class Source:
 
 def source(writer: Writer, ref: Ref, tested: Tested) -> Source:
     """Say where a reference's values come from."""
-    if ref.root in _FIGURES:
-        name = ref.path[0]
-        found = figures.figure(ref.root.value, name, writer.env.bucket, writer.alias())
-        moment = (ref.root.value, name) in figures.MOMENTS
-        return Source("null::jsonb", (), found) if moment else Source(f"to_jsonb({found})", ())
+    if ref.root in FIGURES:
+        return of_figure(ref, figures.figure(ref.root.value, ref.path[0], writer.env.bucket, writer.alias()))
     return kept(ref, tested)
 
 
+def of_figure(ref: Ref, found: str) -> Source:
+    """Say the same of a figure, of which `found` is the SQL."""
+    moment = (ref.root.value, ref.path[0]) in figures.MOMENTS
+    return Source("null::jsonb", (), found) if moment else Source(f"to_jsonb({found})", ())
+
+
 def kept(ref: Ref, tested: Tested) -> Source:
-    """Say the same of what lies in a document: everything but what carts and orders add up to."""
+    """Say the same of what lies in a document: everything but figures."""
     if not all(storable(part) for part in ref.path):
         return Source("null::jsonb", ())
     if ref.root is Root.VARS:

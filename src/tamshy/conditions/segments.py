@@ -57,6 +57,8 @@ def among_the_best(writer: Writer, condition: Top) -> str:
 def measure(condition: Top) -> str:
     """The name under which the best by a measure are kept: all that it depends on."""
     within = condition.within
+    if not condition.event:
+        return "|".join((str(condition.share.normalize()), str(condition.ref)))
     window = "" if within is None else f"{within.months}mo{within.days}d{within.seconds}s"
     return "|".join((str(condition.share.normalize()), condition.event, str(condition.ref or ""), window))
 

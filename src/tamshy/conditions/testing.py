@@ -48,6 +48,15 @@ def property_test(writer: Writer, place: Source, test: Test) -> str:
     return _and(parts)
 
 
+def figure_test(writer: Writer, place: Source, test: Test) -> str:
+    """Give the same for a figure that there may not be: no test holds then but `exists: false` (spec: no figure: does not hold)."""
+    said = property_test(writer, place, test)
+    if all(clause.operator not in _OPPOSITE for clause in test.clauses):
+        return said
+    found = place.moment if place.moment is not None else references.single(writer, place)
+    return f"({found} is not null and {said})"
+
+
 def number_test(writer: Writer, number: str, test: Test) -> str:
     """Give SQL that tells whether a numeric expression passes; null where it is null and nothing else decides."""
     return _and([_number_clause(writer, clause, number) for clause in test.clauses])

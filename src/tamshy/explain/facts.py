@@ -163,13 +163,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
-    """A segment, and whether somebody is in it now; since when, where that is kept; when time alone may change it; and why."""
+    """A segment, and whether somebody is in it now; since when, where that is kept; when time alone may change it; and why.
+
+    ``figures``: what it reads of what is found of buyers daily, by reference, a value None where there is no
+    figure; None: it reads none.
+    """
 
     segment: str
     inside: bool
     since: datetime | None
     may_turn_at: datetime | None
     parts: tuple[Part, ...]
+    figures: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,3 +96,7 @@ select flow, min(published_at) from flow_version where workspace = %(workspace)s
 -- name: memberships
 -- Since when somebody is in the segments that are kept.
 select segment, since from membership where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: buyer
+-- What was last found of somebody who has ordered.
+select segment, score, clv, churn, next_order_at from buyer where bucket = %(bucket)s and profile = %(profile)s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from tamshy.explain.facts import Absent
@@ -134,7 +135,16 @@ def _belonging(one: Belonging, times: Times, explanation: Explanation) -> str:
     turn = (
         "" if one.may_turn_at is None else f" Time may change that at {times.until(one.may_turn_at, explanation.now)}."
     )
-    return f"{one.segment}: {'in' if one.inside else 'not in'}{since}: {why}.{turn}"
+    figures = [
+        f"{ref} has no figure" if value is None else f"{ref} is {_figure(value, times)}"
+        for ref, value in (one.figures or {}).items()
+    ]
+    known = f" {', '.join(figures)}." if figures else ""
+    return f"{one.segment}: {'in' if one.inside else 'not in'}{since}: {why}.{known}{turn}"
+
+
+def _figure(value: object, times: Times) -> str:
+    return times.full(value) if isinstance(value, datetime) else str(value)
 
 
 def _times(number: int) -> str:

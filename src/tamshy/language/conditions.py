@@ -37,7 +37,6 @@ from tamshy.language.trees import Broken, Entry, Items, Leaf, Mapping, Tree
 from tamshy.language.vocabulary import (
     BEHAVIOUR_KEYS,
     FIGURES,
-    LATER_REFERENCES,
     OTHER_CONDITIONS,
     REFERENCE_ROOTS,
     TOP_BY,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
 NONE_OF = Test((Clause(Operator.EQ, 0),))
 _MODIFIERS = frozenset(key for keys in BEHAVIOUR_KEYS.values() for key in keys)
 _LONGEST_PATH = 200
+_LIFETIME = Ref(Root.PREDICTED, ("clv",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,6 @@ def read_ref(reading: Reading, text: str, at: Tree | Entry, roots: tuple[Root, .
             reading.refuse(place, f"'{text[:80]}' is not a reference such as {names[0]}.name")
         else:
             reading.refuse(place, f"'{text[:80]}' is not a reference; it starts with {_dotted(names)}")
-        return None
-    if len(roots) > 1 and root in LATER_REFERENCES:
-        known = LATER_REFERENCES[root]
-        if path[0] in known:
-            reading.later(place, f"'{text}'")
-        else:
-            reading.refuse(place, unknown("reference", text, [f"{root}.{name}" for name in known]))
         return None
     if root not in names:
         likely = nearest(root, names)
@@ -183,7 +176,7 @@ def _plain(reading: Reading, name: str, entry: Entry, scope: Scope) -> Condition
             reading.nestings.append(Nesting(scope.segment, segment, entry.value.at))
         return None if segment is None else In(segment)
     if "." in name:
-        roots = (Root.PROFILE, Root.EVENT, Root.CART, Root.ORDER)
+        roots = (Root.PROFILE, Root.EVENT, Root.CART, Root.ORDER, Root.RFM, Root.PREDICTED)
         ref = read_ref(reading, name, entry, (*roots, Root.COUPON, Root.VARS) if scope.entered else roots)
         if ref is not None and ref.root is Root.EVENT and scope.segment is not None and not scope.tested:
             text = (
@@ -313,13 +306,23 @@ def _top(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Scope) ->
         reading.refuse(entry.at, "'top' needs 'by' beside it")
         return None
     measure = _measure(reading, keys["by"])
+    if measure is not None and not measure[0] and "within" in keys:
+        text = f"'within' does not go with by: {measure[1]}, which looks at all orders and ahead, not back"
+        reading.refuse(keys["within"].at, text)
     return None if share is None or measure is None else Top(share, *measure, within)
 
 
 def _measure(reading: Reading, tree: Tree) -> tuple[str, Ref | None] | None:
-    """What ``top`` goes by: an event name, and the property that is added up; without one its events are counted."""
-    if isinstance(tree, Leaf) and tree.text.startswith("predicted."):
-        read_ref(reading, tree.text, tree, (Root.PROFILE, Root.EVENT))
+    """What ``top`` goes by: an event name, and the property that is added up; without one its events are counted.
+
+    An empty name: a figure of the profile.
+    """
+    if isinstance(tree, Leaf) and tree.text.split(".", 1)[0] in FIGURES:
+        if tree.text == str(_LIFETIME):
+            return "", _LIFETIME
+        reading.refuse(
+            tree.at, f"'{tree.text}' is nothing that 'top' goes by{did_you_mean(tree.text, [str(_LIFETIME)])}"
+        )
         return None
     by = fields.mapping(reading, tree, TOP_BY)
     if by is None:
@@ -328,7 +331,7 @@ def _measure(reading: Reading, tree: Tree) -> tuple[str, Ref | None] | None:
         event = read_event_name(reading, by["count"], "count")
         return None if event is None else (event, None)
     if "count" in by or not {"sum", "of"} <= by.keys():
-        reading.refuse(tree.at, "'by' takes {sum: event.PATH, of: EVENT} or {count: EVENT}")
+        reading.refuse(tree.at, "'by' takes {sum: event.PATH, of: EVENT}, {count: EVENT} or predicted.clv")
         return None
     event = read_event_name(reading, by["of"], "of")
     text = fields.text(reading, by["sum"], "sum")

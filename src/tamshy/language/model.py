@@ -44,6 +44,8 @@ class Root(StrEnum):
     EVENT = "event"
     CART = "cart"
     ORDER = "order"
+    RFM = "rfm"
+    PREDICTED = "predicted"
     VARS = "vars"
     COUPON = "coupon"
 
@@ -273,7 +275,8 @@ class In:
 class Top:
     """``top: 1%, by: {sum: event.PATH, of: EVENT}`` or ``by: {count: EVENT}``; ``ref`` None: by the count.
 
-    ``share`` from 0 to 1. In segments alone; computed daily (rule 29).
+    ``share`` from 0 to 1. ``event`` empty: by a figure, ``by: predicted.clv``. In segments alone;
+    computed daily (rule 29).
     """
 
     share: Decimal

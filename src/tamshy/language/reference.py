@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tamshy.domain.buying import GROUPS
 from tamshy.language import vocabulary as words
 from tamshy.language.comparisons import NEAR, SEASON
 from tamshy.language.fields import WEEKDAYS
@@ -107,6 +108,7 @@ def reference() -> str:
         _conditions(),
         "## Segments: `segments/NAME.yaml`\n",
         *map(_form, (words.SEGMENT, words.TOP_BY)),
+        "Or `by: predicted.clv`, without `within`.\n",
         "## Broadcasts: `broadcasts/NAME.yaml`\n",
         *map(_form, (words.BROADCAST, words.BROADCAST_TIME, words.BROADCAST_CRON)),
         *map(_form, (words.BROADCAST_SPLIT, words.BROADCAST_ARM, words.BROADCAST_WINNER)),
@@ -191,10 +193,6 @@ def _conditions() -> str:
         "| `not` | condition |",
         *(f"| `{root}.PATH` | test |" for root in words.REFERENCE_ROOTS),
         *(f"| {', '.join(f'`{root}.{name}`' for name in names)} | test |" for root, names in words.FIGURES.items()),
-        *(
-            f"| {', '.join(f'`{root}.{name}`' for name in names)} | test; *not yet* |"
-            for root, names in words.LATER_REFERENCES.items()
-        ),
         "| `subscribed` | topic |",
         "| `in` | segment |",
     ]
@@ -211,6 +209,10 @@ def _conditions() -> str:
             "`flow/NAME` or `any`. In a `trigger` and an `audience` nobody has entered yet: steps and `entry` are",
             "refused there. In a segment nothing has started anything: `event.` stands in a `where` alone, and `same`",
             "nowhere; `top` stands in segments alone.\n",
+            f"`rfm.segment` is one of {_listed(GROUPS, ', ')};",
+            "`rfm.score` a number of three digits from 1 to 5, for recency, frequency and money; `predicted.churn` a number",
+            "from 0 to 1. They are computed daily at 03:00 of the workspace, as [Buyers](buyers.md) tells; where there is no",
+            "figure no test holds but `exists: false`.\n",
             "### Tests\n",
             "A single value (equal), a list (one of), or a mapping of operators that must all hold. `count` takes",
             "whole numbers, `sum`, `avg`, `min` and `max` numbers, `ago` durations with `gt`, `gte`, `lt` and `lte`.\n",

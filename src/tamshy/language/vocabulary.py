@@ -517,9 +517,7 @@ REFERENCE_ROOTS = ("profile", "event", "coupon", "vars")
 FIGURES = {
     "cart": ("value", "count", "updated_at"),
     "order": ("count", "total", "last_at"),
-}
-"""What the profile's open cart and its orders add up to: roots below which there is nothing else."""
-LATER_REFERENCES = {
     "rfm": ("segment", "score"),
     "predicted": ("clv", "churn", "next_order_at"),
 }
+"""What the profile's open cart and its orders add up to, and what is found of it daily: roots below which there is nothing else."""

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from tamshy.language.trees import Tree
 
 
-_MOMENTS: Final = {Root.CART: Ref(Root.CART, ("updated_at",)), Root.ORDER: Ref(Root.ORDER, ("last_at",))}
+_MOMENTS: Final = {
+    Root.CART: Ref(Root.CART, ("updated_at",)),
+    Root.ORDER: Ref(Root.ORDER, ("last_at",)),
+    Root.PREDICTED: Ref(Root.PREDICTED, ("next_order_at",)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def _wait_moment(reading: Reading, tree: Mapping, head: StepHead) -> Step | None
         expected = 'a time of day such as "10:00", a reference such as event.delivery_at, or best_hour'
         fields.wrong(reading, keys["until"], "until", expected)
         return None
-    roots = (Root.EVENT, Root.PROFILE, Root.CART, Root.ORDER, Root.COUPON, Root.VARS)
+    roots = (Root.EVENT, Root.PROFILE, Root.CART, Root.ORDER, Root.PREDICTED, Root.COUPON, Root.VARS)
     ref = read_ref(reading, text, keys["until"], roots)
     if ref is not None and ref.root in _MOMENTS and ref != _MOMENTS[ref.root]:
         reading.refuse(keys["until"].at, f"'{ref}' is no moment; {_MOMENTS[ref.root]} is one")

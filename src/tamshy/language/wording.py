@@ -69,6 +69,8 @@ def _state(condition: Enrolled | Engagement | Subscribed | In | Top) -> str:
             return f"in {condition.segment}"
         case Top():
             by = f"count {condition.event}" if condition.ref is None else f"sum {condition.ref} of {condition.event}"
+            if not condition.event:
+                by = str(condition.ref)
             return f"top {(condition.share * 100).normalize():f}% by {by}{_within(condition.within)}"
         case _:
             assert_never(condition)

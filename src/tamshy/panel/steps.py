@@ -194,7 +194,7 @@ def _said_simple(
     if isinstance(condition, In):
         return f"in {condition.segment}"
     if isinstance(condition, Top):
-        return f"among the best by {condition.event}"
+        return f"among the best by {condition.event or condition.ref}"
     return f"{condition.ref.path[-1]} {_tested(condition.test)}"
 
 

@@ -42,6 +42,7 @@ MOVED: Final = (
     "inbox",
     "membership",
     "best",
+    "buyer",
 )
 """The tables whose rows follow the profile that stays."""
 

@@ -38,6 +38,7 @@ BY_PROFILE: Final = (
     "membership",
     "flip",
     "best",
+    "buyer",
 )
 """The tables whose rows are one profile's."""
 HELD: Final = (

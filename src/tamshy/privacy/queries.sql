@@ -141,6 +141,10 @@ select to_jsonb(t) from flip t where t.bucket = %(bucket)s and t.profile = %(pro
 -- By which measures they are among the best.
 select to_jsonb(t) from best t where t.bucket = %(bucket)s and t.profile = %(profile)s order by t.measure
 
+-- name: buyer
+-- What is known and foreseen of them, as they have ordered.
+select to_jsonb(t) from buyer t where t.bucket = %(bucket)s and t.profile = %(profile)s
+
 -- name: addresses
 -- Every address that is, or was, written to for a person.
 select p.address from profile p where p.bucket = %(bucket)s and p.id = %(profile)s and p.address is not null
@@ -332,6 +336,10 @@ delete from flip where bucket = %(bucket)s and profile = %(profile)s
 -- name: erase_best
 -- Erases: what they are among the best by.
 delete from best where bucket = %(bucket)s and profile = %(profile)s
+
+-- name: erase_buyer
+-- Erases: what is known and foreseen of them as they have ordered.
+delete from buyer where bucket = %(bucket)s and profile = %(profile)s
 
 -- name: erase_set_aside
 -- Erases: whether an item of theirs raised an error.

@@ -134,7 +134,7 @@ class _Gathering:
             self.far(part.event, FOREVER, whose)
         elif isinstance(part, Engagement):
             self.add(_OPENS.get(part.kind, ""), part.window, whose)
-        elif isinstance(part, Top):
+        elif isinstance(part, Top) and part.event:
             self.far(part.event, FOREVER if part.within is None else longest(part.within), whose)
 
     def add(self, name: str, window: Window, flow: str) -> None:

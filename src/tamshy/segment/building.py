@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import nested
 from tamshy.language.model import SEGMENT_BACKFILLED, SEGMENT_ENTERED, EventTrigger
+from tamshy.predict import asked
+from tamshy.predict import forget as forget_buyers
 from tamshy.rulebook.weaver import Weaver
-from tamshy.segment.ranking import forget_unused, measured, rank
+from tamshy.segment.ranking import daily, foresee, forget_unused, measured, note_ranking, rank
 from tamshy.segment.reasons import reasons
 from tamshy.segment.stage import rows
 from tamshy.sqlkit import queries
@@ -26,8 +28,14 @@ def build(conn: Connection, book: Rulebook, before: Rulebook, at: datetime) -> N
     """Find the members of what is newly kept, or has changed; nobody enters or leaves by that. The caller holds all buckets."""
     forget(conn, book)
     forget_unused(conn, book)
+    forget_buyers(conn, book)
+    if asked(book) and not asked(before):
+        foresee(conn, book, at)
     fresh = {one: condition for one, condition in measured(book).items() if one not in measured(before)}
     rank(conn, book, at, fresh)
+    if daily(book) and not daily(before):
+        # It is newer than what 03:00 of that day would say, and stays until the next.
+        note_ranking(conn, book, at)
     changed = [
         one
         for one in reasons(book)

@@ -29,11 +29,11 @@ where m.bucket >= %(first)s and m.bucket < %(beyond)s and m.segment = any(%(name
 on conflict do nothing
 
 -- name: ranked_at
--- When the best of a workspace were last computed.
+-- When what is computed daily of a workspace was last computed.
 select at from ranked where workspace = %(workspace)s
 
 -- name: rank_now
--- Whoever comes first computes them: the others wait here, and find it done.
+-- Whoever comes first computes it: the others wait here, and find it done.
 insert into ranked (workspace, at) values (%(workspace)s, %(at)s)
 on conflict (workspace) do update set at = excluded.at where ranked.at < excluded.at
 
@@ -46,9 +46,10 @@ delete from best where bucket >= %(first)s and bucket < %(beyond)s and measure <
 select bucket from lease where bucket >= %(first)s and bucket < %(beyond)s order by bucket for update
 
 -- name: next_moment
--- The earliest moment at which anything can be worked, and whether anybody is among the best.
+-- The earliest moment at which anything can be worked, and whether anybody is among the best, or has figures of a buyer.
 select least(
     (select min(moment) from inbox where bucket >= %(first)s and bucket < %(beyond)s),
     (select min(at) from flip where bucket >= %(first)s and bucket < %(beyond)s),
     (select min(work_at) from enrollment where bucket >= %(first)s and bucket < %(beyond)s and active)),
     exists (select from best where bucket >= %(first)s and bucket < %(beyond)s)
+        or exists (select from buyer where bucket >= %(first)s and bucket < %(beyond)s)

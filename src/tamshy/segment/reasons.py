@@ -14,6 +14,7 @@ from tamshy.language.model import (
     Enrolled,
     PropertyTest,
     Recency,
+    Ref,
     Root,
     Subscribed,
     Top,
@@ -30,6 +31,9 @@ _ENGAGED: Final = {
 # What a cart or the orders add up to changes with the events that they are folded from.
 _FIGURES: Final = {Root.CART: CART_EVENTS, Root.ORDER: ORDER_EVENTS}
 
+DRIFTING: Final = frozenset({"predicted.churn", "predicted.clv"})
+"""What the mere passing of a day changes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
@@ -37,6 +41,7 @@ class Reasons:
 
     ``names``: of events. ``said``: on what is said of the profile, its zone among it, which moves windows. ``flows``: whose
     enrollments it asks for. ``timed``: time alone can turn it. ``measures``: what it takes the best by.
+    ``buyers``: on what is found of buyers daily; ``drifts``: on what of it is another every day, for nearly everybody.
     """
 
     number: int
@@ -46,6 +51,8 @@ class Reasons:
     flows: frozenset[str]
     timed: bool
     measures: frozenset[str]
+    buyers: bool = False
+    drifts: bool = False
 
 
 def reasons(book: Rulebook) -> tuple[Reasons, ...]:
@@ -69,4 +76,6 @@ def _reasons(book: Rulebook, number: int, name: str) -> Reasons:
     said = timed or any(isinstance(part, PropertyTest) and part.ref.root is Root.PROFILE for part in parts)
     flows = frozenset(part.flow for part in parts if isinstance(part, Enrolled))
     measures = frozenset(measure(part) for part in parts if isinstance(part, Top))
-    return Reasons(number, name, frozenset(names), said, flows, timed, measures)
+    figures = {str(part) for part in parts if isinstance(part, Ref) and part.root in {Root.RFM, Root.PREDICTED}}
+    drifts = not figures.isdisjoint(DRIFTING)
+    return Reasons(number, name, frozenset(names), said, flows, timed, measures, bool(figures), drifts)

@@ -69,6 +69,7 @@ PEOPLE: Final = (
     "membership",
     "flip",
     "best",
+    "buyer",
 )
 """The tables that hold people and what became of them; the others hold what is published."""
 _LONGEST: Final = timedelta(days=366)

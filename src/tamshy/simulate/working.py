@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.passes import Horizon, deal_in_turn, merge_ready, run, settle_coupons, settle_rendered
 from tamshy.passes.rendering import LiquidValues
-from tamshy.segment import measured, note_ranking, rank, rankings
+from tamshy.segment import compute, daily, note_ranking, rankings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,7 +115,7 @@ def work(
         _Hand(conn, press, book, book.first_bucket + place, until, meeting, before)
         for place, (conn, press) in enumerate(hands)
     ]
-    if measured(book):
+    if daily(book):
         _by_days(book, until, hands[0][0], workers, progress)
     _work_on(workers, progress)
     return Play(
@@ -133,13 +133,13 @@ def _by_days(
     workers: Sequence[_Hand],
     progress: Callable[[datetime, int], None],
 ) -> None:
-    """Stop at each hour at which the best of all people are computed, with all that came before it worked."""
+    """Stop at each hour at which something is computed of all people, with all that came before it worked."""
     for ranking in rankings(conn, book, until):
         for worker in workers:
             worker.aim_at(ranking - timedelta(microseconds=1))
         _work_on(workers, progress)
         note_ranking(conn, book, ranking)
-        rank(conn, book, ranking)
+        compute(conn, book, ranking)
         conn.commit()
     for worker in workers:
         worker.aim_at(until)

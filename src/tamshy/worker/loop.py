@@ -270,7 +270,9 @@ class Worker:
                 conn.commit()
 
     def _rank(self, conn: Connection) -> int:
-        """Compute who is among the best, once the hour of a workspace of ours has come (rule 29); one worker does.
+        """Compute who is among the best and what buyers are like, once the hour of a workspace of ours has come (rule 29).
+
+        One worker does.
 
         Returns for how many workspaces.
         """

@@ -84,6 +84,16 @@ def count(operator: Operator, operand: int) -> Test:
         ("{not: [{profile.city: Almaty}, {event.value: {gte: 5}}]}", Not(All((CITY, VALUE)))),
         ("{subscribed: offers}", Subscribed("offers")),
         ("{cart.count: 5}", PropertyTest(Ref(Root.CART, ("count",)), Test((Clause(Operator.EQ, 5),)))),
+        ("{rfm.segment: new}", PropertyTest(Ref(Root.RFM, ("segment",)), Test((Clause(Operator.EQ, "new"),)))),
+        ("{rfm.score: {gte: 444}}", PropertyTest(Ref(Root.RFM, ("score",)), count(Operator.GTE, 444))),
+        ("{predicted.clv: {gte: 5}}", PropertyTest(Ref(Root.PREDICTED, ("clv",)), count(Operator.GTE, 5))),
+        ("{predicted.churn: {lt: 1}}", PropertyTest(Ref(Root.PREDICTED, ("churn",)), count(Operator.LT, 1))),
+        (
+            "{predicted.next_order_at: {within_next: 1d}}",
+            PropertyTest(
+                Ref(Root.PREDICTED, ("next_order_at",)), Test((Clause(Operator.WITHIN_NEXT, Duration(days=1)),))
+            ),
+        ),
         ("{order.total: {gte: 5}}", PropertyTest(Ref(Root.ORDER, ("total",)), count(Operator.GTE, 5))),
         ("{enrolled: cart}", Enrolled("cart")),
         ("{enrolled: cart, within: 1d}", Enrolled("cart", DAY)),
@@ -171,14 +181,20 @@ def test_a_behaviour_without_refinements_has_no_window() -> None:
             "{proflie.city: x}",
             [
                 (
-                    "6:14: 'proflie.city' must start with profile. or event. or cart. or order. or coupon. or vars."
+                    "6:14: 'proflie.city' must start with profile. or event. or cart. or order. or rfm. or predicted."
+                    " or coupon. or vars."
                     " (did you mean 'profile.city'?)"
                 )
             ],
         ),
         (
             "{customer.city: x}",
-            ["6:14: 'customer.city' must start with profile. or event. or cart. or order. or coupon. or vars."],
+            [
+                (
+                    "6:14: 'customer.city' must start with profile. or event. or cart. or order. or rfm. or predicted."
+                    " or coupon. or vars."
+                )
+            ],
         ),
         ("{cart.valu: 1}", ["6:14: unknown reference 'cart.valu' (did you mean 'cart.value'?)"]),
         ("{order.total.sum: 1}", ["6:14: unknown reference 'order.total.sum' (did you mean 'order.total'?)"]),
@@ -250,16 +266,16 @@ def test_what_is_no_condition_is_refused(written: str, problems: list[str]) -> N
 @pytest.mark.parametrize(
     ("written", "problems"),
     [
-        ("{rfm.segment: best}", ["6:14: 'rfm.segment' is not yet supported"]),
-        ("{rfm.score: 555}", ["6:14: 'rfm.score' is not yet supported"]),
-        ("{predicted.clv: {gte: 5}}", ["6:14: 'predicted.clv' is not yet supported"]),
-        ("{predicted.churn: {gte: 5}}", ["6:14: 'predicted.churn' is not yet supported"]),
-        ("{predicted.next_order_at: {within_next: 1d}}", ["6:14: 'predicted.next_order_at' is not yet supported"]),
         ("{rfm.scor: 1}", ["6:14: unknown reference 'rfm.scor' (did you mean 'rfm.score'?)"]),
+        ("{rfm.segment.name: new}", [
+            "6:14: unknown reference 'rfm.segment.name' (did you mean 'rfm.segment'?)",
+        ]),
+        ("{predicted.orders: 1}", [
+            "6:14: unknown reference 'predicted.orders' (did you mean 'predicted.next_order_at'?)",
+        ]),
         (
             "{rfm.score: {gte: [a]}}",
             [
-                "6:14: 'rfm.score' is not yet supported",
                 "6:31: 'gte' must be a number, a date such as 2026-12-24 or a timestamp, not a list",
             ],
         ),
@@ -282,7 +298,7 @@ def test_what_is_no_condition_is_refused(written: str, problems: list[str]) -> N
         ),
     ],
 )  # fmt: skip
-def test_what_is_not_yet_supported_says_so(written: str, problems: list[str]) -> None:
+def test_what_there_is_not_or_not_here_says_so(written: str, problems: list[str]) -> None:
     assert refusal(written) == problems
 
 

@@ -56,6 +56,16 @@ def test_a_segment_has_the_name_of_its_file_and_a_title() -> None:
             "top 1% by sum event.value of Order Completed within 365d",
         ),
         ("{top: 12.5%, by: {count: X}}", Top(Decimal("0.125"), "X"), "top 12.5% by count X"),
+        (
+            "{top: 1%, by: predicted.clv}",
+            Top(Decimal("0.01"), "", Ref(Root.PREDICTED, ("clv",))),
+            "top 1% by predicted.clv",
+        ),
+        (
+            "{rfm.segment: [champion, loyal], predicted.churn: {gte: 0.7}}",
+            None,
+            "rfm.segment in [champion, loyal] and predicted.churn gte 0.7",
+        ),
         ("{in: vip}", In("vip"), "in vip"),
         (
             "[{did_not: Y, within: 60d}, {not: {in: vip}}]",
@@ -113,13 +123,21 @@ def test_a_list_means_all() -> None:
         ),
         (
             {"a": "where: {top: 5%, by: {count: X, of: Y}}"},
-            ["a.yaml:1:22: 'by' takes {sum: event.PATH, of: EVENT} or {count: EVENT}"],
+            ["a.yaml:1:22: 'by' takes {sum: event.PATH, of: EVENT}, {count: EVENT} or predicted.clv"],
         ),
         (
             {"a": "where: {top: 5%, by: {sum: profile.x, of: Y}}"},
             ["a.yaml:1:28: 'profile.x' must start with event."],
         ),
-        ({"a": "where: {top: 5%, by: predicted.clv}"}, ["a.yaml:1:22: 'predicted.clv' is not yet supported"]),
+        (
+            {"a": "where: {top: 5%, by: predicted.clw}"},
+            ["a.yaml:1:22: 'predicted.clw' is nothing that 'top' goes by (did you mean 'predicted.clv'?)"],
+        ),
+        ({"a": "where: {top: 5%, by: order.total}"}, ["a.yaml:1:22: 'order.total' is nothing that 'top' goes by"]),
+        (
+            {"a": "where: {top: 5%, by: predicted.clv, within: 30d}"},
+            ["a.yaml:1:45: 'within' does not go with by: predicted.clv, which looks at all orders and ahead, not back"],
+        ),
     ],
 )
 def test_what_is_no_segment_is_refused(files: dict[str, str], problems: list[str]) -> None:

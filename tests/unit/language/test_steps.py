@@ -72,6 +72,10 @@ def only(step: str) -> Step:
         ),
         ("{wait: {until: cart.updated_at}}", WaitUntilMoment("wait-1", Ref(Root.CART, ("updated_at",)))),
         ("{wait: {until: order.last_at}}", WaitUntilMoment("wait-1", Ref(Root.ORDER, ("last_at",)))),
+        (
+            "{wait: {until: predicted.next_order_at, offset: -3d}}",
+            WaitUntilMoment("wait-1", Ref(Root.PREDICTED, ("next_order_at",)), Duration(days=-3)),
+        ),
         ("{wait: {until: profile.a.b}}", WaitUntilMoment("wait-1", Ref(Root.PROFILE, ("a", "b")))),
         ("{wait: {until: vars.hook.at}}", WaitUntilMoment("wait-1", Ref(Root.VARS, ("hook", "at")))),
         ("{send: hello}", Send("hello", "hello")),
@@ -174,7 +178,8 @@ def test_ids_count_the_verb_in_the_order_as_written_also_inside_arms() -> None:
             ],
         ),
         ("[{wait: {until: evnt.at}}]", [
-            "2:24: 'evnt.at' must start with event. or profile. or cart. or order. or coupon. or vars. (did you mean 'event.at'?)",
+            ("2:24: 'evnt.at' must start with event. or profile. or cart. or order. or predicted. or coupon. or vars."
+             " (did you mean 'event.at'?)"),
         ]),
         ("[{wait: {until: 10:00, on: [mno]}}]", ["2:36: unknown weekday 'mno' (did you mean 'mon'?)"]),
         ("[{wait: {until: 10:00, on: []}}]", ["2:35: 'on' needs at least one weekday; leave it out for any day"]),
@@ -271,7 +276,10 @@ def test_a_step_that_some_way_leads_to_is_fine(steps: str) -> None:
         ("[{wait: {until: best_hour, at_most: 0s}}]", ["2:44: 'at_most' must be longer than nothing"]),
         ("[{wait: {until: best_hour, on: mon}}]", [
             "2:35: unknown key 'on'; there are at_most, until in a wait until the best hour"]),
-        ("[{wait: {until: predicted.next_order_at}}]", ["2:24: 'predicted.next_order_at' is not yet supported"]),
+        ("[{wait: {until: predicted.clv}}]", ["2:24: 'predicted.clv' is no moment; predicted.next_order_at is one"]),
+        ("[{wait: {until: rfm.score}}]", [
+            "2:24: 'rfm.score' must start with event. or profile. or cart. or order. or predicted. or coupon. or vars.",
+        ]),
         ("[{wait_for: {segment: vip, at_most: 1d}}]", [
             "2:20: 'wait_for' needs 'event' or 'any': what it waits for",
             "2:21: unknown key 'segment' (did you mean 'event'?) in 'wait_for'",

@@ -173,10 +173,10 @@ def _checked(folder: Path) -> tuple[Mapping[str, str], Workspace, list[Problem]]
 
 def _read_over(workspace: Workspace) -> list[Remark]:
     """What is sound, and could be better."""
-    from tamshy.proofread import read_over  # noqa: PLC0415 - only what is right so far is read over
+    from tamshy.proofread import read_over, unknown_groups  # noqa: PLC0415 - only what is right so far is read over
     from tamshy.render.compile import compile_message  # noqa: PLC0415
 
-    remarks = []
+    remarks = unknown_groups(workspace)
     for message in workspace.messages.values():
         remarks += read_over(message, compile_message(message, workspace.settings)[0])
     return sorted(remarks)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from tamshy.conditions import nested
 from tamshy.language import all_flows, file_of, program, step_mapping
 from tamshy.language.model import InFlight
+from tamshy.predict import asked
 from tamshy.publish import load_rulebook
-from tamshy.segment import count, measured, rank
+from tamshy.segment import count, foresee, measured, rank
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,6 +86,8 @@ def newly_inside(work: Opened, before: Workspace, after: Workspace, now: datetim
     then = replace(book, segments=new, settings=after.settings, flows=())
     was = replace(book, segments=old, flows=())
     fresh = {name: top for name, top in measured(then).items() if name not in measured(was)}
+    if asked(then) and not asked(was):
+        foresee(work.conn, then, now)
     rank(work.conn, then, now, fresh)
     found = [
         Inside(name, count(work.conn, then, name, now), count(work.conn, was, name, now) if name in old else None)
