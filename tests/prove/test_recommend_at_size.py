@@ -115,6 +115,7 @@ def rate(given: Mapping[int, list[int]], bought: Mapping[int, set[int]]) -> floa
 
 
 @pytest.mark.alone
+@pytest.mark.filterwarnings("ignore:Method expects CSR input")  # implicit hands itself another matrix
 def test_next_is_worth_more_than_what_sells_and_than_a_plain_cosine(dsn: str, say: Callable[[str], None]) -> None:
     everything = lines()
     known = [line for line in everything if line[3] < CUT]
