@@ -66,5 +66,7 @@ def learn(conn: Connection, book: Rulebook, now: datetime, between: Callable[[],
     conn.execute(_WORK_MEM)
     conn.execute(_SQL["forget_bestsellers"], params)
     conn.execute(_SQL["learn_bestsellers"], params)
+    # Nobody has looked at what was all written just now: picking from it would be planned for a table of nothing.
+    conn.execute("analyze neighbour, bestseller")
     conn.commit()
     return found
