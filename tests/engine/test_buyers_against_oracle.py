@@ -70,7 +70,8 @@ def a_history(seed: int) -> list[dict[str, object]]:
             START + timedelta(days=chance.randrange(20), seconds=chance.randrange(86_400)),
         )
         for order in range(chance.choice((0, 1, 2, 4, 8, 12))):
-            who: dict[str, object] = user if chance.random() < 0.9 else {"anonymousId": f"d{number}"}
+            device: dict[str, object] = {"anonymousId": f"d{number}"}
+            who = user if chance.random() < 0.9 else device
             said(who, "Order Completed", at, order_id=f"o{number}-{order}", value=chance.randrange(1, 80))
             if chance.random() < 0.1:
                 said(who, "Order Cancelled", at + timedelta(days=chance.randrange(1, 9)), order_id=f"o{number}-{order}")
