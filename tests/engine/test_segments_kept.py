@@ -45,7 +45,7 @@ SEGMENTS: Final = {
     "best": "{top: 20%, by: {sum: event.value, of: Order Completed}, within: 20d}",
     "best-quiet": "[{in: best}, {not: {in: recent}}]",
     "good": "{rfm.segment: [champion, loyal, potential_loyalist]}",
-    "low": "{any: [{rfm.score: {lt: 300}}, {rfm.segment: {exists: false}}]}",
+    "low": "{rfm.score: {lt: 300}}",
     "going": "[{predicted.churn: {gte: 0.12}}, {did_not: Product Viewed, within: 3d}]",
     "soon": "{predicted.next_order_at: {within_next: 3d}}",
     "late": "{predicted.next_order_at: {within_last: 4d}, profile.city: {ne: Oral}}",
