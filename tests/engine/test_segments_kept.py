@@ -159,7 +159,7 @@ def test_membership_is_the_condition_asked_freshly_at_any_moment(stage: Connecti
 
 def test_each_of_the_segments_has_somebody_in_one_of_the_histories(stage: Connection) -> None:
     """So that the comparison above compares something."""
-    played(stage, a_history(0), START + timedelta(days=60))
+    played(stage, a_history(1), START + timedelta(days=60))
     rows = stage.execute("select distinct properties ->> 'segment' from event where name = 'Segment Entered'")
     assert {row[0] for row in rows} == SEGMENTS.keys()
 
