@@ -38,7 +38,7 @@ from tamshy.conditions.compiling import (
     moment_sql,
     value_sql,
 )
-from tamshy.conditions.segments import measure, nested, total_sql, walk
+from tamshy.conditions.segments import measure, nested, total_sql
 from tamshy.conditions.turning import compile_turn, is_timed
 from tamshy.conditions.writing import ENTRY, Environment, Fragment, Tested
 
@@ -62,5 +62,4 @@ __all__ = [
     "nested",
     "total_sql",
     "value_sql",
-    "walk",
 ]

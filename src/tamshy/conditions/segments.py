@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tamshy.conditions import behaviours, references
 from tamshy.conditions.writing import Tested
+from tamshy.language import walk
 from tamshy.language.model import In, Top
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from tamshy.conditions.writing import Writer
     from tamshy.language.model import Condition, Ref
@@ -100,17 +100,3 @@ def nested(segments: Mapping[str, Condition], *names: str) -> list[str]:
             waiting.append((name, True))
             waiting += [(part.segment, False) for part in walk(segments[name]) if isinstance(part, In)]
     return found
-
-
-def walk(part: object) -> Iterator[object]:
-    """Give a part of the language's model, and all parts within it."""
-    yield part
-    if is_dataclass(part) and not isinstance(part, type):
-        for one in fields(part):
-            yield from walk(getattr(part, one.name))
-    elif isinstance(part, tuple | list):
-        for one in part:
-            yield from walk(one)
-    elif isinstance(part, dict):
-        for one in part.values():
-            yield from walk(one)

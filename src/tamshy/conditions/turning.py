@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import behaviours, references
 from tamshy.conditions.compiling import written
-from tamshy.conditions.segments import nested, walk
+from tamshy.conditions.segments import nested
 from tamshy.conditions.writing import Environment, Fragment, Tested, Writer, finite
 from tamshy.domain import calendar
 from tamshy.domain.duration import Duration
+from tamshy.language import walk
 from tamshy.language.model import (
     All,
     AnyOf,

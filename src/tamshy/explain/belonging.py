@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tamshy.conditions import nested, walk
+from tamshy.conditions import nested
 from tamshy.explain.facts import Belonging, Part
+from tamshy.language import walk
 from tamshy.language.model import All, Ref
 from tamshy.language.wording import describe_condition
 from tamshy.rulebook.weaver import Weaver

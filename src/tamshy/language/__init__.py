@@ -16,6 +16,7 @@ from tamshy.language.matching import kept_steps, step_mapping
 from tamshy.language.moments import parse_moment
 from tamshy.language.program import Node, Program, all_steps, program
 from tamshy.language.supplied import answers_requests
+from tamshy.language.walking import walk
 from tamshy.language.workspace import read_workspace
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "read_folder",
     "read_workspace",
     "step_mapping",
+    "walk",
     "write_folder",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from tamshy.conditions import walk
 from tamshy.domain.buying import AHEAD, APART, ENOUGH_GAPS, FIFTHS, GRID, RIPE, WEIGHT
+from tamshy.language import walk
 from tamshy.language.model import Ref, Root
 from tamshy.sqlkit import queries
 

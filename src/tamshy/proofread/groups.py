@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tamshy.conditions import walk
 from tamshy.domain.buying import GROUPS
+from tamshy.language import walk
 from tamshy.language.model import PropertyTest, Ref, Root
 from tamshy.proofread.reading import Remark
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from tamshy.conditions import walk
+from tamshy.language import walk
 from tamshy.language.model import Behaviour, Engaged, Engagement, Recency, Ref, Root, Top
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from __future__ import annotations
 from datetime import time, timedelta
 from typing import TYPE_CHECKING, Final
 
-from tamshy.conditions import measure, nested, total_sql, walk
+from tamshy.conditions import measure, nested, total_sql
 from tamshy.domain import calendar
+from tamshy.language import walk
 from tamshy.language.model import Ref, Root, Top
 from tamshy.predict import asked, bury, foreseen, reckon
 from tamshy.rulebook.weaver import Weaver

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tamshy.conditions import is_timed, measure, nested, walk
+from tamshy.conditions import is_timed, measure, nested
 from tamshy.domain.shopping import CART_EVENTS, ORDER_EVENTS
+from tamshy.language import walk
 from tamshy.language.model import (
     Behaviour,
     Engaged,
