@@ -96,10 +96,6 @@ class Reading:
         """Note a problem."""
         self.problems.append(Problem(at, text))
 
-    def later(self, at: Position, what: str) -> None:
-        """Note something the language has and this version of the program has not."""
-        self.refuse(at, f"{what} is not yet supported")
-
     def use(self, thing: Thing, name: str | None, at: Position) -> None:
         """Note that ``name`` must exist; None (refused already) is passed over."""
         if name is not None:

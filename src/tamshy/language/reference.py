@@ -45,7 +45,7 @@ _BEGIN = """\
 
 What every mapping of a workspace folder can hold, as the parser knows it; what each form does is told in the
 language's own page. Made by `tamshy.language.reference`: change the vocabulary there, not this page.
-Keys in bold must be there. *Not yet*: recognised, and refused with its place until a later version.
+Keys in bold must be there.
 """
 
 _VALUES = """\
@@ -149,10 +149,10 @@ def _products() -> str:
     return _PRODUCTS.format(texts=_listed(tuple(name for name in PRODUCT_TEXTS if name != "sku"), ", "))
 
 
-def _form(form: words.Form, *, later: bool = False) -> str:
+def _form(form: words.Form) -> str:
     rows = [f"| {f'**`{key.name}`**' if key.required else f'`{key.name}`'} | {_cell(key.says)} |" for key in form.keys]
     title = form.name.replace("'", "`")
-    head = f"### {title[0].upper()}{title[1:]}{' (not yet)' if later else ''}\n"
+    head = f"### {title[0].upper()}{title[1:]}\n"
     return "\n".join((head, "| key | holds |", "|---|---|", *rows, ""))
 
 

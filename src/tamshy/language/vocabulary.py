@@ -161,7 +161,7 @@ _COMMON = (
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb of a step: what stands behind it, the keys that may stand beside it, whether it is supported."""
+    """A verb of a step: what stands behind it, the keys that may stand beside it."""
 
     name: str
     says: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tamshy.recipes.adding import Addition, Unaddable, add, dress
 from tamshy.recipes.brand import BRAND_FILE, Brand, UnusableBrand, read_brand
-from tamshy.recipes.fitting import fitted, waits_for
+from tamshy.recipes.fitting import fitted
 from tamshy.recipes.shelf import Recipe, recipes
 
 __all__ = [
@@ -23,5 +23,4 @@ __all__ = [
     "fitted",
     "read_brand",
     "recipes",
-    "waits_for",
 ]

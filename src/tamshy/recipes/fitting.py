@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from tamshy.language import choose_locale, read_workspace
+from tamshy.language import choose_locale
 from tamshy.recipes.dressing import dressed
 from tamshy.recipes.letters import LOCALES
 
@@ -23,10 +23,6 @@ _MARK: Final = re.compile(
     r"^  <!-- from the recipe ([a-z0-9-]+), letter ([a-z0-9-]+), mark ([0-9a-f]{16}) -->\n", re.MULTILINE
 )
 _OPENING: Final = re.compile(r'<mjml lang="[^"]*">\n')
-NOT_YET: Final = "is not yet supported"
-_BARE: Final = (
-    "name: A shop\nurl: https://shop.example\nfrom: A shop <hello@shop.example>\ntopics: {offers: {}, news: {}}\n"
-)
 
 
 def fitted(recipe: Recipe, settings: Settings, brand: Brand) -> dict[str, str]:
@@ -78,17 +74,6 @@ def untouched(text: str) -> tuple[str, str] | None:
 
 def _print(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def waits_for(recipe: Recipe) -> tuple[str, ...]:
-    """What of the language a recipe needs that this version does not run yet; none: it can be added."""
-    from tamshy.recipes.brand import Brand  # noqa: PLC0415 - the values of nobody's look, needed here alone
-
-    plain = {"tamshy.yaml": _BARE}
-    settings = read_workspace(plain)[0].settings
-    _, problems = read_workspace({**plain, **fitted(recipe, settings, Brand())})
-    found = (problem.text.removesuffix(f" {NOT_YET}") for problem in problems if problem.text.endswith(NOT_YET))
-    return tuple(sorted(set(found)))
 
 
 def _headed(recipe: str, text: str) -> str:

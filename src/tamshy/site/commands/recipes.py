@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tamshy.recipes import Unaddable, add, dress, recipes, waits_for
+from tamshy.recipes import Unaddable, add, dress, recipes
 from tamshy.recipes.letters import LOCALES
 from tamshy.site.commands.saying import data, out
 from tamshy.site.commands.surroundings import WrongUse
@@ -21,7 +21,7 @@ _WIDTH: Final = 96
 
 
 def list_(options: argparse.Namespace) -> int:
-    """Print the recipes: name, title, and what each does; below it what this version cannot run yet."""
+    """Print the recipes: name, title, and what each does."""
     shelf = recipes()
     if options.json:
         for recipe in shelf.values():
@@ -32,9 +32,6 @@ def list_(options: argparse.Namespace) -> int:
         out(f"{recipe.name:{wide}}  {recipe.title}")
         for line in _folded(recipe.says.strip(), _WIDTH - wide - 2):
             out(f"{'':{wide}}  {line}")
-        waits = waits_for(recipe)
-        if waits:
-            out(f"{'':{wide}}  Cannot be added yet: this version does not run {', '.join(waits)}.")
     out("\ntamshy add NAME --to DIR writes one into a workspace folder.")
     return _DONE
 
@@ -72,7 +69,6 @@ def _tell(addition: Addition, folder: Path) -> None:
 
 
 def _as_data(recipe: Recipe) -> dict[str, object]:
-    waits = waits_for(recipe)
     return {
         "name": recipe.name,
         "title": recipe.title,
@@ -80,8 +76,6 @@ def _as_data(recipe: Recipe) -> dict[str, object]:
         "listens": recipe.listens,
         "messages": sorted(recipe.letters),
         "locales": list(LOCALES),
-        "ready": not waits,
-        "waits_for": waits,
     }
 
 
