@@ -36,6 +36,8 @@ _EARLIEST: Final = datetime.min  # noqa: DTZ901
 _LATEST: Final = datetime.max  # noqa: DTZ901
 _DAY: Final = timedelta(days=1)
 _MONTHS_A_YEAR: Final = 12
+DAILY_AT: Final = time(3)
+"""When figures, looks and what is learnt are made anew, by the workspace's clock (rule 29)."""
 _WEEK: Final = frozenset(range(1, 8))
 
 # A duration beyond these means "for ever"; bounded, it cannot leave the years that PostgreSQL and datetime know.
@@ -172,6 +174,19 @@ def next_time_of_day(moment: datetime, at: time, weekdays: AbstractSet[int], zon
                 return candidate
     msg = f"no weekday among {sorted(weekdays)} comes round; use 1 (Monday) to 7 (Sunday)"
     raise ValueError(msg)
+
+
+def next_daily(moment: datetime, zone: str) -> datetime:
+    """The first moment after ``moment`` at which what is made once a day is made."""
+    return next_time_of_day(moment + timedelta(microseconds=1), DAILY_AT, frozenset(), zone)
+
+
+def last_daily(moment: datetime, zone: str) -> datetime:
+    """The newest such moment that is not after ``moment``."""
+    at = next_daily(moment - 3 * _DAY, zone)
+    while (following := next_daily(at, zone)) <= moment:
+        at = following
+    return at
 
 
 def next_hour(moment: datetime, hour: int, zone: str) -> datetime:

@@ -6,7 +6,6 @@ newcomers from then on. Who is in an arm stays there.
 
 from __future__ import annotations
 
-from tamshy.look.moments import last_look, next_look
 from tamshy.look.sampling import samples
 from tamshy.look.stage import (
     FEWEST_ARMS,
@@ -30,10 +29,8 @@ __all__ = [
     "experiments",
     "first_due",
     "is_of",
-    "last_look",
     "measure_of",
     "newest",
-    "next_look",
     "run",
     "samples",
     "settle_trials",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from tamshy.domain.calendar import last_daily
 from tamshy.experiment import Sample, WinnerRule, proven, weights
 from tamshy.language.experiments import defined
 from tamshy.language.model import Measure, Split
-from tamshy.look.moments import last_look
 from tamshy.look.sampling import samples
 from tamshy.sqlkit import queries, rows_json
 
@@ -103,7 +103,7 @@ def catch_up(
     """Make the look of today, unless it is made; the caller commits."""
     if not watched(book):
         return ()
-    at = last_look(now, book.settings.timezone)
+    at = last_daily(now, book.settings.timezone)
     row = conn.execute(_SQL["looked"], {"workspace": book.workspace, "at": at}).fetchone()
     return () if row == (True,) else run(conn, book, at, between)
 

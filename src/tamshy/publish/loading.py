@@ -66,21 +66,12 @@ def load_rulebook(conn: Connection, name: str, *, seed: int = 0) -> Rulebook:
                 segments.setdefault(segment.name, segment.where)
         running.append(RunningFlow(version, flow, program(flow), live))
     default = workspace.settings.topics[0].name if workspace.settings.topics else ""
-    numbers, recommending = {}, set()
-    for message, number, compiled in conn.execute(_SQL["newest_messages"], {"workspace": id_}):
-        numbers[message] = number
-        if "asks" in (compiled if isinstance(compiled, dict) else json.loads(compiled)):
-            recommending.add(message)
-    messages = {
-        message.name: PublishedMessage(
-            numbers[message.name],
-            message.name,
-            message.kind is MessageKind.MARKETING,
-            message.topic or default,
-            message.name in recommending,
-        )
-        for message in sendable.values()
-    }
+    newest = {row[0]: (row[1], row[2]) for row in conn.execute(_SQL["newest_versions"], {"workspace": id_})}
+    messages = {}
+    for message in sendable.values():
+        number, recommends = newest[message.name]
+        marketing = message.kind is MessageKind.MARKETING
+        messages[message.name] = PublishedMessage(number, message.name, marketing, message.topic or default, recommends)
     paused = frozenset(row[0] for row in conn.execute(_SQL["paused"], {"workspace": id_}))
     bare = {pool.name: replace(pool, codes=()) for pool in pools.values()}
     return Rulebook(

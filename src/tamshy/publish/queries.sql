@@ -91,6 +91,11 @@ update flow set archived = true, paused = false, paused_at = null where workspac
 select distinct on (message) message, id, compiled from message_version
 where workspace = %(workspace)s order by message, number desc
 
+-- name: newest_versions
+-- The number of the newest version of each message, and whether it recommends anything.
+select distinct on (message) message, id, compiled ? 'asks' from message_version
+where workspace = %(workspace)s order by message, number desc
+
 -- name: write_message
 -- An immutable version of a message, compiled.
 insert into message_version (id, workspace, message, number, compiled, published_at)

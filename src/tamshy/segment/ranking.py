@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tamshy.conditions import measure, nested, total_sql
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
 _SQL: Final = queries("tamshy.segment")
-AT: Final = time(3)
-"""The hour of the workspace at which all of it is computed."""
 
 
 def measured(book: Rulebook) -> dict[str, Top]:
@@ -40,11 +38,6 @@ def measured(book: Rulebook) -> dict[str, Top]:
 def daily(book: Rulebook) -> bool:
     """Whether anything has to be computed daily for a workspace."""
     return bool(measured(book)) or asked(book)
-
-
-def next_ranking(book: Rulebook, moment: datetime) -> datetime:
-    """The first moment after ``moment`` at which it is computed."""
-    return calendar.next_time_of_day(moment + timedelta(microseconds=1), AT, frozenset(), book.settings.timezone)
 
 
 def rankings(conn: Connection, book: Rulebook, until: datetime) -> Iterator[datetime]:
@@ -62,7 +55,7 @@ def rankings(conn: Connection, book: Rulebook, until: datetime) -> Iterator[date
         waiting = None if row is None else row[0]
         anything = row is not None and row[1]
         if at is not None and moving and anything:
-            at = next_ranking(book, at)
+            at = calendar.next_daily(at, book.settings.timezone)
         elif waiting is not None and waiting <= until:
             at = _for(book, waiting, at)
         else:
@@ -82,19 +75,12 @@ def _moving(book: Rulebook) -> bool:
 
 def _for(book: Rulebook, waiting: datetime, at: datetime | None) -> datetime:
     """The next moment of computing for whoever waits: the last before theirs, where what is foreseen is asked for."""
-    following = next_ranking(book, waiting if at is None else max(waiting, at))
+    zone = book.settings.timezone
+    following = calendar.next_daily(waiting if at is None else max(waiting, at), zone)
     if not foreseen(book):
         return following
-    before = last_ranking(book, waiting)
+    before = calendar.last_daily(waiting, zone)
     return before if at is None or before > at else following
-
-
-def last_ranking(book: Rulebook, moment: datetime) -> datetime:
-    """The newest moment, not after ``moment``, at which it is computed."""
-    at = next_ranking(book, moment - timedelta(days=3))
-    while (following := next_ranking(book, at)) <= moment:
-        at = following
-    return at
 
 
 def note_ranking(conn: Connection, book: Rulebook, at: datetime) -> bool:
@@ -107,10 +93,11 @@ def rank_when_due(conn: Connection, book: Rulebook, now: datetime) -> bool:
     if not daily(book):
         return False
     row = conn.execute(_SQL["ranked_at"], {"workspace": book.workspace}).fetchone()
-    due = next_ranking(book, now - timedelta(days=2)) if row is None else next_ranking(book, row[0])
+    zone = book.settings.timezone
+    due = calendar.next_daily(now - timedelta(days=2) if row is None else row[0], zone)
     if due > now:
         return False
-    due = max(due, last_ranking(book, now))
+    due = max(due, calendar.last_daily(now, zone))
     if not note_ranking(conn, book, due):
         return False
     conn.execute(_SQL["hold_buckets"], _span(book))

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tamshy.advance import asks_for_best_hour, find_best_hour
-from tamshy.look import next_look, trials, watched
+from tamshy.domain.calendar import next_daily
 from tamshy.look import run as look
+from tamshy.look import trials, watched
 from tamshy.simulate.settling import next_settling
 from tamshy.simulate.working import Play, work
 from tamshy.sqlkit import queries
@@ -47,7 +48,7 @@ def work_daily(
         if coming is None or coming > until:
             break
         done = coming if done is None else max(coming, done)
-        daily = next_look(done, book.settings.timezone) if looks else None
+        daily = next_daily(done, book.settings.timezone) if looks else None
         stops = [at for at in (daily, next_settling(conn, book, done)) if at is not None]
         conn.commit()
         if not stops or min(stops) > until:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from tamshy.commerce import Word, learn_intervals, tell
-from tamshy.domain.calendar import local, resolve
+from tamshy.domain.calendar import DAILY_AT, local, resolve
 from tamshy.domain.shopping import CART_EVENTS, ORDER_EVENTS, VIEWED
 from tamshy.recommend import learn
 from tamshy.simulate.daily import both, work_daily
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
 
-_LEARNT_AT: Final = time(3)
-"""When what orders show is worked out anew, by the workspace's clock (rule 29)."""
 _JUST_BEFORE: Final = timedelta(microseconds=1)
 _AFTER: Final = timedelta(days=2)
 """How long after the last event there is still something to learn."""
@@ -54,7 +52,7 @@ def stops_of(book: Rulebook, history: History, last: datetime | None) -> list[St
     if speaks_of_reorders(book) and first is not None and last is not None:
         day = first.date() - timedelta(days=1)
         while day <= (last + _AFTER).date():
-            stops.append(Stop(resolve(datetime.combine(day, _LEARNT_AT), book.settings.timezone), learn=True))
+            stops.append(Stop(resolve(datetime.combine(day, DAILY_AT), book.settings.timezone), learn=True))
             day += timedelta(days=1)
     return sorted(stops, key=attrgetter("moment", "learn", "near"))
 
@@ -64,9 +62,9 @@ def _hours_behind(history: History, zone: str) -> list[datetime]:
     telling = {VIEWED, *CART_EVENTS, *ORDER_EVENTS}
     moments = {call.received_at for call in history.calls if call.name in telling}
     moments.update(line.received_at for line in history.products)
-    shift = timedelta(hours=_LEARNT_AT.hour)
+    shift = timedelta(hours=DAILY_AT.hour)
     days = {(local(at, zone) - shift).date() + timedelta(days=1) for at in moments}
-    return sorted(resolve(datetime.combine(day, _LEARNT_AT), zone) for day in days)
+    return sorted(resolve(datetime.combine(day, DAILY_AT), zone) for day in days)
 
 
 def hears_of_products(book: Rulebook) -> bool:

@@ -13,7 +13,7 @@ from tamshy.coupon import count_pools
 from tamshy.domain import calendar
 from tamshy.ingest import prune
 from tamshy.language.model import Keep
-from tamshy.look import catch_up, last_look, next_look
+from tamshy.look import catch_up
 from tamshy.passes import (
     Horizon,
     at_hand,
@@ -59,8 +59,6 @@ BITES: Final = 8
 """Buckets in which old history is let go of at one pruning."""
 PEOPLE: Final = 100
 """People of each of them that are looked at then: a million a day, with 64 buckets."""
-LEARNT_AFTER: Final = timedelta(hours=3)
-"""How long after midnight of the workspace what orders show is worked out anew (rule 29)."""
 REST: Final = 0.1
 """Seconds of rest when nothing was to do; longer and longer, up to the longest, while there still is nothing."""
 LONGEST_REST: Final = 0.5
@@ -222,9 +220,9 @@ class Worker:
             if ours and now >= self._looks.get(name, now) and self._clear(conn):
                 catch_up(conn, rules.book, now, lambda: self._keep_up(conn))
                 if asks_for_best_hour(rules.book):
-                    find_best_hour(conn, rules.book, last_look(now, rules.book.settings.timezone))
+                    find_best_hour(conn, rules.book, calendar.last_daily(now, rules.book.settings.timezone))
                 conn.commit()
-                self._looks[name] = next_look(now, rules.book.settings.timezone)
+                self._looks[name] = calendar.next_daily(now, rules.book.settings.timezone)
 
     def _retain(self, conn: Connection) -> None:
         """Let go of old history in the next few of our buckets; not by a clock that is not believed."""
@@ -252,7 +250,7 @@ class Worker:
         now = self._clock.now()
         for name, rules in list(self._rules.items()):
             book = rules.book
-            day = (calendar.local(now, book.settings.timezone) - LEARNT_AFTER).date()
+            day = (calendar.local(now, book.settings.timezone) - timedelta(hours=calendar.DAILY_AT.hour)).date()
             ours = [b for b in self._leases.held if book.first_bucket <= b < book.first_bucket + book.buckets]
             speaks = speaks_of_reorders(book)
             if self._learnt.get(name) == (day, rules.mark) or not ours or not (speaks or book.recommends):

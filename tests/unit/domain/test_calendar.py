@@ -252,3 +252,21 @@ def test_quiet_hours(zone: str, moment: str, start: str, end: str, expected: str
 def test_rule_19_anniversaries_are_returns(day: str, first: str, last: str, *, holds: bool) -> None:
     given = [date.fromisoformat(text) for text in (day, first, last)]
     assert calendar.anniversary_between(given[0], given[1], given[2]) is holds
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "last", "following"),
+    [
+        (ALMATY, "2026-03-02T21:59:59", "2026-03-01T22:00", "2026-03-02T22:00"),
+        # Exactly then is the newest, and not the next.
+        (ALMATY, "2026-03-02T22:00", "2026-03-02T22:00", "2026-03-03T22:00"),
+        # The day on which clocks go forward from 02:00 to 03:00, and the one on which they go back from 03:00 to 02:00.
+        (PARIS, "2026-03-29T00:59:59", "2026-03-28T02:00", "2026-03-29T01:00"),
+        (PARIS, "2026-10-25T01:59:59", "2026-10-24T01:00", "2026-10-25T02:00"),
+    ],
+)
+def test_rule_29_once_a_day_is_at_three_by_the_workspaces_clock(
+    zone: str, moment: str, last: str, following: str
+) -> None:
+    assert calendar.last_daily(utc(moment), zone) == utc(last)
+    assert calendar.next_daily(utc(moment), zone) == utc(following)
