@@ -68,8 +68,7 @@ ACROSS = {
     "deliver: queries.hasten": "what waited for a paused domain, once, when a person has mended it",
     "simulate: queries.coming": "when anything happens next in a simulation",
     "advance: splitting.build_merged_arms of oracle": "merging: two profiles, each in its bucket",
-    "recommend: queries.learn_neighbours": "what goes with what, by everybody's orders and looks, once a day",
-    "recommend: queries.learn_bestsellers": "what sells, by the same",
+    "recommend: queries.gather": "what everybody has ordered or was shown, to learn from, once a day",
     "commerce: learning.learn": "how long products last, by everybody's repeat orders, once a day",
     "trigger: queries.forget": "publishing: the dates of flows that are gone, once",
     "look: queries.first_due": "when a broadcast's test is settled, once",
@@ -147,6 +146,7 @@ def parted(databases: Databases) -> Iterator[Connection]:
                 )
         prepare(conn)
         conn.execute(queries("tamshy.passes", "merging.sql")["prepare_pairs"])
+        conn.execute(queries("tamshy.recommend")["prepare_dealings"])
         conn.execute("set search_path = parted, public")
         # The plan of these very values, as every statement's first is.
         conn.execute("set plan_cache_mode = force_custom_plan")

@@ -36,6 +36,7 @@ def emptied(databases: Databases) -> Iterator[Connection]:
             conn.execute(f"vacuum (analyze) {table}".encode())
         prepare(conn)
         conn.execute(queries("tamshy.passes", "merging.sql")["prepare_pairs"])
+        conn.execute(queries("tamshy.recommend")["prepare_dealings"])
         yield conn
     databases.drop(name)
 

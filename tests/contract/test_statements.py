@@ -96,6 +96,7 @@ def stage(databases: Databases) -> Iterator[Connection]:
     with connect(dsn) as conn:
         prepare(conn)
         conn.execute(queries("tamshy.passes", "merging.sql")["prepare_pairs"])
+        conn.execute(queries("tamshy.recommend")["prepare_dealings"])
         conn.commit()
         yield conn
     databases.drop("tamshy_contract_statements")

@@ -53,6 +53,10 @@ def learn(conn: Connection, book: Rulebook, now: datetime, between: Callable[[],
         "neighbours": NEIGHBOURS,
         "bestsellers": BESTSELLERS,
     }
+    conn.execute(_SQL["prepare_dealings"])
+    conn.execute("truncate dealing")
+    conn.execute(_SQL["gather"], params)
+    conn.execute("analyze dealing")
     found = 0
     for kind in KINDS:
         # Of what the statement makes itself the planner knows no sizes: pairs are found by hashes, never one by one.
@@ -62,10 +66,9 @@ def learn(conn: Connection, book: Rulebook, now: datetime, between: Callable[[],
         found += conn.execute(_SQL["learn_neighbours"], params | {"kind": kind}).rowcount
         conn.commit()
         between()
-    conn.execute("set local enable_nestloop = off")
-    conn.execute(_WORK_MEM)
     conn.execute(_SQL["forget_bestsellers"], params)
     conn.execute(_SQL["learn_bestsellers"], params)
+    conn.execute("drop table dealing")
     # Nobody has looked at what was all written just now: picking from it would be planned for a table of nothing.
     conn.execute("analyze neighbour, bestseller")
     conn.commit()

@@ -6,31 +6,40 @@ delete from neighbour where workspace = %(workspace)s and kind = %(kind)s
 -- The same of what sells.
 delete from bestseller where workspace = %(workspace)s
 
--- name: learn_neighbours
--- The products nearest to each in one way: how many have both, by how many have either (cosine), over people or over orders.
+-- name: prepare_dealings
+-- What people have had to do with the products of the catalogue, while it is learnt from.
+create temp table if not exists dealing (
+    profile uuid, orders text collate "C", at timestamptz, sku text collate "C", bought boolean
+)
+
+-- name: gather
+-- Everything that was ordered, or shown by an event; a product by whichever of its two names the catalogue knows it.
 with called as materialized (
     select distinct on (n.name) n.name, n.sku from product_name n where n.workspace = %(workspace)s order by n.name, n.sku
-), line as materialized (
-    -- By whichever of its two names the catalogue knows it.
-    select l.profile, l.id, l.at, least(c.sku, d.sku) as sku
-    from (
-        select o.profile, o.id, o.placed_at as at, shop_key(l.product -> 'sku') as name, shop_key(l.product -> 'product_id') as other
-        from orders o
-        cross join lateral jsonb_array_elements(o.products) l (product)
-        where o.bucket >= %(first)s and o.bucket < %(beyond)s and o.counts and o.placed_at <= %(now)s
-            and jsonb_typeof(l.product) = 'object'
-    ) l
-    left join called c on c.name = l.name
-    left join called d on d.name = l.other
-    where coalesce(c.sku, d.sku) is not null
-), shown as materialized (
-    select v.profile, v.occurred_at as at, c.sku
-    from event v
-    cross join lateral shop_names(v.properties) s (name)
-    join called c on c.name = s.name
-    where v.bucket >= %(first)s and v.bucket < %(beyond)s and v.name = any(%(shown)s::text[]) and v.occurred_at <= %(now)s
-), since as (
-    select greatest((select max(l.at) from line l), (select max(s.at) from shown s)) - interval '365 days' as at
+)
+insert into dealing (profile, orders, at, sku, bought)
+select l.profile, l.id, l.at, least(c.sku, d.sku), true
+from (
+    select o.profile, o.id, o.placed_at as at, shop_key(l.product -> 'sku') as name, shop_key(l.product -> 'product_id') as other
+    from orders o
+    cross join lateral jsonb_array_elements(o.products) l (product)
+    where o.bucket >= %(first)s and o.bucket < %(beyond)s and o.counts and o.placed_at <= %(now)s
+        and jsonb_typeof(l.product) = 'object'
+) l
+left join called c on c.name = l.name
+left join called d on d.name = l.other
+where coalesce(c.sku, d.sku) is not null
+union all
+select v.profile, '', v.occurred_at, c.sku, false
+from event v
+cross join lateral shop_names(v.properties) s (name)
+join called c on c.name = s.name
+where v.bucket >= %(first)s and v.bucket < %(beyond)s and v.name = any(%(shown)s::text[]) and v.occurred_at <= %(now)s
+
+-- name: learn_neighbours
+-- The products nearest to each in one way: how many have both, by how many have either (cosine), over people or over orders.
+with since as (
+    select max(d.at) - interval '365 days' as at from dealing d
 ), item as materialized (
     select p.sku, row_number() over (order by p.sku)::integer as id from product p where p.workspace = %(workspace)s
 ), had as materialized (
@@ -40,9 +49,9 @@ with called as materialized (
         select a.profile, a.orders, a.sku,
             row_number() over (partition by a.profile, a.orders order by max(a.at) desc, a.sku) as nth
         from (
-            select l.profile, case when %(kind)s = 'together' then l.id else '' end as orders, l.at, l.sku from line l
-            union all
-            select s.profile, '', s.at, s.sku from shown s where %(kind)s = 'similar'
+            select d.profile, case when %(kind)s = 'together' then d.orders else '' end as orders, d.at, d.sku
+            from dealing d
+            where d.bought or %(kind)s = 'similar'
         ) a, since
         where a.at > since.at
         group by a.profile, a.orders, a.sku
@@ -74,37 +83,12 @@ where p.place <= %(neighbours)s
 
 -- name: learn_bestsellers
 -- What most people have bought in the last 90 days before the newest order or look; then what most have looked at.
-with called as materialized (
-    select distinct on (n.name) n.name, n.sku from product_name n where n.workspace = %(workspace)s order by n.name, n.sku
-), line as materialized (
-    -- By whichever of its two names the catalogue knows it.
-    select l.profile, l.id, l.at, least(c.sku, d.sku) as sku
-    from (
-        select o.profile, o.id, o.placed_at as at, shop_key(l.product -> 'sku') as name, shop_key(l.product -> 'product_id') as other
-        from orders o
-        cross join lateral jsonb_array_elements(o.products) l (product)
-        where o.bucket >= %(first)s and o.bucket < %(beyond)s and o.counts and o.placed_at <= %(now)s
-            and jsonb_typeof(l.product) = 'object'
-    ) l
-    left join called c on c.name = l.name
-    left join called d on d.name = l.other
-    where coalesce(c.sku, d.sku) is not null
-), shown as materialized (
-    select v.profile, v.occurred_at as at, c.sku
-    from event v
-    cross join lateral shop_names(v.properties) s (name)
-    join called c on c.name = s.name
-    where v.bucket >= %(first)s and v.bucket < %(beyond)s and v.name = any(%(shown)s::text[]) and v.occurred_at <= %(now)s
-), all_of_them as (
-    select l.profile, l.at, l.sku, true as bought from line l
-    union all
-    select s.profile, s.at, s.sku, false from shown s
-), counted as (
-    select l.sku, count(distinct l.profile) filter (where l.bought) as buyers,
-        count(distinct l.profile) filter (where not l.bought) as viewers
-    from all_of_them l
-    where l.at > (select max(n.at) from all_of_them n) - interval '90 days'
-    group by l.sku
+with counted as (
+    select d.sku, count(distinct d.profile) filter (where d.bought) as buyers,
+        count(distinct d.profile) filter (where not d.bought) as viewers
+    from dealing d
+    where d.at > (select max(n.at) from dealing n) - interval '90 days'
+    group by d.sku
 ), placed as (
     select c.*, row_number() over (order by c.buyers desc, c.viewers desc, c.sku) as place from counted c
 )
