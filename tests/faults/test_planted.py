@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.prove.faults.planted import Planted
 
 
-MOST = 100
+MOST = 40
 """Seeds that are tried: a change of the statements moves what goes wrong, and a bug is found by another seed than it was."""
 
 

@@ -8,12 +8,7 @@ with bought as materialized (
     select distinct o.profile, d.sku, o.placed_at
     from orders o
     cross join lateral jsonb_array_elements(o.products) l (product)
-    cross join lateral (
-        select n.sku from product_name n
-        where n.workspace = %(workspace)s and jsonb_typeof(l.product) = 'object'
-            and n.name = any(array[shop_key(l.product -> 'sku'), shop_key(l.product -> 'product_id')])
-        order by n.sku limit 1
-    ) d
+    cross join lateral product_of(%(workspace)s, l.product) d
     where o.bucket >= %(first)s and o.bucket < %(beyond)s and o.counts and o.placed_at <= %(now)s
 ), gap as (
     select b.sku, extract(epoch from b.placed_at - lag(b.placed_at) over (partition by b.profile, b.sku order by b.placed_at)) as seconds

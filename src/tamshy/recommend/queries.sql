@@ -102,12 +102,7 @@ from json_to_recordset(%(people)s::json) as r (profile uuid, now timestamptz)
 join orders o on o.bucket = %(bucket)s and o.profile = r.profile and o.counts and o.placed_at <= r.now
     and o.placed_at > r.now - interval '30 days'
 cross join lateral jsonb_array_elements(o.products) l (product)
-cross join lateral (
-    select n.sku from product_name n
-    where n.workspace = %(workspace)s and jsonb_typeof(l.product) = 'object'
-        and n.name = any(array[shop_key(l.product -> 'sku'), shop_key(l.product -> 'product_id')])
-    order by n.sku limit 1
-) d
+cross join lateral product_of(%(workspace)s, l.product) d
 group by r.profile, d.sku
 
 -- name: popular
@@ -174,17 +169,12 @@ select f.profile, f.sku
 from (
     select b.profile, n.other as sku, row_number() over (partition by b.profile order by sum(n.score) desc, n.other) as nth
     from (
-        select r.profile, d.sku, row_number() over (partition by r.profile order by max(o.placed_at) desc, d.sku) as nth
+        select r.profile, d.sku, row_number() over (partition by r.profile order by max(o.placed_at) desc, d.sku collate "C") as nth
         from json_to_recordset(%(people)s::json) as r (profile uuid, now timestamptz)
         join orders o on o.bucket = %(bucket)s and o.profile = r.profile and o.counts and o.placed_at <= r.now
             and o.placed_at > r.now - interval '365 days'
         cross join lateral jsonb_array_elements(o.products) l (product)
-        cross join lateral (
-            select n.sku from product_name n
-            where n.workspace = %(workspace)s and jsonb_typeof(l.product) = 'object'
-                and n.name = any(array[shop_key(l.product -> 'sku'), shop_key(l.product -> 'product_id')])
-            order by n.sku limit 1
-        ) d
+        cross join lateral product_of(%(workspace)s, l.product) d
         group by r.profile, d.sku
     ) b
     join neighbour n on n.workspace = %(workspace)s and n.kind = 'next' and n.sku = b.sku

@@ -106,12 +106,7 @@ with whose as materialized ({whose}
     cross join lateral (select * from profile p where p.bucket = %(bucket)s and p.id = w.profile offset 0) p
     join orders o on o.bucket = %(bucket)s and o.profile = w.profile and o.counts
     cross join lateral jsonb_array_elements(o.products) l (product)
-    cross join lateral (
-        select n.sku from product_name n
-        where n.workspace = %(workspace)s and jsonb_typeof(l.product) = 'object'
-            and n.name = any(array[shop_key(l.product -> 'sku'), shop_key(l.product -> 'product_id')])
-        order by n.sku limit 1
-    ) n
+    cross join lateral product_of(%(workspace)s, l.product) n
     join product d on d.workspace = %(workspace)s and d.sku = n.sku
     left join product_category c on c.workspace = %(workspace)s and c.category = d.category
     left join learnt_interval i on i.workspace = %(workspace)s and i.sku = d.sku
