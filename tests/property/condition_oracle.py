@@ -292,7 +292,7 @@ def _anniversary(born: date | None, length: Duration, scene: Scene) -> bool:
     day = calendar.local(scene.moment, scene.zone).date()
     last = calendar.local(scene.ahead(length), scene.zone).date()
     while day <= last:
-        leap = (day + timedelta(days=1)).month == 2
+        leap = (date(day.year, 3, 1) - timedelta(days=1)).day == 29
         clamped = (2, 28) if (born.month, born.day) == (2, 29) and not leap else (born.month, born.day)
         if (day.month, day.day) == clamped and day.year > born.year:
             return True
