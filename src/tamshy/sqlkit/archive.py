@@ -230,9 +230,9 @@ def read_archive(
     """
     archive = check_archive(path, package, lambda done, size: tell(done // 2, size))
     there = conn.execute(
-        "select relname from pg_class where relnamespace = current_schema()::regnamespace and relkind = 'r' limit 1"
+        "select min(relname::text) from pg_class where relnamespace = current_schema()::regnamespace and relkind = 'r'"
     ).fetchone()
-    if there is not None:
+    if there is not None and there[0] is not None:
         raise NotEmpty(f"the database holds tables ({there[0]} …): restore into an empty one, nothing is overwritten")
     migrate(conn, package, only=archive.schema.keys())
     columns = {table.name: table.columns for table in archive.tables}
