@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import select
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -64,11 +65,10 @@ _COMMANDS: Final = {
 
 def _nobody_reads() -> bool:
     """Tell whether it is our own output that nobody takes any more, and not some other link that broke."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return True
-    return False
+    # Asked of the system: what could not be written is no longer in the buffer, and another flush succeeds.
+    watch = select.poll()
+    watch.register(sys.stdout.fileno(), 0)
+    return any(seen & (select.POLLERR | select.POLLHUP) for _, seen in watch.poll(0))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
