@@ -170,7 +170,7 @@ def _reentry(reentry: Reentry) -> str:
     Each occurrence is a key of its own, and comes once whatever the flow says; a time counts over all of them (rule 13).
     """
     # No `exists`: where many candidates are expected, one of those reads the bucket's enrollments whole.
-    before = f"coalesce((select true {_ENTRIES} and e.key = x.key limit 1), false)"
+    before = f"coalesce((select true {_ENTRIES} limit 1), false)"
     if reentry.kind is ReentryKind.ALWAYS:
         return f"x.kind = 'occasion' and {before}"
     if reentry.kind is ReentryKind.ONCE or reentry.after is None:

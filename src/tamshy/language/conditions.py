@@ -35,10 +35,13 @@ from tamshy.language.model import (
 from tamshy.language.reading import Nesting, Reading, StepUse, Thing, did_you_mean, nearest, unknown
 from tamshy.language.trees import Broken, Entry, Items, Leaf, Mapping, Tree
 from tamshy.language.vocabulary import (
+    ANY,
     BEHAVIOUR_KEYS,
     FIGURES,
-    OTHER_CONDITIONS,
+    PLAIN_CONDITIONS,
     REFERENCE_ROOTS,
+    ROOTS_WITHIN,
+    TARGETS,
     TOP_BY,
 )
 
@@ -132,7 +135,7 @@ def read_condition(reading: Reading, tree: Tree, scope: Scope) -> Condition | No
                 text = f"'{name}' beside '{verbs[0]}': one of them in a mapping; put them into a list, each in its own"
                 reading.refuse(entry.at, text)
                 found.append(None)
-        elif name in _MODIFIERS and name not in OTHER_CONDITIONS:
+        elif name in _MODIFIERS and name not in PLAIN_CONDITIONS:
             _check_modifier(reading, name, entry, verbs)
         else:
             found.append(_plain(reading, name, entry, scope))
@@ -156,39 +159,62 @@ def _check_modifier(reading: Reading, name: str, entry: Entry, verbs: list[str])
 
 def _plain(reading: Reading, name: str, entry: Entry, scope: Scope) -> Condition | None:
     """A member of a mapping that nothing refines."""
-    if name in {"all", "any"}:
-        members = [read_condition(reading, member, scope) for member in fields.items(reading, entry.value, name)]
-        whole = tuple(member for member in members if member is not None)
-        if len(whole) != len(members) or not isinstance(entry.value, Items):
-            return None
-        return All(whole) if name == "all" else AnyOf(whole)
-    if name == "not":
-        member = read_condition(reading, entry.value, scope)
-        return None if member is None else Not(member)
-    if name == "subscribed":
-        topic = fields.name(reading, entry.value, name, fields.STEP_ID)
-        reading.use(Thing.TOPIC, topic, entry.value.at)
-        return None if topic is None else Subscribed(topic)
-    if name == "in":
-        segment = fields.name(reading, entry.value, name)
-        reading.use(Thing.SEGMENT, segment, entry.value.at)
-        if segment is not None and scope.segment is not None:
-            reading.nestings.append(Nesting(scope.segment, segment, entry.value.at))
-        return None if segment is None else In(segment)
+    if name in PLAIN_CONDITIONS:
+        return _PLAIN[name](reading, name, entry.value, scope)
     if "." in name:
-        roots = (Root.PROFILE, Root.EVENT, Root.CART, Root.ORDER, Root.RFM, Root.PREDICTED)
-        ref = read_ref(reading, name, entry, (*roots, Root.COUPON, Root.VARS) if scope.entered else roots)
-        if ref is not None and ref.root is Root.EVENT and scope.segment is not None and not scope.tested:
-            text = (
-                f"'{name}' asks for an event, and nothing has started a segment; it may stand in the 'where' of a 'did'"
-            )
-            reading.refuse(entry.at, text)
-        test = read_test(reading, entry.value, name)
-        return None if ref is None or test is None else PropertyTest(ref, test)
-    known = [*OTHER_CONDITIONS, *BEHAVIOUR_KEYS, *_MODIFIERS, *(f"{root}." for root in (*REFERENCE_ROOTS, *FIGURES))]
+        return _property(reading, name, entry, scope)
+    known = [*PLAIN_CONDITIONS, *BEHAVIOUR_KEYS, *_MODIFIERS, *(f"{root}." for root in REFERENCE_ROOTS)]
     hint = did_you_mean(name, known) or "; a property is written profile.NAME or event.NAME"
     reading.refuse(entry.at, f"unknown condition '{name}'{hint}")
     return None
+
+
+def _property(reading: Reading, name: str, entry: Entry, scope: Scope) -> Condition | None:
+    roots = tuple(Root(root) for root in REFERENCE_ROOTS if scope.entered or root not in ROOTS_WITHIN)
+    ref = read_ref(reading, name, entry, roots)
+    if ref is not None and ref.root is Root.EVENT and scope.segment is not None and not scope.tested:
+        text = f"'{name}' asks for an event, and nothing has started a segment; it may stand in the 'where' of a 'did'"
+        reading.refuse(entry.at, text)
+    test = read_test(reading, entry.value, name)
+    return None if ref is None or test is None else PropertyTest(ref, test)
+
+
+def _several(reading: Reading, name: str, tree: Tree, scope: Scope) -> Condition | None:
+    members = [read_condition(reading, member, scope) for member in fields.items(reading, tree, name)]
+    whole = tuple(member for member in members if member is not None)
+    if len(whole) != len(members) or not isinstance(tree, Items):
+        return None
+    return All(whole) if name == "all" else AnyOf(whole)
+
+
+def _not(reading: Reading, name: str, tree: Tree, scope: Scope) -> Condition | None:
+    del name
+    member = read_condition(reading, tree, scope)
+    return None if member is None else Not(member)
+
+
+def _subscribed(reading: Reading, name: str, tree: Tree, scope: Scope) -> Condition | None:
+    del scope
+    topic = fields.name(reading, tree, name, fields.STEP_ID)
+    reading.use(Thing.TOPIC, topic, tree.at)
+    return None if topic is None else Subscribed(topic)
+
+
+def _in(reading: Reading, name: str, tree: Tree, scope: Scope) -> Condition | None:
+    segment = fields.name(reading, tree, name)
+    reading.use(Thing.SEGMENT, segment, tree.at)
+    if segment is not None and scope.segment is not None:
+        reading.nestings.append(Nesting(scope.segment, segment, tree.at))
+    return None if segment is None else In(segment)
+
+
+_PLAIN: dict[str, Callable[[Reading, str, Tree, Scope], Condition | None]] = {
+    "all": _several,
+    "any": _several,
+    "not": _not,
+    "subscribed": _subscribed,
+    "in": _in,
+}
 
 
 # -- what a profile did ----------------------------------------------------------------------------------------------
@@ -270,22 +296,20 @@ def _engagement(reading: Reading, verb: str, entry: Entry, keys: Keys, scope: Sc
     url = read_test(reading, keys["url"], "url") if "url" in keys else None
     if target is None:
         return None
-    step = message = flow = None
+    step = None
+    named: dict[str, str] = {}
     kind, slash, rest = target.partition("/")
-    if slash and kind == "message":
-        message = rest
-        reading.use(Thing.MESSAGE, rest, entry.value.at)
-    elif slash and kind == "flow":
-        flow = rest
-        reading.use(Thing.FLOW, rest, entry.value.at)
+    if slash and kind in TARGETS:
+        named = {kind: rest}
+        reading.use(Thing(kind), rest, entry.value.at)
     elif slash:
         reading.refuse(
             entry.value.at, f"'{verb}' takes a step of this flow, message/NAME, flow/NAME or any, not '{target}'"
         )
-    elif target != "any":
+    elif target != ANY:
         step = target
         _use_step(reading, verb, target, entry.value, scope, sends=True)
-    return Engagement(Engaged(verb), step, message, flow, window, count, url)
+    return Engagement(Engaged(verb), step, named.get("message"), named.get("flow"), window, count, url)
 
 
 def _use_step(reading: Reading, label: str, step: str, tree: Tree, scope: Scope, *, sends: bool) -> None:

@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 
 from tamshy.domain.duration import Duration
+from tamshy.language.vocabulary import UNITS
 
-_PART = re.compile(r"([0-9]+)(mo|[smhdwy])")
-_WHOLE = re.compile(r"(-?)((?:[0-9]+(?:mo|[smhdwy]))+)")
-_UNIT = {
-    "s": Duration(seconds=1),
-    "m": Duration(seconds=60),
-    "h": Duration(seconds=3600),
-    "d": Duration(days=1),
-    "w": Duration(days=7),
-    "mo": Duration(months=1),
-    "y": Duration(months=12),
-}
+_PART = re.compile(rf"([0-9]+)({'|'.join(sorted(UNITS, reverse=True, key=len))})")
+_WHOLE = re.compile(rf"(-?)((?:{_PART.pattern.replace('(', '(?:')})+)")
 _GREATEST_DAYS = 36_525  # a hundred years: what lies beyond is a slip of the pen and overflows calendars
 _DAYS_A_MONTH = 31
 _SECONDS_A_DAY = 86_400
@@ -35,7 +27,7 @@ def parse_duration(text: str) -> Duration:
     months = days = seconds = 0
     for number, unit in _PART.findall(whole[2]):
         # A number of more digits is too long in any unit; it is not read, so that nonsense costs nothing.
-        size, digits = _UNIT[unit], number.lstrip("0")
+        size, digits = UNITS[unit], number.lstrip("0")
         count = int(digits or "0") if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
         months, days, seconds = months + count * size.months, days + count * size.days, seconds + count * size.seconds
     if months * _DAYS_A_MONTH + days + seconds // _SECONDS_A_DAY > _GREATEST_DAYS:

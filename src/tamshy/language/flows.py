@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tamshy.domain.duration import Duration
 from tamshy.language import fields, vocabulary
 from tamshy.language.conditions import Scope, read_condition, read_event_name, read_event_refs, read_ref
@@ -27,6 +29,9 @@ from tamshy.language.offers import read_offer
 from tamshy.language.reading import Reading, unknown
 from tamshy.language.steps import StepReader
 from tamshy.language.trees import Items, Leaf, Mapping, Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DEFAULT_MAX_AGE = Duration(days=1)
 _GREATEST_PRIORITY = 1_000_000
@@ -102,18 +107,13 @@ def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
     if by_segment(tree):
         match = segment_match(reading, fields.mapping(reading, tree, vocabulary.SEGMENT_TRIGGER) or {})
         return None if match is None else EventTrigger(match.event, segment=match.segment)
-    if isinstance(tree, Mapping) and "manual" in tree.entries:
-        return _manual(reading, tree)
     if isinstance(tree, Mapping) and "event" not in tree.entries:
-        if "date" in tree.entries:
-            return read_date_trigger(reading, tree)
-        if "schedule" in tree.entries:
-            return read_schedule_trigger(reading, tree)
-        if "new_arrivals" in tree.entries:
-            return read_arrivals_trigger(reading, tree, scope)
+        for kind, read in _OCCASIONS.items():
+            if kind in tree.entries:
+                return read(reading, tree, scope)
         if tree.entries:
             first, entry = next(iter(tree.entries.items()))
-            known = ["event", "segment", "date", "schedule", "manual", *OFFER_KINDS, "new_arrivals"]
+            known = ["event", "segment", *_OCCASIONS, *OFFER_KINDS]
             reading.refuse(entry.at, f"{unknown('trigger', first, known)}")
         else:
             reading.refuse(tree.at, "'trigger' needs 'event': what starts the flow")
@@ -125,11 +125,22 @@ def _trigger(reading: Reading, tree: Tree, scope: Scope) -> Trigger | None:
     return None if event is None else EventTrigger(event, where, max_age or _DEFAULT_MAX_AGE)
 
 
-def _manual(reading: Reading, tree: Mapping) -> ManualTrigger | None:
+def _manual(reading: Reading, tree: Mapping, scope: Scope) -> ManualTrigger | None:
+    del scope
     keys = fields.mapping(reading, tree, vocabulary.MANUAL_TRIGGER) or {}
     if "manual" in keys and fields.boolean(reading, keys["manual"], "manual") is False:
         reading.refuse(keys["manual"].at, "'manual' must be true; leave the trigger out where nobody enters by hand")
     return ManualTrigger()
+
+
+_OCCASIONS: dict[str, Callable[[Reading, Mapping, Scope], Trigger | None]] = {
+    "manual": _manual,
+    "date": read_date_trigger,
+    "schedule": read_schedule_trigger,
+    "new_arrivals": read_arrivals_trigger,
+}
+"""What starts a flow where no event does."""
+_REENTRY_WORDS = (ReentryKind.ONCE, ReentryKind.ALWAYS)
 
 
 def _reentry(reading: Reading, tree: Tree) -> Reentry:
@@ -137,9 +148,8 @@ def _reentry(reading: Reading, tree: Tree) -> Reentry:
         keys = fields.mapping(reading, tree, vocabulary.REENTRY) or {}
         after = fields.duration(reading, keys["after"], "after") if "after" in keys else None
         return Reentry(ReentryKind.AFTER, after) if after else Reentry()
-    words = {kind.value: kind for kind in (ReentryKind.ONCE, ReentryKind.ALWAYS)}
-    if isinstance(tree, Leaf) and tree.text in words:
-        return Reentry(words[tree.text])
+    if isinstance(tree, Leaf) and tree.text in _REENTRY_WORDS:
+        return Reentry(ReentryKind(tree.text))
     fields.wrong(reading, tree, "reentry", "once, always or a mapping such as {after: 7d}")
     return Reentry()
 

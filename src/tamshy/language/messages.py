@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Texts
 
 FILE = "message.yaml"
-_UTM = ("source", "medium", "campaign", "term", "content", "id")
+_ENDINGS = (*BodyFormat, "txt")
 _LONGEST_BODY = 1_000_000
 Keys = dict[str, Tree]
 
@@ -120,8 +120,8 @@ def _check_locale(reading: Reading, name: str, at: Position) -> bool:
 def _utm(reading: Reading, tree: Tree) -> dict[str, str]:
     found = {}
     for name, entry in fields.open_mapping(reading, tree, "utm", "such as {campaign: welcome}").items():
-        if name not in _UTM:
-            reading.refuse(entry.at, f"{unknown('key', name, _UTM)} in 'utm'")
+        if name not in vocabulary.UTM:
+            reading.refuse(entry.at, f"{unknown('key', name, vocabulary.UTM)} in 'utm'")
             continue
         text = fields.line(reading, entry.value, f"utm.{name}")
         if text is not None:
@@ -148,7 +148,7 @@ def _bodies(reading: Reading, files: Texts[str, str]) -> _Bodies:
         if file == FILE:
             continue
         locale, _, ending = file.partition(".")
-        if ending not in {*BodyFormat, "txt"}:
+        if ending not in _ENDINGS:
             text = f"no file of a message: beside {FILE} stand LOCALE.mjml, LOCALE.html, LOCALE.md and LOCALE.txt"
             reading.refuse(Position(path, 1, 1), text)
         elif _check_locale(reading, locale, Position(path, 1, 1)) and _body_is_sound(reading, path, files[path]):

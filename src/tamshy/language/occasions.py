@@ -38,8 +38,9 @@ _LAST_ORDER: Final = "order.last_at"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def read_date_trigger(reading: Reading, tree: Tree) -> DateTrigger | None:
+def read_date_trigger(reading: Reading, tree: Mapping, scope: Scope) -> DateTrigger | None:
     """Read ``date: profile.PATH`` with its siblings; None where the date itself was refused."""
+    del scope
     keys = fields.mapping(reading, tree, vocabulary.DATE_TRIGGER) or {}
     text = fields.text(reading, keys["date"], "date") if "date" in keys else None
     roots = (Root.ORDER,) if text == _LAST_ORDER else (Root.PROFILE,)
@@ -52,8 +53,9 @@ def read_date_trigger(reading: Reading, tree: Tree) -> DateTrigger | None:
     return DateTrigger(date, every or Every.YEAR, offset or Duration(), NINE if at is None else at)
 
 
-def read_schedule_trigger(reading: Reading, tree: Mapping) -> ScheduleTrigger | None:
+def read_schedule_trigger(reading: Reading, tree: Mapping, scope: Scope) -> ScheduleTrigger | None:
     """Read ``schedule: {…}``; None where what it says when, or for whom, was refused."""
+    del scope
     outer = fields.mapping(reading, tree, vocabulary.SCHEDULE_TRIGGER) or {}
     keys = fields.mapping(reading, outer["schedule"], vocabulary.SCHEDULE) if "schedule" in outer else None
     if keys is None:

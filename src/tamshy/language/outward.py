@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tamshy.language.trees import Entry
     from tamshy.language.waits import StepHead
 
-METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
 _VARIABLE = fields.STEP_ID
 _LONGEST_URL = 2000
 _LONGEST_TEXT = 20_000
@@ -147,12 +146,12 @@ def _wrong_url(url: str) -> str:
 
 
 def _method(reading: Reading, tree: Tree) -> str | None:
-    if isinstance(tree, Leaf) and tree.text in METHODS:
+    if isinstance(tree, Leaf) and tree.text in vocabulary.METHODS:
         return tree.text
     if isinstance(tree, Leaf) and isinstance(tree.value, str):
-        reading.refuse(tree.at, unknown("method", tree.text[:40], METHODS))
+        reading.refuse(tree.at, unknown("method", tree.text[:40], vocabulary.METHODS))
     else:
-        fields.wrong(reading, tree, "method", " or ".join(METHODS))
+        fields.wrong(reading, tree, "method", " or ".join(vocabulary.METHODS))
     return None
 
 

@@ -25,7 +25,6 @@ FOLDER = "coupons"
 _PATTERN = re.compile(r"[A-Za-z0-9?_-]{1,40}")
 _CODE = re.compile(r"[^\s\x00-\x1f\x7f]{1,64}")
 _FILE = re.compile(r"[^/\\]+\.csv")
-_HEADERS = frozenset({"code", "codes", "coupon", "coupons"})
 _MOST_FAULTS = 20
 _HUNDRED = 100
 _GREATEST = 1_000_000_000
@@ -121,7 +120,7 @@ def _codes(reading: Reading, path: str, text: str) -> tuple[str, ...]:
     try:
         for row in rows:
             code = unicodedata.normalize("NFC", row[0].strip()) if row else ""
-            if not code or (not codes and code.lower() in _HEADERS):
+            if not code or (not codes and code.lower() in vocabulary.HEADINGS):
                 continue
             line = rows.line_num
             if not _CODE.fullmatch(code):

@@ -53,7 +53,7 @@ _VALUES = """\
 
 | value | written |
 |---|---|
-| duration | `90s` `15m` `2h` `3d` `2w` `1mo` `1y`, joined `1d12h`; negative only in `offset`; at most a hundred years |
+| duration | {durations}, joined `1d12h`; negative only in `offset`; at most a hundred years |
 | time of day | `"10:00"`, two digits each, from `"00:00"` to `"23:59"` |
 | weekday | {weekdays} |
 | date | `2026-12-24` |
@@ -66,6 +66,8 @@ _VALUES = """\
 Text that YAML would take for a number, `true` or nothing is written in quotes. Anchors, aliases, tags, directives,
 second documents and duplicate keys are refused, and so is nesting deeper than 40.
 """
+
+_EXAMPLES = {"s": 90, "m": 15, "h": 2, "d": 3, "w": 2}
 
 _IDS = """\
 ## Ids of steps
@@ -82,7 +84,10 @@ def reference() -> str:
     """The page as Markdown."""
     parts = [
         _BEGIN,
-        _VALUES.format(weekdays=" ".join(f"`{day}`" for day in WEEKDAYS)),
+        _VALUES.format(
+            durations=_listed(tuple(f"{_EXAMPLES.get(unit, 1)}{unit}" for unit in words.UNITS)),
+            weekdays=_listed(tuple(WEEKDAYS)),
+        ),
         "## Settings: `tamshy.yaml`\n",
         *map(
             _form,
@@ -187,14 +192,14 @@ def _steps() -> str:
     )
 
 
+def _references(root: str) -> tuple[str, ...]:
+    return tuple(f"{root}.{name}" for name in words.FIGURES.get(root, ("PATH",)))
+
+
 def _conditions() -> str:
     rows = [
-        "| `all`, `any` | list of conditions |",
-        "| `not` | condition |",
-        *(f"| `{root}.PATH` | test |" for root in words.REFERENCE_ROOTS),
-        *(f"| {', '.join(f'`{root}.{name}`' for name in names)} | test |" for root, names in words.FIGURES.items()),
-        "| `subscribed` | topic |",
-        "| `in` | segment |",
+        *(f"| `{name}` | {says} |" for name, says in words.PLAIN_CONDITIONS.items()),
+        *(f"| {_listed(_references(root), ', ')} | test |" for root in words.REFERENCE_ROOTS),
     ]
     verbs = [f"| `{verb}` | {_listed(keys, ', ')} |" for verb, keys in words.BEHAVIOUR_KEYS.items()]
     operators = [f"| `{operator}` | {_cell(_OPERANDS[operator])} |" for operator in Operator]

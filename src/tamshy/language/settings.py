@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 FILE = "tamshy.yaml"
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s<>\"]*)?")
-_MERGEABLE = ("user_id", "email")
 _MOST_QUIET_MINUTES = 20 * 60
 _DAY_MINUTES = 24 * 60
 _MOST_MESSAGES = 1000
@@ -148,8 +147,8 @@ def _merge_on(reading: Reading, tree: Tree) -> frozenset[str]:
     found = set()
     for member in fields.items(reading, keys["merge_on"], "merge_on") if "merge_on" in keys else ():
         word = fields.text(reading, member, "merge_on")
-        if word in _MERGEABLE:
+        if word in vocabulary.MERGEABLE:
             found.add(word)
         elif word is not None:
-            reading.refuse(member.at, unknown("identifier", word, _MERGEABLE))
+            reading.refuse(member.at, unknown("identifier", word, vocabulary.MERGEABLE))
     return frozenset(found)

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEFAULT_EXPIRES = Duration(days=1)
-_RESERVED_IDS = {ENTRY: "since: entry", "any": "opened: any"}
+_RESERVED_IDS = {ENTRY: "since: entry", vocabulary.ANY: "opened: any"}
+_BESIDE = {key for verb in VERBS.values() for key in verb.form.names} - VERBS.keys()
 _MOST_STEPS = 500  # a place in SQL leaves room for a thousand
 
 
@@ -81,7 +82,7 @@ class StepReader:
             entry = tree.entries[verbs[1]]
             self.reading.refuse(entry.at, f"'{verbs[1]}' beside '{verbs[0]}': a step has exactly one verb")
             return
-        stray = [name for name in tree.entries if name not in {"id", "note", "expires", "topic", "if"}]
+        stray = [name for name in tree.entries if name not in _BESIDE]
         if stray:
             self.reading.refuse(tree.entries[stray[0]].at, f"{unknown('verb', stray[0], VERBS)} in a step")
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tamshy.domain.duration import Duration
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -25,6 +27,22 @@ class Form:
     def names(self) -> tuple[str, ...]:
         """The names of the keys, in the order of the page."""
         return tuple(key.name for key in self.keys)
+
+
+UNITS = {
+    "s": Duration(seconds=1),
+    "m": Duration(seconds=60),
+    "h": Duration(seconds=3600),
+    "d": Duration(days=1),
+    "w": Duration(days=7),
+    "mo": Duration(months=1),
+    "y": Duration(months=12),
+}
+"""What a duration is counted in; the first three are elapsed time, the others the calendar's."""
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return ", ".join(f"`{word}`" for word in words[:-1]) + f" or `{words[-1]}`"
 
 
 FLOW = Form(
@@ -201,6 +219,20 @@ VERBS = {
     )
 }
 
+CLOCKS = ("profile", "workspace")
+"""Whose clock a time of day is told by, where no IANA name says it."""
+BEST_HOUR = "best_hour"
+MOMENT_ROOTS = {
+    "event": "event.PATH",
+    "profile": "profile.PATH",
+    "cart": "cart.updated_at",
+    "order": "order.last_at",
+    "predicted": "predicted.next_order_at",
+    "coupon": "coupon.VAR.expires_at",
+    "vars": "vars.PATH",
+}
+"""What a reference to a moment can begin with, and how it is written."""
+
 WAIT_TIME = Form(
     "a wait until a time of day",
     (
@@ -214,8 +246,7 @@ WAIT_MOMENT = Form(
     (
         Key(
             "until",
-            "reference: `event.PATH`, `profile.PATH`, `coupon.VAR.expires_at`, `vars.PATH`, `cart.updated_at` or "
-            "`order.last_at`",
+            f"reference: {', '.join(f'`{written}`' for written in MOMENT_ROOTS.values())}",
             required=True,
         ),
         Key("offset", "duration, may be negative"),
@@ -223,7 +254,10 @@ WAIT_MOMENT = Form(
 )
 WAIT_BEST_HOUR = Form(
     "a wait until the best hour",
-    (Key("until", "`best_hour`", required=True), Key("at_most", "duration (default `1d`): on by then at the latest")),
+    (
+        Key("until", f"`{BEST_HOUR}`", required=True),
+        Key("at_most", "duration (default `1d`): on by then at the latest"),
+    ),
 )
 
 WAIT_FOR = Form(
@@ -251,11 +285,12 @@ COUPON = Form(
         Key("if_empty", "`continue` (default) or `exit`: with the reason `empty_pool`"),
     ),
 )
+METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
 WEBHOOK = Form(
     "'webhook'",
     (
         Key("url", "address, `https://…` or `http://…`; may hold Liquid", required=True),
-        Key("method", "`POST` (default), `PUT`, `PATCH`, `GET` or `DELETE`"),
+        Key("method", f"{_either(METHODS)} (default `{METHODS[0]}`)"),
         Key("headers", "mapping of names to text; may hold Liquid"),
         Key("body", "value; may hold Liquid. Sent as JSON, text as it is"),
         Key("timeout", "duration from `1s` to `30s` (default `10s`): how long each try waits for the answer"),
@@ -306,6 +341,7 @@ REPEAT = Form(
     ),
 )
 
+UTM = ("source", "medium", "campaign", "term", "content", "id")
 MESSAGE = Form(
     "a message",
     (
@@ -316,7 +352,7 @@ MESSAGE = Form(
         Key("preheader", "mapping of locales to text with Liquid"),
         Key("from", "`Name <address>` (default: the workspace's)"),
         Key("reply_to", "address"),
-        Key("utm", "mapping of `source`, `medium`, `campaign`, `term`, `content` to text"),
+        Key("utm", f"mapping of {_either(UTM)} to text"),
     ),
 )
 
@@ -366,7 +402,10 @@ KEEP = Form(
         Key("decisions", "duration from `30d`: the journal"),
     ),
 )
-IDENTITIES = Form("'identities'", (Key("merge_on", "list of `user_id`, `email` (default `[user_id]`)", required=True),))
+MERGEABLE = ("user_id", "email")
+IDENTITIES = Form(
+    "'identities'", (Key("merge_on", f"list of {_either(MERGEABLE)} (default `[user_id]`)", required=True),)
+)
 
 SEGMENT = Form(
     "a segment",
@@ -383,12 +422,17 @@ TOP_BY = Form(
         Key("count", "event name: by how many there are"),
     ),
 )
+HEADINGS = ("code", "codes", "coupon", "coupons")
 COUPON_POOL = Form(
     "a coupon pool",
     (
         Key("codes", "`generated`: from `pattern`; else give `file`"),
         Key("pattern", "text in which each `?` becomes one of 32 letters and digits (no `I O 0 1`)"),
-        Key("file", "a CSV file beside this one: a code in each line, in the order in which they are given"),
+        Key(
+            "file",
+            "a CSV file beside this one: a code in each line, in the order in which they are given; above them perhaps "
+            f"{_either(HEADINGS)}",
+        ),
         Key("discount", "what the codes are worth, for templates"),
     ),
 )
@@ -512,8 +556,14 @@ BEHAVIOUR_KEYS = {
 }
 """The verbs of a condition, one of which may stand in a mapping, and what may refine each."""
 
-OTHER_CONDITIONS = ("all", "any", "not", "in", "subscribed")
-REFERENCE_ROOTS = ("profile", "event", "coupon", "vars")
+PLAIN_CONDITIONS = {
+    "all": "list of conditions",
+    "any": "list of conditions",
+    "not": "condition",
+    "subscribed": "topic",
+    "in": "segment",
+}
+"""The conditions that nothing refines, with what each takes."""
 FIGURES = {
     "cart": ("value", "count", "updated_at"),
     "order": ("count", "total", "last_at"),
@@ -521,3 +571,10 @@ FIGURES = {
     "predicted": ("clv", "churn", "next_order_at"),
 }
 """What the profile's open cart and its orders add up to, and what is found of it daily: roots below which there is nothing else."""
+REFERENCE_ROOTS = ("profile", "event", *FIGURES, "coupon", "vars")
+"""What a reference in a condition can begin with."""
+ROOTS_WITHIN = ("coupon", "vars")
+"""Those of them that nobody has who has not entered."""
+TARGETS = ("message", "flow")
+"""What ``received``, ``opened`` and ``clicked`` name with a slash behind it; without one it is a step of this flow."""
+ANY = "any"

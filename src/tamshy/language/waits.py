@@ -38,7 +38,7 @@ def read_wait(reading: Reading, tree: Tree, head: StepHead) -> Step | None:
         length = fields.duration(reading, tree, "wait", zero=True)
         return None if length is None else Wait(head.id, length, head.position, head.note)
     until = tree.entries["until"].value if "until" in tree.entries else None
-    if isinstance(until, Leaf) and until.text == "best_hour":
+    if isinstance(until, Leaf) and until.text == vocabulary.BEST_HOUR:
         return _wait_best_hour(reading, tree, head)
     if until is None or fields.is_time(until):
         return _wait_time(reading, tree, head)
@@ -55,7 +55,7 @@ def _wait_time(reading: Reading, tree: Mapping, head: StepHead) -> Step | None:
 
 def read_zone(reading: Reading, tree: Tree) -> str | None:
     """The zone that a clock stands in: ``profile`` (None), ``workspace`` or an IANA name."""
-    word = tree.text if isinstance(tree, Leaf) else ""
+    word = tree.text if isinstance(tree, Leaf) and tree.text in vocabulary.CLOCKS else ""
     if word == "workspace":
         return reading.zone
     return None if word == "profile" else fields.zone(reading, tree, "zone")
@@ -80,8 +80,7 @@ def _wait_moment(reading: Reading, tree: Mapping, head: StepHead) -> Step | None
         expected = 'a time of day such as "10:00", a reference such as event.delivery_at, or best_hour'
         fields.wrong(reading, keys["until"], "until", expected)
         return None
-    roots = (Root.EVENT, Root.PROFILE, Root.CART, Root.ORDER, Root.PREDICTED, Root.COUPON, Root.VARS)
-    ref = read_ref(reading, text, keys["until"], roots)
+    ref = read_ref(reading, text, keys["until"], tuple(map(Root, vocabulary.MOMENT_ROOTS)))
     if ref is not None and ref.root in _MOMENTS and ref != _MOMENTS[ref.root]:
         reading.refuse(keys["until"].at, f"'{ref}' is no moment; {_MOMENTS[ref.root]} is one")
         return None

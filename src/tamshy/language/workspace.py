@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tamshy.language import fields
@@ -36,7 +37,7 @@ THING_FOLDERS = ("segments", "flows", "broadcasts", "coupons", "stories")
 ALL_FOLDERS = (*THING_FOLDERS, MESSAGES, CATALOGUE)
 
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
-_PRODUCTS = re.compile(r"[^/]+\.(jsonl|csv)")
+_PRODUCT_FILES = (".jsonl", ".csv")
 _CODES = re.compile(r"[^/]+\.csv")
 
 
@@ -156,7 +157,7 @@ def _sorted_out(reading: Reading, files: Mapping[str, str]) -> _Folder:
             _thing(reading, found, top, path)
         elif top == MESSAGES and rest.count("/") == 1:
             _message_file(reading, found, path)
-        elif top == CATALOGUE and _PRODUCTS.fullmatch(rest):
+        elif top == CATALOGUE and "/" not in rest and PurePosixPath(rest).suffix in _PRODUCT_FILES:
             found.catalogue.append(path)
         elif not (top == "coupons" and _CODES.fullmatch(rest)):
             reading.refuse(place, f"no file of a workspace{_file_hint(path)}")

@@ -108,3 +108,28 @@ def test_what_is_no_product_is_refused_with_its_field(values: dict[str, object],
     with pytest.raises(ProductFault) as refused:
         read_product(values)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    "name", ["sku", "product_id", "name", "brand", "category", "url", "image_url", "currency", "description"]
+)
+def test_each_text_of_a_product_is_text_and_a_number_is_taken_for_one(name: str) -> None:
+    with pytest.raises(ProductFault, match=f"^`{name}` is text, not true or false$"):
+        read_product({"sku": "a", name: True})
+    found = read_product({"sku": "a", name: 7})
+    assert isinstance(found, Product)
+    assert {"sku": found.sku, **found.told}[name] == "7"
+
+
+@pytest.mark.parametrize("name", ["price", "cost", "stock"])
+def test_each_number_of_a_product_is_a_number(name: str) -> None:
+    with pytest.raises(ProductFault, match=f"^`{name}` is a number, not text$"):
+        read_product({"sku": "a", name: "7"})
+    assert read_product({"sku": "a", name: 7}) == Product("a", {name: 7}, ("a",))
+
+
+@pytest.mark.parametrize("name", ["images", "variants"])
+def test_each_list_of_a_product_is_a_list(name: str) -> None:
+    with pytest.raises(ProductFault, match=f"^`{name}` is a list, not text$"):
+        read_product({"sku": "a", name: "7"})
+    assert read_product({"sku": "a", name: []}) == Product("a", {name: []}, ("a",))

@@ -318,3 +318,34 @@ def test_a_step_named_like_a_message_is_pointed_to_the_message() -> None:
     assert said({"flows/cart.yaml": flow}) == [
         "flows/cart.yaml:2:59: unknown step 'hello' in this flow (did you mean 'message/hello'?)"
     ]
+
+
+@pytest.mark.parametrize("function", ["sum", "avg", "min", "max"])
+def test_each_sum_of_a_property_is_read(function: str) -> None:
+    assert read(f"{{did: A, {function}: {{event.value: {{gte: 5}}}}}}") == Behaviour(
+        "A",
+        aggregates=(Aggregate(Aggregation(function), Ref(Root.EVENT, ("value",)), count(Operator.GTE, 5)),),
+    )
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "cart.value",
+        "cart.count",
+        "cart.updated_at",
+        "order.count",
+        "order.total",
+        "order.last_at",
+        "rfm.segment",
+        "rfm.score",
+        "predicted.clv",
+        "predicted.churn",
+        "predicted.next_order_at",
+    ],
+)
+def test_each_figure_of_a_profile_is_read(reference: str) -> None:
+    root, name = reference.split(".")
+    assert read(f"{{{reference}: {{exists: true}}}}") == PropertyTest(
+        Ref(Root(root), (name,)), Test((Clause(Operator.EXISTS, operand=True),))
+    )

@@ -136,3 +136,118 @@ def test_the_checking_environment_renders_no_locale_s_filters() -> None:
         liquid_environment().from_string("{{ 5 | money }}").render()
     filters = {"money": lambda value: f"{value} KZT"}
     assert liquid_environment(filters=filters).from_string("{{ 5 | money }}").render() == "5 KZT"
+
+
+GIVEN = {
+    "list": [1, 1, 2],
+    "gaps": [1, None, 2],
+    "things": [{"k": "a", "n": 1}, {"k": "b", "n": 2}],
+    "mixed": ["b", "C", "a"],
+    "lines": "a\nb",
+}
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "said"),
+    [
+        ("assign", "{% assign a = 2 %}{{ a }}", "2"),
+        ("break", "{% for n in (1..4) %}{% if n == 3 %}{% break %}{% endif %}{{ n }}{% endfor %}", "12"),
+        ("capture", "{% capture a %}x{{ 1 }}{% endcapture %}{{ a }}", "x1"),
+        ("case", "{% case 2 %}{% when 1 %}a{% when 2 %}b{% else %}c{% endcase %}", "b"),
+        ("comment", "a{% comment %}b{% endcomment %}c", "ac"),
+        ("continue", "{% for n in (1..4) %}{% if n == 3 %}{% continue %}{% endif %}{{ n }}{% endfor %}", "124"),
+        ("cycle", "{% for n in (1..3) %}{% cycle 'a', 'b' %}{% endfor %}", "aba"),
+        ("decrement", "{% decrement n %}{% decrement n %}", "-1-2"),
+        ("doc", "a{% doc %}b{% enddoc %}c", "ac"),
+        ("echo", "{% echo 1 %}", "1"),
+        ("for", "{% for n in (1..3) %}{{ n }}{% endfor %}", "123"),
+        ("if", "{% if 1 > 2 %}a{% elsif 2 > 1 %}b{% endif %}", "b"),
+        ("ifchanged", "{% for n in list %}{% ifchanged %}{{ n }}{% endifchanged %}{% endfor %}", "12"),
+        ("increment", "{% increment n %}{% increment n %}", "01"),
+        ("liquid", "{% liquid\nassign a = 3\necho a %}", "3"),
+        ("raw", "{% raw %}{{ a }}{% endraw %}", "{{ a }}"),
+        (
+            "tablerow",
+            "{% tablerow n in gaps cols: 3 %}{{ n }}{% endtablerow %}",
+            '<tr class="row1">\n<td class="col1">1</td><td class="col2"></td><td class="col3">2</td></tr>\n',
+        ),
+        ("unless", "{% unless false %}a{% endunless %}", "a"),
+    ],
+)
+def test_each_tag_of_the_library_does_what_it_is_known_for(tag: str, text: str, said: str) -> None:
+    assert tag in text
+    assert liquid_environment().from_string(text).render(**GIVEN) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("abs", "{{ -3 | abs }}", "3"),
+        ("append", "{{ 'a' | append: 'b' }}", "ab"),
+        ("at_least", "{{ 3 | at_least: 5 }}", "5"),
+        ("at_most", "{{ 7 | at_most: 5 }}", "5"),
+        ("base64_decode", "{{ 'YSA/' | base64_decode }}", "a ?"),
+        ("base64_encode", "{{ 'a ?' | base64_encode }}", "YSA/"),
+        ("base64_url_safe_decode", "{{ 'Pz8-' | base64_url_safe_decode }}", "??>"),
+        ("base64_url_safe_encode", "{{ '??>' | base64_url_safe_encode }}", "Pz8-"),
+        ("capitalize", "{{ 'aNNA b' | capitalize }}", "Anna b"),
+        ("ceil", "{{ 1.2 | ceil }}", "2"),
+        ("compact", "{{ gaps | compact | join: ',' }}", "1,2"),
+        ("concat", "{{ list | concat: list | size }}", "6"),
+        ("default", "{{ '' | default: 'x' }}", "x"),
+        ("divided_by", "{{ 7 | divided_by: 2 }}", "3"),
+        ("downcase", "{{ 'ABC' | downcase }}", "abc"),
+        ("escape", "{{ '<a&b>' | escape }}", "&lt;a&amp;b&gt;"),
+        ("escape_once", "{{ '&lt;a&b' | escape_once }}", "&lt;a&amp;b"),
+        ("find", "{% assign f = things | find: 'k', 'b' %}{{ f.n }}", "2"),
+        ("find_index", "{{ things | find_index: 'k', 'b' }}", "1"),
+        ("first", "{{ list | first }}", "1"),
+        ("floor", "{{ 1.8 | floor }}", "1"),
+        ("has", "{{ things | has: 'k', 'b' }}", "true"),
+        ("join", "{{ list | join: '-' }}", "1-1-2"),
+        ("last", "{{ list | last }}", "2"),
+        ("lstrip", "[{{ '  a ' | lstrip }}]", "[a ]"),
+        ("map", "{{ things | map: 'k' | join: ',' }}", "a,b"),
+        ("minus", "{{ 5 | minus: 2 }}", "3"),
+        ("modulo", "{{ 7 | modulo: 4 }}", "3"),
+        ("newline_to_br", "{{ lines | newline_to_br }}", "a<br />\nb"),
+        ("plus", "{{ 5 | plus: 2 }}", "7"),
+        ("prepend", "{{ 'a' | prepend: 'b' }}", "ba"),
+        ("reject", "{{ things | reject: 'k', 'b' | map: 'k' | join: ',' }}", "a"),
+        ("remove", "{{ 'abab' | remove: 'a' }}", "bb"),
+        ("remove_first", "{{ 'abab' | remove_first: 'a' }}", "bab"),
+        ("remove_last", "{{ 'abab' | remove_last: 'a' }}", "abb"),
+        ("replace", "{{ 'abab' | replace: 'a', 'x' }}", "xbxb"),
+        ("replace_first", "{{ 'abab' | replace_first: 'a', 'x' }}", "xbab"),
+        ("replace_last", "{{ 'abab' | replace_last: 'a', 'x' }}", "abxb"),
+        ("reverse", "{{ list | reverse | join: ',' }}", "2,1,1"),
+        ("round", "{{ 1.256 | round: 1 }}", "1.3"),
+        ("rstrip", "[{{ ' a  ' | rstrip }}]", "[ a]"),
+        ("size", "{{ 'abc' | size }}", "3"),
+        ("slice", "{{ 'abcd' | slice: 1, 2 }}", "bc"),
+        ("sort", "{{ mixed | sort | join: ',' }}", "C,a,b"),
+        ("sort_natural", "{{ mixed | sort_natural | join: ',' }}", "a,b,C"),
+        ("split", "{{ 'a,b' | split: ',' | last }}", "b"),
+        ("squish", "{{ '  a   b ' | squish }}", "a b"),
+        ("strip", "[{{ ' a ' | strip }}]", "[a]"),
+        ("strip_html", "{{ '<p>a</p>' | strip_html }}", "a"),
+        ("strip_newlines", "{{ lines | strip_newlines }}", "ab"),
+        ("sum", "{{ list | sum }}", "4"),
+        ("times", "{{ 3 | times: 4 }}", "12"),
+        ("truncate", "{{ 'abcdefgh' | truncate: 5 }}", "ab..."),
+        ("truncatewords", "{{ 'a b c' | truncatewords: 2 }}", "a b..."),
+        ("uniq", "{{ list | uniq | join: ',' }}", "1,2"),
+        ("upcase", "{{ 'abc' | upcase }}", "ABC"),
+        ("url_decode", "{{ 'a%20b' | url_decode }}", "a b"),
+        ("url_encode", "{{ 'a b&c' | url_encode }}", "a+b%26c"),
+        ("where", "{{ things | where: 'k', 'b' | map: 'n' | join: ',' }}", "2"),
+    ],
+)
+def test_each_filter_of_the_library_does_what_it_is_known_for(name: str, text: str, said: str) -> None:
+    assert f"| {name}" in text
+    assert liquid_environment().from_string(text).render(**GIVEN) == said
+
+
+@pytest.mark.parametrize("kind", ["similar", "together", "popular", "new", "viewed", "next"])
+def test_each_kind_can_be_recommended(kind: str) -> None:
+    assert check_liquid(f"{{% assign p = profile | recommend: '{kind}', of: 'a1', count: 2 %}}") == []

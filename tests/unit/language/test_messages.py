@@ -177,3 +177,9 @@ def test_a_locale_is_matched_exactly_then_by_language_then_the_workspace_s(
     wanted: str | None, available: set[str], expected: str | None
 ) -> None:
     assert choose_locale(wanted, available, "en") == expected
+
+
+def test_each_part_of_utm_is_read() -> None:
+    parts = {"source": "mail", "medium": "email", "campaign": "spring", "term": "tea", "content": "top", "id": "7b"}
+    written = ", ".join(f"{name}: {text}" for name, text in parts.items())
+    assert sound({PATH: f"subject: {{en: Hello}}\nutm: {{{written}}}\n"}).messages["hello"].utm == parts

@@ -171,3 +171,9 @@ def test_a_discount_that_outlives_its_code(steps: str, over: bool) -> None:  # n
     problems = read(steps, SAYS)[1]
     assert [line.partition(": ")[2] for line in problems] == ([OVER] if over else [])
     assert read(steps)[1] == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "GET", "DELETE"])
+def test_each_method_is_read(method: str) -> None:
+    written = f"{{webhook: {{url: 'https://shop.example/x', method: {method}}}}}"
+    assert only(written) == CallWebhook("webhook-1", "https://shop.example/x", method)

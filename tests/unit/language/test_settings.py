@@ -10,7 +10,7 @@ from tests.unit.language.shop import said, sound
 
 from tamshy.domain.duration import Duration
 from tamshy.language import read_workspace
-from tamshy.language.model import Cap, QuietHours, Settings, Topic, TopicDefault
+from tamshy.language.model import Cap, Keep, QuietHours, Settings, Topic, TopicDefault
 
 
 def read(text: str) -> Settings:
@@ -144,4 +144,33 @@ def test_quiet_hours_leave_at_least_four_hours(start: str, end: str) -> None:
 def test_a_folder_without_settings_is_refused() -> None:
     assert said({"tamshy.yaml": None, "messages/hello/message.yaml": "kind: transactional\nsubject: {en: x}\n"}) == [
         "tamshy.yaml:1:1: the settings of the workspace are missing; is this the right folder?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{events: 30d}", Keep(events=Duration(days=30))),
+        ("{messages: 1y}", Keep(messages=Duration(months=12))),
+        ("{bodies: 1w}", Keep(bodies=Duration(days=7))),
+        ("{decisions: 2mo}", Keep(decisions=Duration(months=2))),
+    ],
+)
+def test_how_long_each_part_of_history_is_kept_is_read(written: str, expected: Keep) -> None:
+    assert read(f"keep: {written}\n") == Settings(keep=expected)
+
+
+@pytest.mark.parametrize(
+    ("part", "least", "why"),
+    [
+        ("events", 30, "so long a call may be sent again"),
+        ("messages", 90, "so long unsubscribing and links must work in every mail"),
+        ("bodies", 7, "so long people look at a mail in the browser"),
+        ("decisions", 30, "they are what explains why somebody got a mail"),
+    ],
+)
+def test_nothing_is_kept_for_less_than_it_is_needed(part: str, least: int, why: str) -> None:
+    at = len(part) + 10
+    assert refusal(f"keep: {{{part}: {least - 1}d}}\n") == [
+        f"tamshy.yaml:1:{at}: '{part}' must be kept for at least {least}d: {why}"
     ]

@@ -294,3 +294,12 @@ def test_a_flow_has_at_most_five_hundred_steps() -> None:
     many = "[" + ", ".join(["{wait: 1d}"] * 500) + "]"
     assert refused(many) == []
     assert refused(many[:-1] + ", {wait: 1d}]") == ["flows/cart.yaml:2:6009: a flow has at most 500 steps"]
+
+
+@pytest.mark.parametrize(
+    ("day", "number"), [("mon", 1), ("tue", 2), ("wed", 3), ("thu", 4), ("fri", 5), ("sat", 6), ("sun", 7)]
+)
+def test_each_weekday_is_read(day: str, number: int) -> None:
+    (step,) = steps_of(f"[{{wait: {{until: 10:00, on: {day}}}}}]")
+    assert isinstance(step, WaitUntilTime)
+    assert step.on == {number}

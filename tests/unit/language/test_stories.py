@@ -166,3 +166,35 @@ def test_a_story_needs_a_shopper_and_a_beginning(text: str, problems: list[str])
 def test_the_word_of_an_exit_step_can_be_expected() -> None:
     flow = "trigger: {event: E}\nsteps: [{exit: too-small}]\n"
     assert said({"flows/cart.yaml": flow, PATH: HEAD + "expect: [{exit: too-small}]\n"}) == []
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "held_out",
+        "no_address",
+        "suppressed",
+        "no_consent",
+        "condition",
+        "expired",
+        "duplicate",
+        "quiet_hours",
+        "frequency_cap",
+        "render_error",
+    ],
+)
+def test_each_reason_of_a_decision_can_be_expected(reason: str) -> None:
+    (line,) = read(HEAD + f"expect: [{{skipped: hello, reason: {reason}}}]\n").expect
+    assert (line.outcome, line.what, line.checks) == ("skipped", "hello", {"reason": reason})
+
+
+@pytest.mark.parametrize("reason", ["too_old", "paused", "audience", "active", "reentry"])
+def test_each_reason_of_a_refusal_can_be_expected(reason: str) -> None:
+    (line,) = read(HEAD + f"expect: [{{refused: {reason}}}]\n").expect
+    assert (line.outcome, line.what) == ("refused", reason)
+
+
+@pytest.mark.parametrize("reason", ["finished", "exit_on", "merged", "archived", "erased", "empty_pool"])
+def test_each_reason_of_an_exit_can_be_expected(reason: str) -> None:
+    (line,) = read(HEAD + f"expect: [{{exit: {reason}}}]\n").expect
+    assert (line.outcome, line.what) == ("exit", reason)

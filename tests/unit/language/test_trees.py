@@ -35,6 +35,19 @@ def test_the_core_schema_s_numbers_truths_and_nothings() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("word", ["", "~", "null", "Null", "NULL"])
+def test_each_spelling_of_nothing_is_nothing(word: str) -> None:
+    assert values(f"a: {word}\n") == {"a": None}
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("true", True), ("True", True), ("TRUE", True), ("false", False), ("False", False), ("FALSE", False)],
+)
+def test_each_spelling_of_a_truth_value_is_one(word: str, *, value: bool) -> None:
+    assert values(f"a: {word}\n") == {"a": value}
+
+
 def test_places_are_counted_from_one() -> None:
     tree, _ = read_tree("# comment\na:\n  - b: ключ\n", "f.yaml")
     assert isinstance(tree, Mapping)
