@@ -116,7 +116,7 @@ def work(order: Order, answer: Connection) -> None:
     sys.path[:0] = [str(order.source), str(ROOT)]
     os.environ["PYTHONPATH"] = str(order.source)
     os.environ["TAMSHY_TEST_DATABASE_URL"] = order.server
-    # What was compiled once is compiled for all runs, whatever the machine thinks of keeping it; not beside the project's own files.
+    # What was compiled once is compiled for all runs, whatever the machine thinks of that; not beside the project's own files.
     sys.dont_write_bytecode, sys.pycache_prefix = False, str(order.compiled)
     said = os.open(order.said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):

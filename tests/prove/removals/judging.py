@@ -14,6 +14,7 @@ import re
 import shutil
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -51,6 +52,7 @@ OTHERS: Final = (
 CASES: Final = "tests/engine/test_cases.py"
 WITH_DATABASE: Final = "tests/engine/test_arm_sql.py"
 """A small test that begins the database for all others."""
+_LATELY: Final = 6
 WITHIN_S: Final = 600
 _LAST: Final = ("test_workspace.py",)
 """One of its tests reads a large workspace, which takes as long as all others together."""
@@ -143,15 +145,18 @@ class Asked:
         self._process.start()
         there.close()
         self._said = said
+        self._lately: deque[str] = deque(maxlen=_LATELY)
         self._tests: list[str] = _heard(self._here, WITHIN_S) or []
 
     def judge(self, removal: Removal) -> Verdict:
         """Ask for one."""
         begun = time.monotonic()
-        self._here.send((removal, near(removal, self._tests)))
+        self._here.send((removal, near(removal, self._tests, self._lately)))
         told = _heard(self._here, WITHIN_S) or Told(
             broken=f"the session died, or said nothing for {WITHIN_S} s: {self._said}"
         )
+        if told.failed and told.failed not in self._lately:
+            self._lately.append(told.failed)
         return Verdict(removal, told.failed, told.broken, time.monotonic() - begun)
 
     def end(self) -> None:
@@ -226,8 +231,8 @@ class Bench:
 # -- whom to ask -----------------------------------------------------------------------------------------------------
 
 
-def near(removal: Removal, tests: Sequence[str]) -> list[int]:
-    """Which of a session's tests to ask, the nearest first, by their places."""
+def near(removal: Removal, tests: Sequence[str], lately: Sequence[str] = ()) -> list[int]:
+    """Which of a session's tests to ask, by their places: those that noticed something ``lately``, then the nearest first."""
     if removal.rule:
         named = re.compile(rf"::test_(?:case\[)?rule_0?{removal.rule}_")
         found = [place for place, test in enumerate(tests) if place and named.search(test)]
@@ -236,15 +241,19 @@ def near(removal: Removal, tests: Sequence[str]) -> list[int]:
         return sorted(found, key=lambda place: -len(said & set(re.findall(r"[^\W_]+", tests[place].lower()))))
     word = re.compile(rf"(?<![\w-]){re.escape(removal.word)}(?![\w-])") if removal.word else None
     telling = {name for name, text in _texts_of_tests().items() if word is not None and word.search(text)}
+    about = _beginnings(removal.name)
 
-    def distance(place: int) -> int:
+    def nearness(place: int) -> tuple[bool, int]:
         name, _, case = tests[place].partition("[")
-        if word is None or name not in telling:
-            return 3
-        # The case that is about the word before the tests in which it stands beside others.
-        return 0 if word.search(case) else 1 if removal.word in name.partition("::")[2].split("_") else 2
+        alike = len(about & _beginnings(name))
+        return tests[place] in lately, alike + (4 if word and word.search(case) else 2 if name in telling else 0)
 
-    return [place for place in sorted(range(len(tests)), key=distance) if place] + ([0] if tests else [])
+    return [place for place in sorted(range(len(tests)), key=nearness, reverse=True) if place] + ([0] if tests else [])
+
+
+def _beginnings(text: str) -> set[str]:
+    """The first letters of its words: ``story`` and ``test_stories`` have the same."""
+    return {word[:4] for word in re.findall(r"[^\W\d_]{4,}", text.lower())} - {"test", "unit", "lang"}
 
 
 @cache

@@ -1,7 +1,8 @@
 """Edits of a program that is loaded already: in a process that was forked for it and ends with it.
 
 A function keeps its place and gets the new code, so that whoever holds it is changed too. What a module makes of what was
-changed is made again. What cannot be changed like that (a class with other bases, a table of the database) is for a copy of the program.
+changed is made again. What cannot be changed like that (a class with other bases, a table of the database) is for a copy of the
+program.
 """
 
 from __future__ import annotations

@@ -49,15 +49,14 @@ class Edit:
 class Removal:
     """Something that the program can do, with the edits after which it cannot.
 
-    ``word``: as the reference page writes it; empty: it has no word. ``rule``: the number of the rule that it is of; 0: it is of the
-    grammar. ``tests``: where else than among those named after the rule a test of it stands, as pytest is told.
+    ``word``: as the reference page writes it; empty: it has no word. ``rule``: the number of the rule that it is of; 0: it is of
+    the grammar.
     """
 
     name: str
     edits: tuple[Edit, ...]
     word: str = ""
     rule: int = 0
-    tests: tuple[str, ...] = ()
 
     def files(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Give the files that it changes, by path, each with its new text.
