@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.emptying import empty
 
 from tamshy.passes import prepare
 from tamshy.sqlkit import connect
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from tests.conftest import Databases
 
     from tamshy.sqlkit import Connection
-
-KEPT = ("schema_version", "zone_span")
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +33,6 @@ def stage_connection(databases: Databases, request: pytest.FixtureRequest) -> It
 def stage(stage_connection: Connection) -> Connection:
     """Give the module's connection with every table empty but the zones."""
     stage_connection.rollback()
-    rows = stage_connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
-    tables = ", ".join(row[0] for row in rows if row[0] not in KEPT)
-    stage_connection.execute(f"truncate {tables} cascade".encode())
+    empty(stage_connection)
     stage_connection.commit()
     return stage_connection

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from tests.emptying import empty
 from tests.engine.living import small
 
 from tamshy.ingest import calls_from_lines
@@ -13,7 +14,6 @@ from tamshy.language import read_workspace
 from tamshy.render.children import InProcess
 from tamshy.render.compile import compile_message
 from tamshy.simulate import journal_lines, play
-from tamshy.simulate.playing import PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 def clear(stage: Connection) -> None:
     """Leave nobody and nothing published on a stage, for another play."""
-    stage.execute(f"truncate {', '.join(PEOPLE)}".encode())
-    stage.execute("truncate publication, flow_version, flow, definition, message_version, look, workspace cascade")
+    empty(stage)
 
 
 def lines_of(

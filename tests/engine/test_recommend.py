@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.emptying import empty
 from tests.engine.living import HandClock, Shop, found_shop, small
 from tests.oracle.table import PLAIN_SETTINGS
 
@@ -112,12 +113,7 @@ def test_similar_is_what_the_same_people_look_at_cart_and_buy(stage: Connection)
 def shown_again(stage: Connection, how: str, *events: Json) -> list[str]:
     """The same in an empty shop."""
     stage.rollback()
-    names = [
-        row[0]
-        for row in stage.execute("select tablename from pg_tables where schemaname = current_schema()").fetchall()
-    ]
-    kept = {"migration", "zone_span", "schema_version"}
-    stage.execute(f"truncate {', '.join(name for name in names if name not in kept)} cascade".encode())
+    empty(stage)
     stage.commit()
     return shown(stage, how, *events)
 

@@ -71,6 +71,11 @@ class Fragile:
         self._count()
         return self._conn.execute(*given, **more)
 
+    def numbered(self, *given: Any) -> Any:  # noqa: ANN401 - whatever the connection takes and gives
+        """Run a statement with numbered placeholders, or die."""
+        self._count()
+        return self._conn.numbered(*given)
+
     def commit(self) -> None:
         """Commit, or die."""
         self._count()

@@ -135,7 +135,7 @@ def test_a_date_comes_next_when_it_should(  # noqa: PLR0913, PLR0917 - what it d
         {"id": SOMEBODY, "since": since, "properties": json.dumps({"day": written}), "zone": zone},
     )
     given_ = {"bucket": 0, "workspace": 1, "at": since, "fresh": [one.mark for one in sources(book)]}
-    shared.execute(statement.sql, statement.params | given_)
+    statement.run(shared, given_)
     row = shared.execute("select at from occasion").fetchone()
     shared.rollback()
     assert (None if row is None else row[0]) == slowly(written, every, length, hour, zone, since)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
+from tests.emptying import empty
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tamshy.site.settings")
 django.setup()
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SIGNER = Signer(["a secret of the edge's own tests"])
 WROTE = "select pg_current_xact_id_if_assigned()"
-KEPT = ("schema_version", "zone_span")
 SETTINGS = """\
 name: Qumyra
 timezone: Asia/Almaty
@@ -92,8 +92,7 @@ def edge_dsn(databases: Databases, request: pytest.FixtureRequest) -> Iterator[s
 def edge(edge_dsn: str) -> Iterator[Edge]:
     """Give the routes over two workspaces, each with a write key and an API key."""
     with sqlkit.connect(edge_dsn) as conn:
-        names = [row[0] for row in conn.execute("select tablename from pg_tables where schemaname = 'public'")]
-        conn.execute(f"truncate {', '.join(name for name in names if name not in KEPT)} cascade".encode())
+        empty(conn)
         for number, name, text in ((1, "default", SETTINGS), (2, "other", OTHER_SETTINGS)):
             conn.execute(
                 "insert into workspace (id, name, first_bucket, buckets) values (%s, %s, %s, 64)",

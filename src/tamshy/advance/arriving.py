@@ -41,7 +41,7 @@ def arrive(conn: Connection, book: Rulebook, bucket: int, pass_: int, *, anywher
     if statement is None:
         return 0
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
-    return conn.execute(statement.sql, statement.params | params).rowcount
+    return statement.run(conn, params).rowcount
 
 
 _MOVED = """

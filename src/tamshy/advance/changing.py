@@ -52,14 +52,14 @@ def change(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: se
     params: dict[str, object] = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
     consents = book.statement_for("change_consents", places, build_consents)
     if consents is not None:
-        conn.execute(consents.sql, consents.params | params)
+        consents.run(conn, params)
     constants = book.statement_for("constants", places, build_constants)
     templates = book.statement_for("templates", places, build_templates)
     if constants is None and templates is None:
         return
     assigned = 0
     if constants is not None:
-        assigned += conn.execute(constants.sql, constants.params | params).rowcount
+        assigned += constants.run(conn, params).rowcount
     if templates is not None:
         assigned += _assign_evaluated(conn, book, templates, params, evaluate)
     if not assigned:
@@ -67,10 +67,10 @@ def change(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: se
     for name, build in (("set", build_set), ("track", build_track)):
         statement = book.statement_for(name, places, build)
         if statement is not None:
-            conn.execute(statement.sql, statement.params | params)
+            statement.run(conn, params)
     errands = book.statement_for("errands", places, build_errands)
     if errands is not None:
-        conn.execute(errands.sql, errands.params | params)
+        errands.run(conn, params)
     conn.execute(_SQL["refresh_zones"], params | {"zone": book.settings.timezone})
 
 
@@ -241,7 +241,7 @@ def _assign_evaluated(
     conn: Connection, book: Rulebook, statement: Statement, params: dict[str, object], evaluate: Evaluate
 ) -> int:
     """Work out the values of the steps that hold Liquid, and write them to ``assignment``; failures are recorded."""
-    rows = conn.execute(statement.sql, statement.params | params).fetchall()
+    rows = statement.run(conn, params).fetchall()
     if not rows:
         return 0
     places = {place.number: place for place in book.places()}

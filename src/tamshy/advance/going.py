@@ -27,5 +27,5 @@ def leave(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set
     for name, build in _KINDS:
         statement = book.statement_for(name, places, build)
         if statement is not None:
-            moved += conn.execute(statement.sql, statement.params | params).rowcount
+            moved += statement.run(conn, params).rowcount
     return moved

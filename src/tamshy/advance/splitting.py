@@ -100,7 +100,7 @@ def take_arms(conn: Connection, book: Rulebook, bucket: int) -> None:
     """Give those who go in the merges of ``pair`` the arms of those who stay, drawn where those have none yet (rule 30)."""
     statement = book.statement("merged_arms", build_merged_arms)
     if statement is not None:
-        conn.execute(statement.sql, statement.params | {"bucket": bucket, "workspace": book.workspace})
+        statement.run(conn, {"bucket": bucket, "workspace": book.workspace})
 
 
 def build_merged_arms(book: Rulebook) -> Statement | None:

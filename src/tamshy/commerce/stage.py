@@ -23,11 +23,11 @@ def fold(conn: Connection, book: Rulebook, bucket: int, names: AbstractSet[str])
     if not CART_EVENTS.isdisjoint(names):
         statement = book.statement("carts", carts.build)
         if statement is not None:
-            conn.execute(statement.sql, statement.params | params)
+            statement.run(conn, params)
     if not ORDER_EVENTS.isdisjoint(names):
         statement = book.statement("orders", orders.build)
         if statement is not None:
-            conn.execute(statement.sql, statement.params | params)
+            statement.run(conn, params)
 
 
 def fold_merged(conn: Connection, book: Rulebook, bucket: int) -> None:
@@ -35,4 +35,4 @@ def fold_merged(conn: Connection, book: Rulebook, bucket: int) -> None:
     for name, build in (("merged_carts", carts.build_merged), ("merged_orders", orders.build_merged)):
         statement = book.statement(name, build)
         if statement is not None:
-            conn.execute(statement.sql, statement.params | {"bucket": bucket})
+            statement.run(conn, {"bucket": bucket})

@@ -22,7 +22,7 @@ def ask(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: set[i
     if statement is None:
         return 0
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
-    return conn.execute(statement.sql, statement.params | params).rowcount
+    return statement.run(conn, params).rowcount
 
 
 def build(book: Rulebook) -> Statement | None:

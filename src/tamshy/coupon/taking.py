@@ -38,7 +38,7 @@ def settle(
     """
     statement = book.statement("settle_coupons", build)
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "horizon": until, "only": only}
-    return 0 if statement is None else conn.execute(statement.sql, statement.params | params).rowcount
+    return 0 if statement is None else statement.run(conn, params).rowcount
 
 
 def build(book: Rulebook) -> Statement | None:

@@ -28,12 +28,12 @@ def decide(conn: Connection, book: Rulebook, bucket: int, pass_: int, places: se
     if statement is None:
         return 0
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
-    row = conn.execute(statement.sql, statement.params | params).fetchone()
+    row = statement.run(conn, params).fetchone()
     skipped, hindered = (int(row[0]), int(row[1])) if row is not None else (0, 0)
     if hindered:
         postponing = book.statement("postpone", build_postponing)
         if postponing is not None:
-            row = conn.execute(postponing.sql, postponing.params | params).fetchone()
+            row = postponing.run(conn, params).fetchone()
             skipped += int(row[0]) if row is not None else 0
     return skipped
 

@@ -110,7 +110,7 @@ def settle(
         conn.execute(_SQL["keep_content"], {"bucket": bucket} | _contents([r for r in results if r.error is None]))
         conn.execute(_SQL["queue_delivery"], params)
     statement = book.statement("settle", build)
-    return 0 if statement is None else conn.execute(statement.sql, statement.params | params).rowcount
+    return 0 if statement is None else statement.run(conn, params).rowcount
 
 
 def _outcome(result: Rendered) -> dict[str, object]:

@@ -54,12 +54,12 @@ def hear(conn: Connection, book: Rulebook, bucket: int, pass_: int, names: set[s
     """Apply the agenda's events of these names as exits, conversions and awaited events (rules 1, 2, 3)."""
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "names": sorted(names)}
     exits = book.statement("exits", build_exits)
-    if exits is not None and conn.execute(exits.sql, exits.params | params).rowcount:
+    if exits is not None and exits.run(conn, params).rowcount:
         conn.execute(_SQL["withdraw"], params)
     for name, build in (("conversions", build_conversions), ("awaited", build_awaited)):
         statement = book.statement(name, build)
         if statement is not None:
-            conn.execute(statement.sql, statement.params | params)
+            statement.run(conn, params)
 
 
 def match_any(weave: Weaver, matches: Iterable[EventMatch], tested: Tested, name: str) -> str:

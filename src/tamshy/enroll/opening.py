@@ -38,7 +38,7 @@ def open_enrollments(conn: Connection, book: Rulebook, bucket: int, pass_: int) 
     if opening is None:
         return
     params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
-    if not conn.execute(opening.sql, opening.params | params).rowcount:
+    if not opening.run(conn, params).rowcount:
         return
     hear_known(conn, book, bucket, pass_)
 
@@ -50,7 +50,7 @@ def hear_known(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> Non
     for name, build in (*builders, ("known_awaited", build_known_awaited)):
         statement = book.statement(name, build)
         if statement is not None:
-            conn.execute(statement.sql, statement.params | params)
+            statement.run(conn, params)
 
 
 def build_opening(book: Rulebook) -> Statement | None:
@@ -135,7 +135,7 @@ def hold_out_again(conn: Connection, book: Rulebook, bucket: int) -> None:
     """Give the enrollments of the profiles in ``pair`` that go the holdout of those that stay (rule 30)."""
     statement = book.statement("hold_out_again", build_holdouts)
     if statement is not None:
-        conn.execute(statement.sql, statement.params | {"bucket": bucket})
+        statement.run(conn, {"bucket": bucket})
 
 
 def build_holdouts(book: Rulebook) -> Statement | None:

@@ -37,7 +37,7 @@ def settle(
     statement = book.statement("settle_webhooks", build)
     given = {"bucket": bucket, "workspace": book.workspace, "pass": pass_, "paused": sorted(book.paused)}
     params = given | {"horizon": until, "only": only}
-    return 0 if statement is None else conn.execute(statement.sql, statement.params | params).rowcount
+    return 0 if statement is None else statement.run(conn, params).rowcount
 
 
 def build(book: Rulebook) -> Statement | None:

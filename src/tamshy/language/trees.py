@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEEPEST = 40
+KEPT = 1024
+"""Files whose trees are kept in memory: those of several large shops."""
 _LONGEST_NUMBER = 40  # digits; PostgreSQL's numeric and every reader of JSON can hold it
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -95,11 +98,18 @@ Tree = Leaf | Items | Mapping | Broken
 
 def read_tree(text: str, file: str) -> tuple[Tree, list[Problem]]:
     """Read one YAML document. A file without one gives an empty leaf; broken YAML gives ``Broken`` and the reason."""
+    tree, problems = _read(text, file)
+    return tree, list(problems)
+
+
+@lru_cache(KEPT)
+def _read(text: str, file: str) -> tuple[Tree, tuple[Problem, ...]]:
+    """Read a document once: who checks, publishes and loads rules meets the same text each time, and trees do not change."""
     builder = _Builder(file)
     try:
         yaml = YAML(typ="safe", pure=True)
         builder.events = iter(yaml.parse(text))
-        return builder.document(), builder.problems
+        return builder.document(), tuple(builder.problems)
     except _TooDeep as error:
         problem = Problem(builder.place(error.mark), f"nested more than {DEEPEST} deep")
     except MarkedYAMLError as error:
@@ -113,7 +123,7 @@ def read_tree(text: str, file: str) -> tuple[Tree, list[Problem]]:
         # The last two: escapes such as "\UFFFFFFFF", which the parser hands to chr() unseen.
         at = Position(file, 1, 1)
         problem = Problem(at, f"broken YAML: {str(error).splitlines()[0] if str(error) else 'cannot be read'}")
-    return Broken(problem.position), [*builder.problems, problem]
+    return Broken(problem.position), (*builder.problems, problem)
 
 
 def place_in(text: str, offset: int, file: str) -> Position:

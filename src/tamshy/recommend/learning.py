@@ -68,7 +68,8 @@ def learn(conn: Connection, book: Rulebook, now: datetime, between: Callable[[],
         between()
     conn.execute(_SQL["forget_bestsellers"], params)
     conn.execute(_SQL["learn_bestsellers"], params)
-    conn.execute("drop table dealing")
+    # Emptied, not dropped: psycopg forgets all it has prepared on a connection that drops something, and so would every pass.
+    conn.execute("truncate dealing")
     # Nobody has looked at what was all written just now: picking from it would be planned for a table of nothing.
     conn.execute("analyze neighbour, bestseller")
     conn.commit()

@@ -21,9 +21,7 @@ def credited(conn: Connection, book: Rulebook, flows: list[str]) -> dict[tuple[s
     found: dict[tuple[str, str, str], tuple[int, float]] = {}
     statement = crediting(book)
     for bucket in range(book.first_bucket, book.first_bucket + book.buckets):
-        for flow, step, message, orders, worth in conn.execute(
-            statement.sql, statement.params | {"bucket": bucket, "flows": flows}
-        ):
+        for flow, step, message, orders, worth in statement.run(conn, {"bucket": bucket, "flows": flows}):
             before = found.get((flow, step, message), (0, 0.0))
             found[flow, step, message] = (before[0] + orders, before[1] + worth)
     return found

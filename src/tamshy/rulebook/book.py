@@ -7,19 +7,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from tamshy.language.model import EventTrigger, NewArrivals, ScheduleTrigger
+from tamshy.sqlkit import numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tamshy.domain.duration import Duration
     from tamshy.language.model import Condition, CouponPool, Flow, Settings
     from tamshy.language.program import Node, Program
+    from tamshy.sqlkit import Connection, Cursor
 
 PLACES_PER_VERSION: Final = 1000
 """A place in SQL is ``version * PLACES_PER_VERSION + index of the step``: one number to tell steps apart by."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Statement:
     """SQL with the values it is compiled with; a pass adds its own (``bucket``, ``moment`` …) when it runs."""
 
@@ -27,6 +29,21 @@ class Statement:
     params: dict[str, object] = field(default_factory=dict)
     places: frozenset[int] = frozenset()
     """The places it does anything for; empty where it is not about due steps."""
+
+    def run(self, conn: Connection, given: Mapping[str, object]) -> Cursor:
+        """Run it with the values of a pass beside its own; KeyError where one is missing."""
+        text, names, values = self._numbered
+        values = values.copy()
+        for place, name in names:
+            values[place] = given[name]
+        return conn.numbered(text, values)
+
+    @cached_property
+    def _numbered(self) -> tuple[bytes, list[tuple[int, str]], list[object]]:
+        """Its text with numbers for names, the places and names of what a pass adds, and the values in their places."""
+        text, names = numbered(self.sql)
+        open_ = [(place, name) for place, name in enumerate(names) if name not in self.params]
+        return text, open_, [self.params.get(name) for name in names]
 
 
 @dataclass(frozen=True, slots=True)

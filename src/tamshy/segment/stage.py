@@ -24,7 +24,7 @@ def run(conn: Connection, book: Rulebook, bucket: int) -> int:
     statement = book.statement("segments", build_flips)
     if statement is None:
         return 0
-    return conn.execute(statement.sql, statement.params | {"bucket": bucket, "workspace": book.workspace}).rowcount
+    return statement.run(conn, {"bucket": bucket, "workspace": book.workspace}).rowcount
 
 
 def review(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> None:
@@ -32,7 +32,7 @@ def review(conn: Connection, book: Rulebook, bucket: int, pass_: int) -> None:
     statement = book.statement("reviews", build_reviews)
     if statement is not None:
         params = {"bucket": bucket, "workspace": book.workspace, "pass": pass_}
-        conn.execute(statement.sql, statement.params | params)
+        statement.run(conn, params)
 
 
 def rows(hand: str, more: str = "") -> str:

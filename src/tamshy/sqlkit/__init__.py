@@ -38,6 +38,7 @@ from tamshy.sqlkit.failures import (
 )
 from tamshy.sqlkit.migrations import SchemaFile, migrate, schema_files
 from tamshy.sqlkit.named import NamedQuery, named_queries, queries
+from tamshy.sqlkit.numbering import numbered
 from tamshy.sqlkit.scratch import ScratchServer, scratch_server
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "is_retryable",
     "migrate",
     "named_queries",
+    "numbered",
     "pool",
     "queries",
     "quoted",

@@ -13,10 +13,19 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from tamshy.sqlkit.failures import DatabaseUnavailable, InvalidDsn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
-"""A connection whose rows are tuples."""
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection whose rows are tuples."""
+
+    def numbered(self, statement: bytes, values: Sequence[object]) -> Cursor:
+        """Run a statement with the placeholders ``$1``, ``$2`` …: its text goes to the server as it is, unread.
+
+        Of long statements, or such with many values, psycopg looks for placeholders anew at every run: 3.5 ms for 56 kB.
+        """
+        return psycopg.RawCursor(self).execute(statement, values)
+
 
 Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
 """A cursor whose rows are tuples."""
@@ -63,7 +72,7 @@ def connect(
     """
     info = conninfo(dsn, schema=schema, application=application)
     try:
-        return psycopg.connect(info, autocommit=autocommit, prepare_threshold=PREPARE_AFTER)
+        return Connection.connect(info, autocommit=autocommit, prepare_threshold=PREPARE_AFTER)
     except psycopg.OperationalError as exc:
         raise DatabaseUnavailable(_unreachable(info, exc)) from exc
 
@@ -124,6 +133,7 @@ class Pool:
         self._wait_s = wait_s
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             info,
+            connection_class=Connection,
             kwargs={"prepare_threshold": PREPARE_AFTER},
             min_size=smallest,
             max_size=largest,

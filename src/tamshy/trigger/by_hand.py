@@ -17,8 +17,7 @@ def by_hand(conn: Connection, book: Rulebook, bucket: int) -> int:
     statement = book.statement("by_hand", build)
     if statement is None:
         return 0
-    params = statement.params | {"bucket": bucket, "workspace": book.workspace}
-    return conn.execute(statement.sql, params).rowcount
+    return statement.run(conn, {"bucket": bucket, "workspace": book.workspace}).rowcount
 
 
 def build(book: Rulebook) -> Statement | None:

@@ -72,7 +72,7 @@ def call_occasions(conn: Connection, book: Rulebook, bucket: int, horizon: datet
     if statement is None:
         return 0
     params = {"bucket": bucket, "workspace": book.workspace, "horizon": horizon}
-    return conn.execute(statement.sql, statement.params | params).rowcount
+    return statement.run(conn, params).rowcount
 
 
 def come_round(conn: Connection, book: Rulebook, bucket: int) -> int:
@@ -80,8 +80,7 @@ def come_round(conn: Connection, book: Rulebook, bucket: int) -> int:
     statement = book.statement("come_round", build_coming)
     if statement is None:
         return 0
-    params = statement.params | {"bucket": bucket, "workspace": book.workspace}
-    return conn.execute(statement.sql, params).rowcount
+    return statement.run(conn, {"bucket": bucket, "workspace": book.workspace}).rowcount
 
 
 def plan_occasions(
@@ -91,7 +90,7 @@ def plan_occasions(
     statement = book.statement(f"plan_{whose.value}", _BUILDERS[whose])
     if statement is None or (places is not None and statement.places.isdisjoint(places)):
         return
-    conn.execute(statement.sql, statement.params | {"bucket": bucket, "workspace": book.workspace})
+    statement.run(conn, {"bucket": bucket, "workspace": book.workspace})
 
 
 def plan_everybody(conn: Connection, before: Rulebook, now: Rulebook, at: datetime) -> int:
@@ -106,9 +105,9 @@ def plan_everybody(conn: Connection, before: Rulebook, now: Rulebook, at: dateti
     statement = now.statement("plan_everybody", build_everybody) if fresh else None
     if statement is None:
         return 0
-    params = statement.params | {"workspace": now.workspace, "at": at, "fresh": fresh}
+    params = {"workspace": now.workspace, "at": at, "fresh": fresh}
     return sum(
-        conn.execute(statement.sql, params | {"bucket": bucket}).rowcount
+        statement.run(conn, params | {"bucket": bucket}).rowcount
         for bucket in range(now.first_bucket, now.first_bucket + now.buckets)
     )
 

@@ -75,7 +75,7 @@ def call_offers(conn: Connection, book: Rulebook, bucket: int, horizon: datetime
     if statement is not None:
         # Of what stands in the statement's own parts the planner takes everything for few: it would compare all with all.
         conn.execute("set local enable_nestloop = off")
-        called = conn.execute(statement.sql, statement.params | params).rowcount
+        called = statement.run(conn, params).rowcount
         conn.execute("set local enable_nestloop = on")
     conn.execute(_TAKEN, params)
     return called
@@ -90,7 +90,7 @@ def come_with_offers(conn: Connection, book: Rulebook, bucket: int) -> int:
     statement = book.statement("come_with_offers", build_coming)
     if statement is None:
         return 0
-    return conn.execute(statement.sql, statement.params | {"bucket": bucket, "workspace": book.workspace}).rowcount
+    return statement.run(conn, {"bucket": bucket, "workspace": book.workspace}).rowcount
 
 
 def build_call(book: Rulebook) -> Statement | None:

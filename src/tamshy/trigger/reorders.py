@@ -30,21 +30,21 @@ def plan_reorders(conn: Connection, book: Rulebook, bucket: int) -> None:
     """Put right when the products that the agenda's profiles have bought are due again."""
     statement = book.statement("plan_reorders", build_plan)
     if statement is not None:
-        conn.execute(statement.sql, statement.params | {"bucket": bucket, "workspace": book.workspace})
+        statement.run(conn, {"bucket": bucket, "workspace": book.workspace})
 
 
 def plan_merged_reorders(conn: Connection, book: Rulebook, bucket: int) -> None:
     """The same for the profiles of ``pair`` that stay."""
     statement = book.statement("plan_merged_reorders", build_merged_plan)
     if statement is not None:
-        conn.execute(statement.sql, statement.params | {"bucket": bucket, "workspace": book.workspace})
+        statement.run(conn, {"bucket": bucket, "workspace": book.workspace})
 
 
 def plan_all_reorders(conn: Connection, book: Rulebook, bucket: int, now: datetime) -> None:
     """The same for everybody in a bucket: after new intervals were learnt or told, and when a flow is published."""
     statement = book.statement("plan_all_reorders", build_whole_plan)
     if statement is not None:
-        conn.execute(statement.sql, statement.params | {"bucket": bucket, "workspace": book.workspace, "now": now})
+        statement.run(conn, {"bucket": bucket, "workspace": book.workspace, "now": now})
 
 
 def speaks_of_reorders(book: Rulebook) -> bool:
@@ -58,7 +58,7 @@ def call_reorders(conn: Connection, book: Rulebook, bucket: int, horizon: dateti
     if statement is None:
         return 0
     params = {"bucket": bucket, "workspace": book.workspace, "horizon": horizon}
-    return conn.execute(statement.sql, statement.params | params).rowcount
+    return statement.run(conn, params).rowcount
 
 
 def _found(book: Rulebook) -> list[Source]:

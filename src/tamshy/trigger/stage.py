@@ -20,8 +20,7 @@ def run(conn: Connection, book: Rulebook, bucket: int) -> int:
     statement = book.statement("trigger", build)
     if statement is None:
         return 0
-    params = statement.params | {"bucket": bucket, "workspace": book.workspace}
-    return conn.execute(statement.sql, params).rowcount
+    return statement.run(conn, {"bucket": bucket, "workspace": book.workspace}).rowcount
 
 
 def starting_names(book: Rulebook) -> frozenset[str]:

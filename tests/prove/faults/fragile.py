@@ -58,6 +58,10 @@ class Fragile:
         """Run a statement, or break."""
         return self._do(lambda: self._session.execute(*given, **more), releases=self._session.autocommit)
 
+    def numbered(self, *given: Any) -> Any:  # noqa: ANN401 - whatever a connection takes and gives
+        """Run a statement with numbered placeholders, or break."""
+        return self._do(lambda: self._session.numbered(*given), releases=self._session.autocommit)
+
     def commit(self) -> None:
         """Commit, or break: before it, or with nobody knowing that it was done."""
         self._do(self._session.commit, releases=True)
