@@ -250,3 +250,15 @@ def test_in_life_a_batch_is_resolved_by_as_many_queries_as_one_mail(dsn: str) ->
         picked = pick(many, 0, all_)  # type: ignore[arg-type]
         assert (few.asked, many.asked, len(picked)) == (6, 6, 5)
         assert picked[0]["products"] == {"b": {"sku": "b"}}
+
+
+def test_what_learning_makes_in_passing_leaves_all_that_is_prepared(dsn: str) -> None:
+    """psycopg lets go of every prepared statement of a connection that drops something: all passes would be planned anew."""
+    with connect(dsn) as conn:
+        files = small({"f": "trigger: {event: Asked}\nsteps: [{exit: done}]\n"})
+        shop = Shop(dsn, conn, found_shop(conn, files, buckets=1, zones=["UTC"]), HandClock(ASKED))
+        for _ in range(4):
+            conn.execute("select 'worked'")
+        learn(conn, shop.book, ASKED)
+        prepared = conn.execute("select statement from pg_prepared_statements").fetchall()
+        assert ("select 'worked'",) in prepared
