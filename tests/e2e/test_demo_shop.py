@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +13,11 @@ from tests.e2e.seeded_shop import EXAMPLE
 from tamshy.language.folders import read_folder
 from tamshy.language.workspace import read_workspace
 from tamshy.panel.storefront import PRODUCTS
+from tamshy.recipes import recipes
 from tamshy.render import Job, render
 from tamshy.render.compile import compile_message
 from tamshy.simulate.command import test as run_stories
+from tamshy.site.demo import CAMPAIGNS, demo_files
 
 if TYPE_CHECKING:
     from tamshy.render import Rendered
@@ -53,6 +56,16 @@ def test_the_folder_is_sound() -> None:
     assert sorted(WORKSPACE.flows) == ["abandoned-cart", "browse-reminder", "thank-you", "welcome"]
     assert {locale for message in WORKSPACE.messages.values() for locale in message.bodies} == set(LOCALES)
     assert all(set(message.bodies) == set(LOCALES) == set(message.subject) for message in WORKSPACE.messages.values())
+
+
+def test_the_demo_has_twelve_campaigns() -> None:
+    workspace, problems = read_workspace(demo_files("http://127.0.0.1:1"))
+    assert problems == []
+    assert workspace.settings.url == "http://127.0.0.1:1/shop"
+    texts = [path for name in CAMPAIGNS for path in recipes()[name].texts]
+    shelf = {PurePosixPath(path).stem for path in texts if path.startswith("flows/")}
+    assert set(workspace.flows) == shelf | set(WORKSPACE.flows)
+    assert len(CAMPAIGNS) + len(WORKSPACE.flows) == 12
 
 
 def test_every_flow_has_stories() -> None:

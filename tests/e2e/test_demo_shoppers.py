@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tamshy.panel.storefront import PRODUCTS
-from tamshy.site.shoppers import Shopper, buy, fill_basket, newcomer, read, visit, wants_to_shop
+from tamshy.site.shoppers import Shopper, buy, fill_basket, keep_shop, newcomer, read, visit, wants_to_shop
 from tamshy.site.street import Memory
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Hands:
 
     done: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
+    told: list[list[dict[str, object]]] = field(default_factory=list)
 
     def track(self, who: Shopper, event: str, properties: dict[str, object]) -> None:
         del who
@@ -47,6 +48,9 @@ class Hands:
 
     def address(self, path: str) -> str:
         return f"http://shop{path}"
+
+    def tell_products(self, products: list[dict[str, object]]) -> None:
+        self.told.append(products)
 
     @property
     def names(self) -> list[str]:
@@ -99,13 +103,58 @@ def test_a_basket_is_filled_before_the_checkout_and_bought_before_it_is_delivere
     list(buy(who, hands, dice))
     list(buy(who, hands, dice))  # the basket is empty now: nothing more happens
     names = [name for name in hands.names if name != "Product Added"]
-    assert names == ["Checkout Started", "Order Completed", "Order Delivered"]
+    assert names[:4] == ["Checkout Started", "Order Completed", "Order Shipped", "Order Delivered"]
     by_name = dict(hands.done)
     assert by_name["Checkout Started"]["cart_id"] == by_name["Order Completed"]["cart_id"] == cart
     assert by_name["Order Delivered"]["order_id"] == by_name["Order Completed"]["order_id"] == "Q-5-1"
+    assert by_name["Order Delivered"]["products"] == by_name["Order Completed"]["products"]
     products = by_name["Order Completed"]["products"]
     assert isinstance(products, list)
     assert by_name["Order Completed"]["value"] == sum(line["price"] * line["quantity"] for line in products)
+
+
+def test_orders_end_in_a_parcel_or_are_called_off_and_some_are_reviewed() -> None:
+    ways: Counter[tuple[str, ...]] = Counter()
+    for seed in range(300):
+        dice, hands = thrown(seed), Hands()
+        who = newcomer(seed, dice)
+        list(fill_basket(who, PRODUCTS[0], hands, dice))
+        list(buy(who, hands, dice))
+        ways[tuple(hands.names[hands.names.index("Order Completed") + 1 :])] += 1
+    delivered = ("Order Shipped", "Order Delivered")
+    assert set(ways) == {("Order Cancelled",), delivered, (*delivered, "Product Reviewed")}
+    assert 4 < ways["Order Cancelled",] < 30
+    assert 60 < ways[(*delivered, "Product Reviewed")] < 120
+
+
+def test_people_find_things_in_every_way_and_wish_for_some() -> None:
+    dice, hands = thrown(4), Hands()
+    for number in range(200):
+        list(visit(newcomer(number, dice), hands, dice))
+    happened = Counter(hands.names)
+    assert happened["Product List Viewed"] > happened["Products Searched"] > 10
+    assert happened["Product Added to Wishlist"] > 10
+    traits = [told for name, told in hands.done if name == "sign up"]
+    assert 0.3 < sum("birthday" in told for told in traits) / len(traits) < 0.7
+
+
+def test_the_shelf_is_filled_and_things_become_cheaper_and_sell_out_for_a_while() -> None:
+    dice, hands = thrown(1), Hands()
+    keeping = keep_shop(hands, dice)
+    for _ in range(60):
+        next(keeping)
+    full, *changes = hands.told
+    prices = {str(one["sku"]): one["price"] for one in full}
+    assert sorted(prices) == sorted(product.id.upper() for product in PRODUCTS)
+    away, back = changes[::2], changes[1::2]
+    assert all(len(told) == 1 for told in changes)
+    assert {key for told in away for key in told[0]} == {"sku", "stock", "price"}
+    for gone, come in zip(away, back, strict=False):
+        assert gone[0]["sku"] == come[0]["sku"]
+        assert come[0]["price"] == prices[str(come[0]["sku"])]
+        assert gone[0].get("stock", 0) == 0
+        # At least a tenth cheaper: what the campaign asks for.
+        assert gone[0].get("price", 0) <= 0.9 * prices[str(gone[0]["sku"])]  # type: ignore[operator]
 
 
 def test_nothing_is_bought_without_a_basket() -> None:

@@ -253,7 +253,7 @@ def test_in_life_a_batch_is_resolved_by_as_many_queries_as_one_mail(dsn: str) ->
 
 
 def test_what_learning_makes_in_passing_leaves_all_that_is_prepared(dsn: str) -> None:
-    """psycopg lets go of every prepared statement of a connection that drops something: all passes would be planned anew."""
+    """The driver lets go of every prepared statement of a connection that drops something: all passes would be planned anew."""
     with connect(dsn) as conn:
         files = small({"f": "trigger: {event: Asked}\nsteps: [{exit: done}]\n"})
         shop = Shop(dsn, conn, found_shop(conn, files, buckets=1, zones=["UTC"]), HandClock(ASKED))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,7 @@ from tamshy.accounts import KeyKind, new_secret
 from tamshy.domain import calendar
 from tamshy.language.folders import read_folder
 from tamshy.publish import publish, published_files, workspace_names
+from tamshy.recipes import add
 from tamshy.render.compile import compile_message
 from tamshy.site.clock import Clock, running
 from tamshy.site.commands.folders import drawing_secret
@@ -41,6 +44,17 @@ DEFAULT_FOLDER: Final = Path("tamshy-data") / "demo"
 DEFAULT_SPEED: Final = 600.0
 LOG: Final = "log"
 _FASTEST: Final = 10_000.0
+CAMPAIGNS: Final = (
+    "back-in-stock",
+    "birthday",
+    "first-purchase",
+    "interest",
+    "order-status",
+    "price-drop",
+    "review-request",
+    "wish-list",
+)
+"""Recipes that the demo's shop has added to its own flows: twelve campaigns in all."""
 _ZONE: Final = "Asia/Almaty"
 _OPENS_AT: Final = 9
 """The hour at which a new demo's day begins, so that nobody's first mail waits for the end of the quiet hours."""
@@ -147,15 +161,25 @@ class _Watch:
 
 
 def apply_example(dsn: str, base: str, now: datetime, configuration: Configuration) -> None:
-    """Publish the example shop with its address set to the demo's own storefront, unless that is published already."""
-    files = read_folder(example_folder())
-    files["tamshy.yaml"] = files["tamshy.yaml"].replace(_REAL_URL, f"{base}/shop")
+    """Publish the example shop and its campaigns, at the address of the demo's own storefront, unless that is published already."""
+    files = demo_files(base)
     with sqlkit.connect(dsn) as conn:
         name = workspace_names(conn)[0]
         if published_files(conn, 1) != files:
             secret = drawing_secret(configuration, files)
             publish(conn, name, files, at=now, compile_message=_compiled, secret=secret)
         conn.commit()
+
+
+def demo_files(base: str) -> dict[str, str]:
+    """Give the texts of the demo's folder: the example shop's own four flows, and `CAMPAIGNS` as `tamshy add` writes them."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "shop"
+        shutil.copytree(example_folder(), folder)
+        settings = folder / "tamshy.yaml"
+        settings.write_text(settings.read_text(encoding="utf-8").replace(_REAL_URL, f"{base}/shop"), encoding="utf-8")
+        add(CAMPAIGNS, folder)
+        return read_folder(folder)
 
 
 def _compiled(message: Message, settings: Settings) -> tuple[dict[str, object], list[Problem]]:

@@ -80,6 +80,9 @@ class Hands(Protocol):
     def address(self, path: str) -> str:
         """Give a whole address of the shop."""
 
+    def tell_products(self, products: list[dict[str, object]]) -> None:
+        """Tell the catalogue of prices and stocks."""
+
 
 class Reading(Protocol):
     """What a recipient can do to one mail."""
@@ -116,6 +119,9 @@ _HOMES: Final = (
 _TASTE: Final = (30, 18, 9, 20, 14, 9)
 """How often each product is looked at, in the order of the shelf."""
 
+_BY_CATEGORY: Final = 0.45
+_BY_SEARCH: Final = 0.15
+"""How often people come to a thing through its category, and how often by the search."""
 _CHEAP: Final = 20000
 """Below this price people take two of a thing, in tenge."""
 _CONSENTS: Final = (("offers", 0.85), ("news", 0.8))
@@ -143,6 +149,7 @@ def visit(who: Shopper, hands: Hands, dice: Random, *, first: bool = False) -> I
     if first or (not who.signed_up and _by_chance(dice, 0.25)):
         yield from sign_up(who, hands, dice, to_all=first)
     favourite = _pick(dice)
+    yield from look_for(who, favourite, hands, dice)
     for seen in range(dice.choice((1, 2, 2, 3, 4))):
         # Who likes a thing comes back to it between looks at others.
         product = favourite if not seen or _by_chance(dice, 0.6) else _pick(dice)
@@ -150,11 +157,57 @@ def visit(who: Shopper, hands: Hands, dice: Random, *, first: bool = False) -> I
         yield dice.uniform(20, 2.5 * MINUTE)
     if not who.signed_up and _by_chance(dice, 0.6):
         yield from sign_up(who, hands, dice)
+    if who.signed_up and _by_chance(dice, 0.15):
+        hands.track(who, "Product Added to Wishlist", hands.product(who, _pick(dice), 1))
+        yield dice.uniform(10, 40)
     if _by_chance(dice, 0.55):
         yield from fill_basket(who, favourite, hands, dice)
         if _by_chance(dice, 0.35):
             yield dice.uniform(2 * MINUTE, 12 * MINUTE)
             yield from buy(who, hands, dice)
+
+
+def look_for(who: Shopper, wanted: Product, hands: Hands, dice: Random) -> Iterator[float]:
+    """Find the way to a thing: through its category, by the search, or straight."""
+    way = dice.random()
+    if way < _BY_CATEGORY:
+        address = hands.address(f"/shop?category={wanted.category}")
+        hands.track(who, "Product List Viewed", {"category": wanted.category, "url": address})
+    elif way < _BY_CATEGORY + _BY_SEARCH:
+        hands.track(who, "Products Searched", {"query": wanted.name(who.locale).partition(",")[0].lower()})
+    yield dice.uniform(5, 30)
+
+
+def keep_shop(hands: Hands, dice: Random) -> Iterator[float]:
+    """Put everything on the shelf; then, day by day, one thing is cheaper for a while, or sold out and back again."""
+    hands.tell_products([_on_the_shelf(product, hands, stock=20) for product in PRODUCTS])
+    while True:
+        yield dice.uniform(0.7 * DAY, 2.0 * DAY)
+        product = dice.choice(PRODUCTS)
+        sold_out = _by_chance(dice, 0.5)
+        changed = {"stock": 0} if sold_out else {"price": round(product.price * 0.8, -2)}
+        hands.tell_products([{"sku": _sku(product), **changed}])
+        yield dice.uniform(0.5 * DAY, 1.0 * DAY)
+        hands.tell_products([_on_the_shelf(product, hands, stock=20)])
+
+
+def _on_the_shelf(product: Product, hands: Hands, *, stock: int) -> dict[str, object]:
+    """What the back end says of a product; the shop's own language is Russian."""
+    return {
+        "sku": _sku(product),
+        "product_id": product.id,
+        "name": product.name("ru"),
+        "category": product.category,
+        "price": product.price,
+        "currency": "KZT",
+        "stock": stock,
+        "url": hands.address(f"/shop/{product.id}"),
+        "image_url": hands.address(f"/static/shop/{product.id}.png"),
+    }
+
+
+def _sku(product: Product) -> str:
+    return product.id.upper()
 
 
 def sign_up(who: Shopper, hands: Hands, dice: Random, *, to_all: bool = False) -> Iterator[float]:
@@ -163,6 +216,8 @@ def sign_up(who: Shopper, hands: Hands, dice: Random, *, to_all: bool = False) -
     traits: dict[str, object] = {"email": who.email, "locale": who.locale, "timezone": who.zone, "city": who.city}
     if who.first_name:
         traits["first_name"] = who.first_name
+    if _by_chance(dice, 0.5):
+        traits["birthday"] = f"{dice.randint(1960, 2006)}-{dice.randint(1, 12):02}-{dice.randint(1, 28):02}"
     who.signed_up = True
     hands.sign_up(who, traits, topics)
     yield dice.uniform(30, 2 * MINUTE)
@@ -188,16 +243,30 @@ def fill_basket(who: Shopper, favourite: Product, hands: Hands, dice: Random) ->
 
 
 def buy(who: Shopper, hands: Hands, dice: Random) -> Iterator[float]:
-    """Order what is in the basket; it is delivered a day or two later."""
+    """Order what is in the basket: a parcel comes within some days, unless they change their mind; some write a review."""
     if who.basket is None:
         return
     basket, who.basket = who.basket, None
     who.orders += 1
     order = f"Q-{who.number}-{who.orders}"
     more = {"order_id": order, "order_url": hands.address(f"/shop/orders/{order}")}
-    hands.track(who, "Order Completed", {**_contents(who, basket, hands), **more})
-    yield dice.uniform(18 * HOUR, 2.5 * DAY)
-    hands.track(who, "Order Delivered", {"order_id": order})
+    contents = _contents(who, basket, hands)
+    hands.track(who, "Order Completed", {**contents, **more})
+    yield dice.uniform(3 * HOUR, 20 * HOUR)
+    if _by_chance(dice, 0.05):
+        hands.track(who, "Order Cancelled", {"order_id": order, "value": contents["value"], "currency": "KZT"})
+        return
+    parcel = f"RR{dice.randint(10**8, 10**9 - 1)}KZ"
+    tracking = {"tracking_number": parcel, "tracking_url": hands.address(f"/shop/parcels/{parcel}")}
+    hands.track(who, "Order Shipped", {"order_id": order, "carrier": "Qazpost", **tracking})
+    yield dice.uniform(10 * HOUR, 2 * DAY)
+    products = {"products": contents["products"], "review_url": hands.address(f"/shop/reviews/{order}")}
+    hands.track(who, "Order Delivered", {"order_id": order, **products})
+    yield dice.uniform(2 * DAY, 9 * DAY)
+    if _by_chance(dice, 0.3):
+        hands.track(
+            who, "Product Reviewed", {"product_id": next(iter(basket.products)), "rating": dice.choice((3, 4, 5, 5))}
+        )
 
 
 def read(who: Shopper, mail: Reading, hands: Hands, dice: Random) -> Iterator[float]:

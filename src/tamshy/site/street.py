@@ -99,6 +99,11 @@ class Outside:
             self._ask("PUT", f"{self._base}/api/profiles/{quote(who.user_id)}/consent", headers, body)
         self._client.track(**_ids(who), event="Signed Up", properties={"topics": topics}, context=_context(who))
 
+    def tell_products(self, products: list[dict[str, object]]) -> None:
+        """Tell the catalogue of prices and stocks by the products API, as the shop's back end would."""
+        headers = {"Authorization": f"Bearer {self._api_key}", "Content-Type": "application/json"}
+        self._later(self._ask, "PUT", f"{self._base}/api/products", headers, orjson.dumps({"products": products}))
+
     def product(self, who: Shopper, product: Product, quantity: int) -> dict[str, object]:
         """Give what the shop's pages say of a product, in the shopper's language."""
         return product.properties(who.locale, self._base, quantity)
@@ -215,7 +220,8 @@ class Street:
         return len(self.memory.people)
 
     def open_up(self) -> None:
-        """Send somebody in at once, who signs up, so that there is something to see."""
+        """Fill the shelf, and send somebody in at once, who signs up, so that there is something to see."""
+        self._plan(shoppers.keep_shop(self._outside, self._dice), 0)
         self._send_in(shoppers.newcomer(self.people + 1, self._dice), first=True)
 
     def somebody_comes(self) -> None:
