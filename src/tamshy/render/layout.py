@@ -64,11 +64,15 @@ def layout(body: str, *, locale: str, shop: str, shop_url: str) -> str:
 
 
 def preheader(spare: int = 80) -> str:
-    """The hidden first line, with filling behind it so that mail boxes do not go on with the text."""
+    """The hidden first line, with filling behind it so that mail boxes do not go on with the text.
+
+    Its colour is that of any text: `color:transparent` hides nothing that is not hidden already, and SpamAssassin takes it for
+    white on white (HTML_FONT_LOW_CONTRAST).
+    """
     filling = "&#847;&zwnj;&nbsp;" * spare
     return (
         '<div style="display:none;max-height:0;max-width:0;overflow:hidden;opacity:0;mso-hide:all;font-size:1px;'
-        f'line-height:1px;color:transparent">{{% tamshy_preheader %}}{filling}</div>'
+        f'line-height:1px">{{% tamshy_preheader %}}{filling}</div>'
     )
 
 
