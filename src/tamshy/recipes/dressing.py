@@ -6,6 +6,7 @@ its parts: a number (its own words), or one of ``PARTS``, with its argument behi
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 INK: Final = "#14212B"
 QUIET: Final = "#4B5A63"
 LINE: Final = "#D9DFDC"
+
+_ONE_LETTER: Final = re.compile(r"(?<![^\s(«])([АВИКОСУЯавикосуя]) (?=\S)")
 
 _HEAD: Final = """\
 <mjml lang="{locale}">
@@ -116,15 +119,21 @@ def dressed(letter: Letter, locale: str, brand: Brand, body_locale: str | None =
     if brand.pictures and letter.picture:
         address = f"{escape(brand.pictures)}/{letter.picture}.png"
         text += _PICTURE.format(address=address, alt=words.PICTURES[letter.picture][locale], card=card)
-    text += _BEGIN.format(title=wording.title)
+    text += _BEGIN.format(title=_bound(wording.title, locale))
     part = _Parts(letter, wording, locale, brand)
     text += "".join(part.written(name) for name in letter.order)
     return text + _END.format(foot=_foot(letter, locale, brand))
 
 
+def _bound(text: str, locale: str) -> str:
+    """Bind what no line begins or ends with: a dash to the word before it, a Russian word of one letter to the one behind it."""
+    text = text.replace(" — ", "\N{NO-BREAK SPACE}— ")
+    return _ONE_LETTER.sub("\\1\N{NO-BREAK SPACE}", text) if locale == "ru" else text
+
+
 def _foot(letter: Letter, locale: str, brand: Brand) -> str:
     def link(address: str, text: str) -> str:
-        return f'<a href="{{{{ {address} }}}}" style="color: {QUIET};">{text}</a>'
+        return f'<a href="{{{{ {address} }}}}" style="color: {QUIET}; white-space: nowrap;">{text}</a>'
 
     ways = [link("view_url", words.VIEW[locale])]
     if letter.kind == "marketing":
@@ -133,9 +142,14 @@ def _foot(letter: Letter, locale: str, brand: Brand) -> str:
             link("preferences_url", words.PREFERENCES[locale]),
             *ways,
         ]
-    lines = [words.WHY[letter.why][locale], " · ".join(ways)]
+    lines = [_bound(words.WHY[letter.why][locale], locale), " · ".join(ways)]
     lines.append("{{ shop.name }}" + (f", {escape(brand.address)}" if brand.address else ""))
     return "<br />\n          ".join(lines)
+
+
+def _unbroken(text: str) -> str:
+    """A date or an amount, which stays on one line."""
+    return f'<span style="white-space: nowrap;">{text}</span>'
 
 
 class _Parts:
@@ -156,7 +170,7 @@ class _Parts:
         return PARTS[kind](self, argument)
 
     def _text(self, text: str) -> str:
-        return f'          <mj-text css-class="ink">{text}</mj-text>\n'
+        return f'          <mj-text css-class="ink">{_bound(text, self._locale)}</mj-text>\n'
 
     def _list(self, items: list[str]) -> str:
         """Things one below the other, each with its number in a soft square."""
@@ -166,12 +180,12 @@ class _Parts:
               <td width="30" valign="top" style="padding: 0 14px 14px 0;"><div class="soft" style="width: 30px; height: 30px; \
 line-height: 30px; border-radius: {self._brand.radius}px; background-color: {self._brand.soft}; color: {INK}; text-align: center; \
 font-weight: 700;">{number}</div></td>
-              <td valign="top" style="padding: 3px 0 14px;">{item}</td>
+              <td valign="top" style="padding: 3px 0 14px;">{_bound(item, self._locale)}</td>
             </tr>
 """
             for number, item in enumerate(items, start=1)
         )
-        return f'          <mj-table css-class="ink">\n{rows}          </mj-table>\n'
+        return f'          <mj-table css-class="ink" padding="0 0 4px">\n{rows}          </mj-table>\n'
 
     def hello(self, _: str) -> str:
         """The greeting, where the name is known."""
@@ -224,12 +238,13 @@ font-weight: 700;">{number}</div></td>
             # An order that says nothing of its products is no reason to write nothing.
             about = f'{{% assign picks = profile | recommend: "{kind}", of: {of}, count: 3 %}}'
             assign = f"{{% if {of} %}}{about}{{% else %}}{assign}{{% endif %}}"
-        return f"          {assign}\n{self._goods('picks', '')}"
+        lead = self._text(words.PICKED[kind][self._locale])
+        return f"          {assign}\n{self._goods('picks', '', lead)}"
 
     def code(self, variable: str) -> str:
         """The code that was taken for this person, and until when it is good."""
         root = f"coupon.{variable}"
-        until = words.VALID[self._locale].format(f"{{{{ {root}.expires_at | date }}}}")
+        until = words.VALID[self._locale].format(_unbroken(f"{{{{ {root}.expires_at | date }}}}"))
         return f"""\
           {{% if {root}.code %}}
           <mj-table css-class="ink">
@@ -248,21 +263,22 @@ letter-spacing: 1px;">{{{{ {root}.code }}}}</span>{{% if {root}.expires_at %}}<b
         rows = ""
         for name in argument.split("+"):
             path, filter_, labels = words.FACTS[name]
-            shown = f"{path} | {filter_}" if filter_ else path
+            shown = _unbroken(f"{{{{ {path} | {filter_} }}}}") if filter_ else f"{{{{ {path} }}}}"
             rows += f"""\
             {{% if {path} %}}
             <tr>
               <td class="quiet" width="150" valign="top" style="padding: 0 16px 8px 0; color: {QUIET};">{labels[self._locale]}</td>
-              <td valign="top" style="padding: 0 0 8px;"><strong>{{{{ {shown} }}}}</strong></td>
+              <td valign="top" style="padding: 0 0 8px;"><strong>{shown}</strong></td>
             </tr>
             {{% endif %}}
 """
-        return f'          <mj-table css-class="ink">\n{rows}          </mj-table>\n'
+        return f'          <mj-table css-class="ink" padding="0 0 8px">\n{rows}          </mj-table>\n'
 
-    def _goods(self, path: str, below: str) -> str:
+    def _goods(self, path: str, below: str, above: str = "") -> str:
+        # An empty list is as good as none, and to Liquid it is true.
         return f"""\
-          {{% if {path} %}}
-          <mj-table css-class="ink">
+          {{% if {path}.size > 0 %}}
+{above}          <mj-table css-class="ink" padding="0 0 {16 if below else 2}px">
             {{% for item in {path} %}}
 {self._row("item")}            {{% endfor %}}
 {below}          </mj-table>
@@ -272,7 +288,7 @@ letter-spacing: 1px;">{{{{ {root}.code }}}}</span>{{% if {root}.expires_at %}}<b
     def _one(self, path: str) -> str:
         return f"""\
           {{% if {path}.name %}}
-          <mj-table css-class="ink">
+          <mj-table css-class="ink" padding="0 0 2px">
 {self._row(path)}          </mj-table>
           {{% endif %}}
 """

@@ -10,6 +10,9 @@ from ruamel.yaml import YAML
 LOCALES: Final = ("en", "ru", "kk", "id")
 """The languages that every recipe is written in."""
 
+_REPLY: Final = "mailto:{{ shop.from | split: '<' | last | remove: '>' }}"
+"""Where a button leads that says "write to us": to an answer, and not to the shop's front page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -33,7 +36,7 @@ class Letter:
         topic: ``offers`` or ``news``; empty for a transactional one.
         campaign: what ``utm_campaign`` says.
         picture: the drawing at its head; empty: none.
-        link: where its button leads, Liquid.
+        link: where its button leads, Liquid; in the file ``reply`` for an answer to whom the mail is from.
         order: its parts from top to bottom (``tamshy.recipes.dressing``).
         why: key of the sentence that says why it came (``tamshy.recipes.words``).
         coupon: the variable that holds its code; empty: it has none.
@@ -67,7 +70,7 @@ def read_letter(text: str, recipe: str, name: str) -> Letter:
         topic="" if kind == "transactional" else told["topic"],
         campaign=told.get("campaign", recipe),
         picture=told.get("picture", ""),
-        link=told.get("link", "{{ shop.url }}"),
+        link=_REPLY if told.get("link") == "reply" else told.get("link", "{{ shop.url }}"),
         order=tuple(str(part) for part in told["order"]),
         why=told["why"],
         coupon=told.get("coupon", ""),

@@ -10,6 +10,12 @@ _WORDS: Final = {
     "kk": ("Айя", "Кесе, төрт данадан", "Киіз тәпішке", "керамика", "жаңадан бастағандарға шай"),
     "id": ("Dewi", "Mangkuk teh, isi empat", "Sandal felt", "keramik", "teh untuk pemula"),
 }
+_PICKS: Final = (
+    # sku, price, and what it is called
+    ("shaynek", 64, {"en": "Teapot", "ru": "Чайник заварочный", "kk": "Шәйнек", "id": "Teko teh"}),
+    ("quman", 72, {"en": "Copper jug", "ru": "Медный кувшин", "kk": "Мыс құман", "id": "Kendi tembaga"}),
+    ("jamylgy", 95, {"en": "Woollen blanket", "ru": "Шерстяной плед", "kk": "Жүн жамылғы", "id": "Selimut wol"}),
+)
 
 
 def profile(locale: str) -> dict[str, object]:
@@ -67,3 +73,25 @@ def event(locale: str, url: str = "https://shop.example") -> dict[str, object]:
 def coupon(variable: str) -> dict[str, object]:
     """A code that was taken for them."""
     return {variable: {"code": "TEA-7KQM-2XPD", "expires_at": "2026-03-04T18:00:00Z", "discount": {"percent": 10}}}
+
+
+def picks(locale: str, url: str = "https://shop.example") -> dict[str, object]:
+    """What may be recommended to them, whatever a letter asks for."""
+    skus = [sku for sku, _, _ in _PICKS]
+    near = {"kese": [(sku, 1 / place) for place, sku in enumerate(skus, start=1)]}
+    return {
+        "lists": dict.fromkeys(("popular", "new", "viewed", "next"), skus),
+        "near": {"similar": near, "together": near},
+        "called": {"kese": "kese"},
+        "own": ["kese"],
+        "products": {
+            sku: {
+                "sku": sku,
+                "name": names[locale],
+                "price": price,
+                "url": f"{url}/{sku}",
+                "image_url": f"{url}/pictures/{sku}.png",
+            }
+            for sku, price, names in _PICKS
+        },
+    }

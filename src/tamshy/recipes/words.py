@@ -23,7 +23,7 @@ CODE: Final = {"en": "Your code", "ru": "Ваш код", "kk": "Сіздің к�
 VALID: Final = {
     "en": "Valid until {}",
     "ru": "Действует до {}",
-    "kk": "Жарамдылық мерзімі: {} дейін",
+    "kk": "Соңғы күні: {}",
     "id": "Berlaku sampai {}",
 }
 FACTS: Final = {
@@ -65,6 +65,27 @@ FACTS: Final = {
         "date",
         {"en": "Opens on", "ru": "Открытие", "kk": "Ашылатын күні", "id": "Dibuka pada"},
     ),
+}
+PICKED: Final = {
+    # what stands above products that are recommended, where there are any
+    "similar": {
+        "en": "These are close to what you have chosen:",
+        "ru": "Вот что близко к вашему выбору:",
+        "kk": "Мыналар сіз таңдаған заттарға жақын:",
+        "id": "Ini yang mirip dengan pilihan Anda:",
+    },
+    "together": {
+        "en": "Others who chose the same have added these:",
+        "ru": "Те, кто выбрал то же, что и вы, добавили:",
+        "kk": "Сіз таңдаған затты алғандар мыналарды да қосқан:",
+        "id": "Mereka yang memilih barang yang sama juga menambahkan ini:",
+    },
+    "popular": {
+        "en": "Chosen most often:",
+        "ru": "Выбирают чаще всего:",
+        "kk": "Ең жиі таңдалатындар:",
+        "id": "Yang paling sering dipilih:",
+    },
 }
 UNSUBSCRIBE: Final = {
     "en": "Unsubscribe",
@@ -143,7 +164,7 @@ WHY: Final = {
         "ru": "Вы получили это письмо, потому что у вас есть учётная запись в магазине {{ shop.name }} и вы согласились "
         "получать наши письма.",
         "kk": "Бұл хат сізге {{ shop.name }} дүкенінде тіркелгеніңіз және хаттарымызды алуға келіскеніңіз үшін келді.",
-        "id": "Anda menerima email ini karena punya akun di {{ shop.name }} dan setuju menerima kabar dari kami.",
+        "id": "Anda menerima email ini karena memiliki akun di {{ shop.name }} dan setuju menerima kabar dari kami.",
     },
 }
 PICTURES: Final = {
