@@ -68,8 +68,8 @@ bench: $(VENV)/.installed ## Measure this machine, beside its raw limits; FULL=1
 	@$(BIN)/tamshy bench --size $(if $(FULL),full,short) --out benchmarks/results $(ARGS)
 
 .PHONY: gallery
-gallery: $(VENV)/.installed ## Take pictures of every mail of the recipes, light and dark, wide and narrow, into build/gallery
-	@$(BIN)/python examples/gallery/make.py $(ARGS)
+gallery: $(VENV)/.installed peers ## Take pictures of every mail of the recipes, have SpamAssassin score each, into build/gallery
+	@$(BIN)/python -m examples.gallery.make $(ARGS)
 
 ##@ Keep
 
@@ -112,7 +112,7 @@ node_modules/.installed: package-lock.json package.json .npmrc
 
 .PHONY: peers
 peers:
-	@.ci/debian chromium=/usr/bin/chromium postgresql-15=$(POSTGRES_OLDEST)/postgres postfix=/usr/sbin/smtp-sink
+	@.ci/debian chromium=/usr/bin/chromium postgresql-15=$(POSTGRES_OLDEST)/postgres postfix=/usr/sbin/smtp-sink spamassassin=/usr/bin/spamassassin
 
 .PHONY: provers
 provers: peers
