@@ -42,7 +42,7 @@ class LiveFlow:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A workspace: its buckets run from `first` to `last`, both in; the flow of highest priority comes first."""
+    """A workspace: its buckets run from `first` to `last`, both in; the flow with the most steps comes first, then by priority."""
 
     workspace: int
     name: str
@@ -98,6 +98,7 @@ def _shop(book: Rulebook) -> Shop:
             wide, tall = pictures(running.flow, running.program)
             paused = running.name in book.paused
             flows.append(LiveFlow(running.version, running.flow, running.program, wide, tall, paused))
-    flows.sort(key=lambda live: (-live.flow.priority, live.name))
+    # Of many flows those with something to see: who looks at the page must not pass five notices of orders first.
+    flows.sort(key=lambda live: (-len(live.program.nodes), -live.flow.priority, live.name))
     last = book.first_bucket + book.buckets - 1
     return Shop(book.workspace, book.name, book.first_bucket, last, book.settings, tuple(flows))
