@@ -40,15 +40,20 @@ def daily(book: Rulebook) -> bool:
     return bool(measured(book)) or asked(book)
 
 
-def rankings(conn: Connection, book: Rulebook, until: datetime) -> Iterator[datetime]:
+def rankings(conn: Connection, book: Rulebook, until: datetime, since: datetime | None = None) -> Iterator[datetime]:
     """The moments up to ``until`` at which it is computed, while a history is worked: from one to the next with anything.
 
     Asked for the next one, all before it has been worked. Days on which nobody does anything are left out where no window moves,
-    and where what is foreseen brings nobody into a segment.
+    and where what is foreseen brings nobody into a segment. ``since``: up to when it was worked before, by whoever goes on now; of
+    what happened last the hour may have come only since.
     """
     moving = _moving(book)
     row = conn.execute(_SQL["ranked_at"], {"workspace": book.workspace}).fetchone()
     at: datetime | None = None if row is None else row[0]
+    owed = None if since is None else calendar.next_daily(since, book.settings.timezone)
+    if owed is not None and owed <= until and (at is None or at < owed):
+        at = owed
+        yield at
     while True:
         row = conn.execute(_SQL["next_moment"], _span(book)).fetchone()
         conn.commit()

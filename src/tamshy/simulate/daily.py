@@ -31,6 +31,7 @@ def work_daily(
     hands: Sequence[tuple[Connection, Press]],
     progress: Callable[[datetime, int], None],
     before: int = 0,
+    since: datetime | None = None,
 ) -> Play:
     """Work as `work` does, with a stop wherever what some have done decides what becomes of others.
 
@@ -54,15 +55,15 @@ def work_daily(
         if not stops or min(stops) > until:
             break
         done = min(stops)
-        played = both(
-            played, work(book, done - _JUST_BEFORE, hands, progress, before + played.passes // len(hands)), until
-        )
+        made = before + played.passes // len(hands)
+        played = both(played, work(book, done - _JUST_BEFORE, hands, progress, made, since), until)
+        since = done - _JUST_BEFORE
         if done == daily:
             look(conn, book, done)
             if timed:
                 find_best_hour(conn, book, done)
             conn.commit()
-    return both(played, work(book, until, hands, progress, before + played.passes // len(hands)), until)
+    return both(played, work(book, until, hands, progress, before + played.passes // len(hands), since), until)
 
 
 def _coming(conn: Connection) -> datetime | None:

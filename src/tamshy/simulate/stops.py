@@ -91,14 +91,18 @@ def work_by_stops(
     """Work as `work_daily` does, from one stop to the next."""
     played = Play(until, 0, 0)
     conn = hands[0][0]
+    since: datetime | None = None
     for stop in (*(stop for stop in stops if stop.moment <= until), Stop(until)):
         if stop.words:
             before = played.passes // len(hands)
-            played = both(played, work_daily(book, stop.moment - _JUST_BEFORE, hands, progress, before), until)
+            just_before = stop.moment - _JUST_BEFORE
+            played = both(played, work_daily(book, just_before, hands, progress, before, since), until)
+            since = just_before
             tell(conn, book.workspace, stop.words, stop.moment)
             conn.commit()
         before = played.passes // len(hands)
-        played = both(played, work_daily(book, stop.moment, hands, progress, before), until)
+        played = both(played, work_daily(book, stop.moment, hands, progress, before, since), until)
+        since = stop.moment
         if stop.near:
             learn(conn, book, stop.moment)
         if stop.learn:

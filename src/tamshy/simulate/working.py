@@ -105,10 +105,11 @@ def work(
     hands: Sequence[tuple[Connection, Press]],
     progress: Callable[[datetime, int], None],
     before: int = 0,
+    since: datetime | None = None,
 ) -> Play:
     """Work every bucket of the rulebook up to ``until``, a hand each; as many hands as the workspace has buckets.
 
-    ``before``: how many passes each hand has made already, in an earlier part of the same play.
+    ``before``: how many passes each hand has made already, in an earlier part of the same play, which went up to ``since``.
     """
     meeting = Meeting(len(hands))
     workers = [
@@ -116,7 +117,7 @@ def work(
         for place, (conn, press) in enumerate(hands)
     ]
     if daily(book):
-        _by_days(book, until, hands[0][0], workers, progress)
+        _by_days(book, until, since, hands[0][0], workers, progress)
     _work_on(workers, progress)
     return Play(
         until,
@@ -129,12 +130,13 @@ def work(
 def _by_days(
     book: Rulebook,
     until: datetime,
+    since: datetime | None,
     conn: Connection,
     workers: Sequence[_Hand],
     progress: Callable[[datetime, int], None],
 ) -> None:
     """Stop at each hour at which something is computed of all people, with all that came before it worked."""
-    for ranking in rankings(conn, book, until):
+    for ranking in rankings(conn, book, until, since):
         for worker in workers:
             worker.aim_at(ranking - timedelta(microseconds=1))
         _work_on(workers, progress)
