@@ -167,8 +167,9 @@ select c.bucket, c.profile, c.at, false,
     jsonb_build_object('product', d.told || jsonb_build_object('sku', d.sku), 'due_at', iso_text(c.due_at),
         'bought_at', iso_text(c.bought_at)),
     jsonb_build_object('kind', 'reorder_due', 'flow', c.flow, 'mark', t.mark, 'sku', c.sku, 'bought_at', c.bought_at,
-        'key', c.sku || '@' || left(iso_text(c.due_at), 10))
+        'key', c.sku || '@' || to_char({local_sql("c.due_at", "p.zone")}, 'YYYY-MM-DD'))
 from come c
+join profile p on p.bucket = %(bucket)s and p.id = c.profile
 join (values {rows}) as t (flow, priority, mark) on t.flow = c.flow
 join product d on d.workspace = %(workspace)s and d.sku = c.sku
 where not exists (

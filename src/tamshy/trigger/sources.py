@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from tamshy.language.model import DateTrigger, NewArrivals, ScheduleTrigger
+from tamshy.language.model import DateTrigger, Every, NewArrivals, ScheduleTrigger
 
 if TYPE_CHECKING:
     from tamshy.rulebook import Rulebook, RunningFlow
+
+
+BORN: Final = "profile.created_at"
+"""The one date that everybody holds from the first, though nobody tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,10 @@ def ticking(book: Rulebook) -> list[tuple[Source, ScheduleTrigger | NewArrivals]
 
 
 def everybodys(book: Rulebook) -> list[UUID]:
-    """The marks of the new arrivals that are for everybody: whoever appears is meant by them from then on."""
-    return [one.mark for one, trigger in arrivals(book) if trigger.segment is None]
+    """The marks of what is for everybody: whoever appears is meant from then on, by new arrivals, and by the day they appeared."""
+    marks = [one.mark for one, trigger in arrivals(book) if trigger.segment is None]
+    born = [one.mark for one, trigger in dates(book) if trigger.every is Every.YEAR and str(trigger.date) == BORN]
+    return marks + born
 
 
 def marks_of(running: RunningFlow) -> list[UUID]:
