@@ -9,16 +9,18 @@ from __future__ import annotations
 from tamshy.recipes.adding import Addition, Unaddable, add, dress
 from tamshy.recipes.brand import BRAND_FILE, Brand, UnusableBrand, read_brand
 from tamshy.recipes.fitting import fitted
-from tamshy.recipes.shelf import Recipe, recipes
+from tamshy.recipes.shelf import Bundle, Recipe, bundles, recipes
 
 __all__ = [
     "BRAND_FILE",
     "Addition",
     "Brand",
+    "Bundle",
     "Recipe",
     "Unaddable",
     "UnusableBrand",
     "add",
+    "bundles",
     "dress",
     "fitted",
     "read_brand",

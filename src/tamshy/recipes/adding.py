@@ -10,7 +10,7 @@ from tamshy.language import UnreadableFolder, read_folder, read_workspace
 from tamshy.recipes.brand import BRAND_FILE, Brand, read_brand, starting_brand
 from tamshy.recipes.fitting import fitted, topic_of, untouched
 from tamshy.recipes.letters import LOCALES
-from tamshy.recipes.shelf import recipes
+from tamshy.recipes.shelf import bundles, recipes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,17 +63,18 @@ class Addition:
 
 
 def add(names: Iterable[str], folder: Path) -> Addition:
-    """Write recipes into a workspace folder, made where it is not there yet.
+    """Write recipes, and those of bundles, into a workspace folder, made where it is not there yet.
 
     What is there already is not overwritten, but for bodies that nobody has touched since they were written. Twice is
     the same as once.
 
     Raises:
-        Unaddable: no such recipe, or the folder would not be sound with it, or it is not sound now. Nothing was written.
+        Unaddable: no such recipe or bundle, or the folder would not be sound with it, or it is not sound now. Nothing was written.
         UnusableBrand: its ``brand.yaml`` cannot be used.
         UnreadableFolder: it cannot be read or written.
     """
-    chosen = [_named(name) for name in names]
+    named = tuple(names)
+    chosen = [recipes()[name] for name in dict.fromkeys(one for name in named for one in _named(name))]
     there = read_folder(folder) if folder.exists() else {}
     beside = {BRAND_FILE: _beside(folder)}
     begun = dict(there) if SETTINGS_FILE in there else {**there, SETTINGS_FILE: _STARTING}
@@ -99,7 +100,12 @@ def add(names: Iterable[str], folder: Path) -> Addition:
         dressed=addition.dressed,
         kept=addition.kept,
         same=addition.same,
-        next=tuple(_next(chosen, before.settings, brand, new_settings=SETTINGS_FILE not in there)) if new else (),
+        next=(
+            *_together(named, before.settings),
+            *_next(chosen, before.settings, brand, new_settings=SETTINGS_FILE not in there),
+        )
+        if new
+        else (),
     )
 
 
@@ -129,11 +135,14 @@ def dress(folder: Path) -> Addition:
     return Addition(addition.written, addition.dressed, tuple(touched), addition.same, ())
 
 
-def _named(name: str) -> Recipe:
-    shelf = recipes()
+def _named(name: str) -> tuple[str, ...]:
+    """The recipes that somebody means by a name: one, or those of a bundle."""
+    shelf, together = recipes(), bundles()
+    if name in together:
+        return together[name].recipes
     if name not in shelf:
-        raise Unaddable(f"there is no recipe '{name}'; there are {', '.join(shelf)}")
-    return shelf[name]
+        raise Unaddable(f"there is no recipe '{name}'; there are {', '.join((*shelf, *together))}")
+    return (name,)
 
 
 def _beside(folder: Path) -> str | None:
@@ -191,6 +200,14 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
             file.write_bytes(data)
     except OSError as error:
         raise UnreadableFolder(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _together(named: Iterable[str], settings: Settings) -> Iterable[str]:
+    """What keeps so many campaigns from writing to one person at once."""
+    for name in named:
+        if name in bundles() and not settings.caps:
+            caps = "caps: [{messages: 1, per: 16h}, {messages: 3, per: 7d}]"
+            yield f"{SETTINGS_FILE}: add '{caps}', or everybody hears from all of them"
 
 
 def _next(chosen: Iterable[Recipe], settings: Settings, brand: Brand, *, new_settings: bool) -> Iterable[str]:

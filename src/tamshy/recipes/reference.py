@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tamshy.recipes.shelf import recipes
+from tamshy.recipes.shelf import bundles, recipes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tamshy.recipes.shelf import Recipe
+    from tamshy.recipes.shelf import Bundle, Recipe
 
 _HEAD: Final = """\
 # Recipes
@@ -22,7 +22,8 @@ How to use them: [how to](../how-to/recipes.md). Every mail comes in English, Ru
 
 def reference() -> str:
     """The whole page."""
-    return "\n".join((_HEAD, *(line for recipe in recipes().values() for line in _section(recipe))))
+    sections = [line for recipe in recipes().values() for line in _section(recipe)]
+    return "\n".join((_HEAD, *sections, *(line for bundle in bundles().values() for line in _together(bundle))))
 
 
 def _section(recipe: Recipe) -> Iterator[str]:
@@ -44,6 +45,15 @@ def _section(recipe: Recipe) -> Iterator[str]:
         yield f"| needs the event | `{event}`{f' with {_plain(properties)}' if properties else ''} |"
     for hint in recipe.edit:
         yield f"| look at | {_plain(hint)} |"
+    yield ""
+
+
+def _together(bundle: Bundle) -> Iterator[str]:
+    yield f"## {bundle.name}\n"
+    yield f"**{bundle.title}.** {' '.join(bundle.says.split())}\n"
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| recipes | {_listed(list(bundle.recipes))} |"
     yield ""
 
 

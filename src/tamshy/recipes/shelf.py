@@ -2,7 +2,7 @@
 
 ``shelf/NAME/recipe.yaml`` says what it is; beside it lie ``flows segments broadcasts coupons stories`` in the flow language, and
 ``letters/NAME.yaml`` with the words of each message in every language (``tamshy.recipes.letters``). ``$offers`` and ``$news``
-stand for the topics of whoever takes it.
+stand for the topics of whoever takes it. ``shelf/NAME.yaml`` is a bundle: recipes that are taken together.
 """
 
 from __future__ import annotations
@@ -47,12 +47,43 @@ class Recipe:
     letters: dict[str, Letter]
 
 
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Recipes that are made to live in one workspace.
+
+    Args:
+        name: the name of its file.
+        title: what a shop person calls it.
+        says: what it is, in one or two sentences.
+        recipes: their names.
+    """
+
+    name: str
+    title: str
+    says: str
+    recipes: tuple[str, ...]
+
+
+@cache
+def bundles() -> dict[str, Bundle]:
+    """All bundles by name, in the order of the alphabet."""
+    return {name: _bundle(name, text) for name, text in _files(_shelf(), "")}
+
+
 @cache
 def recipes() -> dict[str, Recipe]:
     """All recipes by name, in the order of the alphabet."""
-    shelf = resources.files("tamshy.recipes").joinpath("shelf")
-    folders = sorted((entry for entry in shelf.iterdir() if entry.is_dir()), key=lambda entry: entry.name)
+    folders = sorted((entry for entry in _shelf().iterdir() if entry.is_dir()), key=lambda entry: entry.name)
     return {folder.name: _recipe(folder) for folder in folders if folder.joinpath(DESCRIPTION).is_file()}
+
+
+def _shelf() -> Traversable:
+    return resources.files("tamshy.recipes").joinpath("shelf")
+
+
+def _bundle(name: str, text: str) -> Bundle:
+    told = YAML(typ="safe", pure=True).load(text)
+    return Bundle(name=name, title=told["title"], says=told["says"], recipes=tuple(told["recipes"]))
 
 
 def _recipe(folder: Traversable) -> Recipe:
@@ -72,7 +103,7 @@ def _recipe(folder: Traversable) -> Recipe:
 
 def _files(folder: Traversable, inner: str) -> list[tuple[str, str]]:
     """Names and texts of the YAML files of an inner folder, in order; none where there is no such folder."""
-    place = folder.joinpath(inner)
+    place = folder.joinpath(inner) if inner else folder
     if not place.is_dir():
         return []
     files = sorted(place.iterdir(), key=lambda entry: entry.name)

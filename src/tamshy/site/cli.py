@@ -175,7 +175,7 @@ def _folders(commands: _Commands, shared: argparse.ArgumentParser, place: argpar
         each.add_argument("dir", metavar="DIR", help="workspace folder")
     commands.add_parser("recipes", parents=[shared], help="list the ready-made campaigns")
     add = commands.add_parser("add", parents=[shared], help="write ready-made campaigns into a workspace folder")
-    add.add_argument("recipe", metavar="RECIPE", nargs="*", help="recipes as `tamshy recipes` lists them")
+    add.add_argument("recipe", metavar="RECIPE", nargs="*", help="recipes and bundles as `tamshy recipes` lists them")
     add.add_argument("--to", metavar="DIR", default=".", help="workspace folder (default: this one)")
     add.add_argument("--dress", action="store_true", help="write the mails of recipes anew in the look of brand.yaml")
     apply.add_argument(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tamshy.language import read_folder, read_workspace
-from tamshy.recipes import Unaddable, UnusableBrand, add, dress, read_brand, recipes
+from tamshy.recipes import Unaddable, UnusableBrand, add, bundles, dress, read_brand, recipes
 from tamshy.recipes.brand import starting_brand
 
 if TYPE_CHECKING:
@@ -150,8 +150,30 @@ def test_a_shop_without_topics_is_told_so(tmp_path: Path) -> None:
 def test_an_unknown_recipe_is_told_which_there_are(tmp_path: Path) -> None:
     with pytest.raises(Unaddable) as refused:
         add(["advocate"], tmp_path / "shop")
-    assert str(refused.value) == f"there is no recipe 'advocate'; there are {', '.join(recipes())}"
+    assert (
+        str(refused.value) == f"there is no recipe 'advocate'; there are {', '.join([*recipes(), 'whole-lifecycle'])}"
+    )
     assert not (tmp_path / "shop").exists()
+
+
+def test_the_whole_lifecycle_is_all_recipes_but_those_that_stand_for_another(tmp_path: Path) -> None:
+    whole = bundles()["whole-lifecycle"].recipes
+    assert sorted(recipes().keys() - set(whole)) == ["abandoned-cart-code", "welcome-code"]
+    assert set(whole) <= recipes().keys()
+    one, other = begun(tmp_path), tmp_path / "other"
+    other.mkdir()
+    (other / "tamshy.yaml").write_text(SETTINGS, encoding="utf-8")
+    said = add(["welcome", "whole-lifecycle"], one).next
+    add(list(whole), other)
+    assert everything(one) == everything(other)
+    assert said[0] == (
+        "tamshy.yaml: add 'caps: [{messages: 1, per: 16h}, {messages: 3, per: 7d}]', or everybody hears from all of them"
+    )
+    assert add(["whole-lifecycle"], one).written == ()
+
+
+def test_a_bundle_says_nothing_of_caps_where_there_are_some(tmp_path: Path) -> None:
+    assert [hint for hint in add(["whole-lifecycle"], tmp_path / "shop").next if "caps" in hint] == []
 
 
 def test_a_shop_with_other_topics_and_another_language_is_told_what_became_of_them(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tamshy.recipes import Unaddable, add, dress, recipes
+from tamshy.recipes import Bundle, Unaddable, add, bundles, dress, recipes
 from tamshy.recipes.letters import LOCALES
 from tamshy.site.commands.saying import data, out
 from tamshy.site.commands.surroundings import WrongUse
@@ -21,16 +21,26 @@ _WIDTH: Final = 96
 
 
 def list_(options: argparse.Namespace) -> int:
-    """Print the recipes: name, title, and what each does."""
-    shelf = recipes()
+    """Print the recipes, then the bundles: name, title, and what each does."""
+    shelf, together = recipes(), bundles()
     if options.json:
         for recipe in shelf.values():
             data(_as_data(recipe))
+        for bundle in together.values():
+            data(
+                {
+                    "name": bundle.name,
+                    "title": bundle.title,
+                    "says": bundle.says.strip(),
+                    "recipes": list(bundle.recipes),
+                }
+            )
         return _DONE
     wide = max(len(name) for name in shelf)
-    for recipe in shelf.values():
-        out(f"{recipe.name:{wide}}  {recipe.title}")
-        for line in _folded(recipe.says.strip(), _WIDTH - wide - 2):
+    everything: list[Recipe | Bundle] = [*shelf.values(), *together.values()]
+    for one in everything:
+        out(f"{one.name:{wide}}  {one.title}")
+        for line in _folded(_said(one), _WIDTH - wide - 2):
             out(f"{'':{wide}}  {line}")
     out("\ntamshy add NAME --to DIR writes one into a workspace folder.")
     return _DONE
@@ -66,6 +76,11 @@ def _tell(addition: Addition, folder: Path) -> None:
         for hint in addition.next:
             out(f"- {hint}")
         out(f"- tamshy test {folder}, then tamshy plan {folder}")
+
+
+def _said(one: Recipe | Bundle) -> str:
+    """What it does; of a bundle also how many recipes it holds."""
+    return f"{one.says.strip()} {len(one.recipes)} recipes." if isinstance(one, Bundle) else one.says.strip()
 
 
 def _as_data(recipe: Recipe) -> dict[str, object]:
