@@ -36,6 +36,7 @@ class Duration:
     millis: int
 
 
+@cache
 def duration(text: object) -> Duration:
     """Read ``1d12h``; a leading minus turns every part round. Raises ValueError on anything else."""
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
@@ -98,6 +99,7 @@ def _offset_at(moment: int, tz: ZoneInfo) -> int:
     return round(found.total_seconds() * 1000)
 
 
+@cache
 def instant(clock: datetime, tz: ZoneInfo) -> int:
     """The instant of a wall clock: the first of two, and the end of the gap where there is none."""
     naive = (clock - _NAIVE_EPOCH) // timedelta(milliseconds=1)
@@ -171,6 +173,7 @@ def lets_go(moment: int, length: Duration, tz: ZoneInfo, after: int) -> int:
     return tried
 
 
+@cache
 def clock_time(text: str) -> time:
     """A time of day such as ``09:00``."""
     hours, minutes = text.split(":")[:2]
@@ -232,10 +235,8 @@ def stamp(text: object, tz: ZoneInfo) -> int | None:
     return naive + millis - shift * 60_000
 
 
-def day_of(value: object, profile_zone: ZoneInfo, shop_zone: ZoneInfo) -> date | None:
-    """The date a value holds: a plain date itself, a moment's local date; ``MM-DD`` is year 1."""
-    if not isinstance(value, str):
-        return None
+@cache
+def _read_day(value: str, profile_zone: ZoneInfo, shop_zone: ZoneInfo) -> date | None:
     if found := _MONTH_DAY.fullmatch(value):
         month, day = int(found[1]), int(found[2])
         if (month, day) == (2, 29):
@@ -245,6 +246,11 @@ def day_of(value: object, profile_zone: ZoneInfo, shop_zone: ZoneInfo) -> date |
         return _date_or_none(*(int(part) for part in value.split("-")))
     moment = stamp(value, shop_zone)
     return None if moment is None else wall(moment, profile_zone).date()
+
+
+def day_of(value: object, profile_zone: ZoneInfo, shop_zone: ZoneInfo) -> date | None:
+    """The date a value holds: a plain date itself, a moment's local date; ``MM-DD`` is year 1."""
+    return _read_day(value, profile_zone, shop_zone) if isinstance(value, str) else None
 
 
 def _date_or_none(year: int, month: int, day: int) -> date | None:

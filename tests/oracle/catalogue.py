@@ -6,11 +6,14 @@ import csv
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from tests.oracle.shopping import ADDING, SHOWING, products, sku
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.oracle.conditions import Scene
@@ -19,7 +22,13 @@ if TYPE_CHECKING:
 
 Product = dict[str, "Json"]
 
-LOOKED = {"viewed": ("Product Viewed",), "carted": (*ADDING, *SHOWING)}
+LOOKED = {
+    "viewed": ("Product Viewed",),
+    "carted": (*ADDING, *SHOWING),
+    "requested": ("Back In Stock Requested",),
+}
+LEAST_PAIRS = 20
+DAY_MS = 86_400_000
 ABOUT_THE_LINE = ("type", "timestamp", "receive_at", "messageId")
 
 
@@ -91,11 +100,30 @@ def concerns(form: dict[str, Json], change: Change, scene: Scene) -> bool:
     )
 
 
-def bought(profile: Profile) -> dict[str, int]:
-    """When each product was bought last; what was cancelled was not."""
-    gone = {event.properties.get("order_id") for _, _, event in profile.events.get("Order Cancelled", [])}
-    found: dict[str, int] = {}
+def purchases(profile: Profile) -> dict[str, list[int]]:
+    """When each product was bought, by the orders that count, in order."""
+    known = profile.ordered()
+    if profile.bought[0] != known:
+        profile.bought = (known, _purchases(profile))
+    return profile.bought[1]
+
+
+def _purchases(profile: Profile) -> dict[str, list[int]]:
+    there = profile.orders_that_count()
+    found: dict[str, set[int]] = {}
     for at, _, event in profile.events.get("Order Completed", []):
-        if event.properties.get("order_id") not in gone:
-            found |= dict.fromkeys((sku(one) for one in products(event)), at)
-    return found
+        if at in there:
+            for one in products(event):
+                found.setdefault(sku(one), set()).add(at)
+    return {name: sorted(times) for name, times in found.items()}
+
+
+def lasting(everybody: Iterable[Profile], known: Iterable[Product], now: int) -> dict[str, str]:
+    """How long products last: the middle of the times from one purchase to the next by the same person, from twenty of them on."""
+    gaps: dict[str, list[int]] = {sku(product): [] for product in known}
+    for profile in everybody:
+        for name, times in purchases(profile).items():
+            if name in gaps:
+                gaps[name] += [later - earlier for earlier, later in pairwise(at for at in times if at <= now)]
+    middles = {name: median(each) / DAY_MS for name, each in gaps.items() if len(each) >= LEAST_PAIRS}
+    return {name: f"{round(days)}d" for name, days in middles.items() if days >= 0.5}

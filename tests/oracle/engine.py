@@ -13,14 +13,15 @@ import json
 import re
 import sys
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, TextIO
 
 from tests.oracle import almanac
 from tests.oracle.almanac import add, back, duration, stamp
 from tests.oracle.arms import arm_of, weights_of
 from tests.oracle.buyers import figures
-from tests.oracle.catalogue import Change, in_stock, of_line
+from tests.oracle.catalogue import Change, in_stock, lasting, of_line
 from tests.oracle.conditions import FIGURES, Scene, best_of, holds, member, reference, same, subscribed
 from tests.oracle.identities import Register, absorb, valid_address
 from tests.oracle.membership import next_change
@@ -28,7 +29,7 @@ from tests.oracle.occasions import Occasion, changed, occasions
 from tests.oracle.people import Enrollment, Event, Flip, Frame, Letter, Profile, World
 from tests.oracle.ranking import best, rankings
 from tests.oracle.reading import Flow, Json, Message, Workspace, listed, verb_of
-from tests.oracle.shopping import sku
+from tests.oracle.shopping import products, sku
 from tests.oracle.templates import Unrenderable, letter, surroundings, valued
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Engine:
         self.world = World(workspace.segments, dict(workspace.products))
         self.changes: list[Change] = []  # of the catalogue, at this moment
         self.flows = [workspace.flows[name] for name in sorted(workspace.flows)]
+        self.timed = [flow for flow in self.flows if any("event" not in form for form in flow.triggers)]
         forms = [form for flow in self.flows for form in flow.triggers + flow.exit_on]
         self.watched = sorted({form["segment"] for form in forms if "segment" in form})
         self.rankings = [one for where in workspace.segments.values() for one in rankings(where)]
@@ -105,7 +107,11 @@ class Engine:
             [workspace.segments, [[flow.audience, flow.triggers, flow.exit_on, flow.steps] for flow in self.flows]]
         )
         self.foresees = any(root in said for root in FIGURES)
+        self.learns = any("reorder_due" in form for form in forms)
         self.known: dict[Profile, None] = {}
+        self.dealt: dict[
+            str, dict[Profile, None]
+        ] = {}  # product -> who has looked at it, carted, wished for or bought it
         self.register = Register(self.settings.merge_by_email, self._merge)
         self.lines: list[Happening] = []
         self.wakes: list[tuple[int, int, Enrollment]] = []
@@ -127,14 +133,13 @@ class Engine:
             return
         if until is None:
             until = add(self.calls[-1].arrival, duration("1y"), self.settings.zone)
-        if self.rankings or self.foresees:
+        if self.rankings or self.foresees or self.learns:
             self.figures = self._next_figures(self.calls[0].arrival)
         while (moment := self._next_moment()) is not None and moment <= until:
             self.now = moment
             roots = {profile.now_known_as() for profile in self._touched()}
             for profile in sorted(roots, key=lambda one: one.number):
-                self._settle(profile)
-                self._set_timer(profile)
+                self._set_timer(profile, self._settle(profile))
 
     def _next_moment(self) -> int | None:
         moments = [self.calls[0].arrival] if self.calls else []
@@ -156,26 +161,39 @@ class Engine:
             touched[heapq.heappop(self.timers)[2]] = None
         self.known.update(dict.fromkeys(profile.now_known_as() for profile in touched))
         if self.now == self.figures:
-            self._rank()
+            touched |= self._rank()
             self.figures = self._next_figures(self.now + 1)
-            touched |= self.known
-        return touched | self.known if self.changes else touched
+        for change in self.changes:
+            touched |= self.dealt.get(sku(change.product), {})
+        return touched
 
     def _next_figures(self, moment: int) -> int:
         """Rule 29: daily at 03:00 of the workspace."""
         return almanac.next_clock(moment, almanac.clock_time("03:00"), None, self.settings.zone)
 
-    def _rank(self) -> None:
-        """Reckon anew what buyers are like, and who is among the best."""
+    def _rank(self) -> dict[Profile, None]:
+        """Reckon anew what buyers are like, who is among the best, and how long products last; gives those to whom it matters."""
         everybody = dict.fromkeys(profile.now_known_as() for profile in self.known)
+        concerned: dict[Profile, None] = {}
         if self.foresees:
             self.world.buyers = figures(everybody, self.now)
+            concerned = everybody
+        if self.learns:
+            before, now = self.world.lasting, lasting(everybody, self.world.products.values(), self.now)
+            self.world.lasting = now
+            for name in before.keys() | now.keys():
+                if before.get(name) != now.get(name):
+                    concerned |= self.dealt.get(name, {})
         for ranking in self.rankings:
-            self.world.best[best_of(ranking)] = best(ranking, [self._scene(profile) for profile in everybody])
+            before_best = self.world.best.get(best_of(ranking), set())
+            among = best(ranking, [self._scene(profile) for profile in everybody])
+            self.world.best[best_of(ranking)] = among
+            concerned |= dict.fromkeys(sorted(among ^ before_best, key=lambda one: one.number))
+        return concerned
 
-    def _set_timer(self, profile: Profile) -> None:
+    def _set_timer(self, profile: Profile, known: list[Occasion]) -> None:
         """Wake the profile at the next moment at which time alone does something."""
-        coming = [o.moment for o in self._occasions(profile) if o.moment > self.now]
+        coming = [o.moment for o in known if o.moment > self.now]
         changes = next_change(self.watched, self._scene(profile))
         coming += [] if changes is None else [changes]
         if coming:
@@ -183,21 +201,28 @@ class Engine:
 
     def _occasions(self, profile: Profile) -> list[Occasion]:
         scene = self._scene(profile)
-        found = [one for flow in self.flows for one in occasions(flow, scene)]
-        return found + [one for flow in self.flows for one in changed(flow, self.changes, scene)]
+        found = [one for flow in self.timed for one in occasions(flow, scene)]
+        return found + [one for flow in self.timed for one in changed(flow, self.changes, scene)]
 
-    def _settle(self, profile: Profile) -> None:
+    def _settle(self, profile: Profile) -> list[Occasion]:
+        """Do all that is to be done for a profile at this moment; gives the occasions that it is left with."""
+        comes, found = True, []
         for _ in range(ROUNDS):
             self._reconsider(profile)
             # What comes by time starts flows as events do: after those of the moment, before what is due.
-            self._come(profile)
+            if comes:
+                found = self._occasions(profile)
+                self._come(profile, found)
             due = [e for e in profile.active if e.wake <= self.now]
             if due:
-                self._step(min(due, key=_turn))
+                turn = min(due, key=_turn)
+                comes = verb_of(turn.step) == "set"  # of all steps this one alone can bring a date
+                self._step(turn)
                 continue
             events = self.emitted.pop(profile, [])
             if not events:
-                return
+                return found
+            comes = True
             for event in events:
                 self._event(profile, event)
         message = f"no end at {almanac.iso(self.now)} for {profile.name()}"
@@ -208,8 +233,6 @@ class Engine:
         return self.counter
 
     def _say(self, profile: Profile, at: int, line: dict[str, Json]) -> None:
-        if line["kind"] == "enrollment" and self.workspace.flows[line["flow"]].broadcast:
-            return  # nobody is enrolled in a broadcast
         self.lines.append(Happening(at, profile, line))
 
     # -- lines of the history ------------------------------------------------------------------
@@ -316,6 +339,8 @@ class Engine:
     def _event(self, profile: Profile, event: Event) -> None:
         """Rule 1: properties, exits, conversions, waits for it, then triggers."""
         profile.remember(event)
+        for one in products(event):
+            self.dealt.setdefault(sku(one), {})[profile] = None
         flips = self._flips(profile)
         for enrollment in sorted(profile.active, key=_place):
             if self._ends(enrollment, event) or self._ends_by(enrollment, flips):
@@ -412,22 +437,29 @@ class Engine:
         times = profile.entries.get((flow.name, key), [])
         return Candidate(flow, key, self._objection(flow, key, times, scene), event, event)
 
-    def _come(self, profile: Profile) -> None:
+    def _come(self, profile: Profile, found: list[Occasion]) -> None:
         """Fire the occasions whose moment it is: all are judged before any of them begins."""
-        come = [o for o in self._occasions(profile) if o.moment == self.now]
-        come = [o for o in come if (o.flow.name, o.key) not in profile.fired]
+        come = [o for o in found if o.moment == self.now]
+        come = [o for o in come if (o.flow.name, _once(o)) not in profile.fired]
         come = [o for o in come if o.segment is None or member(o.segment, self._scene(profile))]
+        entered: set[str] = set()
         for candidate in [self._fire(o, profile) for o in sorted(come, key=lambda o: (o.flow.name, o.key))]:
-            self._trigger(candidate, profile)
+            one, name = candidate, candidate.flow.name
+            if one.refused is None and name in entered and one.flow.reentry.after is not None:
+                one = replace(
+                    one, refused="reentry"
+                )  # two occasions of a flow at one moment: the first was the last entry
+            self._trigger(one, profile)
+            entered |= {name} if one.refused is None else set()
 
     def _fire(self, occasion: Occasion, profile: Profile) -> Candidate:
         """Rule 13: each occurrence is a key of its own, but a time given in ``reentry`` counts over all."""
         flow, key = occasion.flow, occasion.key
-        profile.fired.add((flow.name, key))
+        profile.fired.add((flow.name, _once(occasion)))
         event = Event("", self.now, self._next(), occasion.facts, {})
         times = [at for (name, _), entered in profile.entries.items() if name == flow.name for at in entered]
         if flow.reentry.after is None:
-            times = []
+            times = profile.entries.get((flow.name, key), [])
         refused = self._objection(flow, key, times, self._scene(profile, start=event))
         return Candidate(flow, key, refused, event, occasion.mark)
 
@@ -642,9 +674,24 @@ class Engine:
     def _split(self, enrollment: Enrollment, form: dict[str, Json]) -> None:
         """Go the way of the profile's arm; no winner is ever proven here (rule 32)."""
         weights = weights_of(form["arms"])
-        arm = arm_of(enrollment.profile.die, form["name"], weights, self.seed)
+        if form.get("settles"):
+            arm = self._settled(form, enrollment.due)
+        else:
+            arm = arm_of(enrollment.profile.die, form["name"], weights, self.seed)
+            held_out = self._held_out(enrollment.profile, enrollment.flow)
+            drawn = self.world.drawn.setdefault(form["name"], {})
+            drawn.setdefault(enrollment.profile, (arm, self.now, held_out))
         enrollment.arms[form["name"]] = arm
         enrollment.frames.append(Frame(form["arms"][arm].get("steps") or []))
+
+    def _settled(self, form: dict[str, Json], at: int) -> str:
+        """What a test on a part has shown when the first of the rest is due: the best measure, the first named of equals."""
+        name = form["name"]
+        if name not in self.world.settled:
+            assert form["winner"]["by"] == "clicked", "the oracle counts no other"
+            drawn = self.world.drawn[name]
+            self.world.settled[name] = max(form["arms"], key=lambda arm: _clicked_share(drawn, name, arm, at))
+        return self.world.settled[name]
 
     def _coupon(self, enrollment: Enrollment, step: dict[str, Json], scene: Scene) -> bool:
         """Take a code; the held out take none (rule 25). False: the pool is empty, and that ends the enrollment."""
@@ -819,6 +866,30 @@ def _busiest(scenes: list[Scene]) -> tuple[int] | None:
     if hours.total() < BEST_HOUR_FROM:
         return None
     return (min(hours, key=lambda hour: (-hours[hour], hour)),)
+
+
+def _clicked_share(
+    drawn: dict[Profile, tuple[str, int, bool]], experiment: str, arm: str, at: int
+) -> tuple[bool, Fraction]:
+    """How many of those in an arm have clicked a mail that went out behind the split, before a moment."""
+    people = [
+        (one, since) for one, (its, since, held_out) in drawn.items() if its == arm and since < at and not held_out
+    ]
+    clicked = sum(
+        any(
+            since <= click < at
+            for letter in one.letters
+            if experiment in letter.enrollment.arms
+            for click, _ in letter.clicks
+        )
+        for one, since in people
+    )
+    return bool(people), Fraction(clicked, len(people) or 1)
+
+
+def _once(occasion: Occasion) -> str:
+    """What an occasion is known by, so that it comes once at its moment."""
+    return f"{occasion.key} at {occasion.moment}"
 
 
 def _concerns(form: dict[str, Json], flip: Flip) -> bool:

@@ -40,7 +40,7 @@ def _changes(condition: Json, scene: Scene, seen: frozenset[str]) -> Iterator[in
                 yield from _windows(part, [at for at, _, _ in scene.profile.events.get(value, [])], scene)
                 yield from _of_events(part, value, scene)
             elif key in ENGAGEMENTS:
-                yield from _windows(part, _touches(scene), scene)
+                yield from _windows(part, _touches(key, scene), scene)
             elif key == "enrolled":
                 times = [at for entered in scene.profile.entries.values() for at in entered]
                 yield from _windows(part, times, scene)
@@ -48,8 +48,13 @@ def _changes(condition: Json, scene: Scene, seen: frozenset[str]) -> Iterator[in
                 yield from _of_values(reference(key, scene), value, scene)
 
 
-def _touches(scene: Scene) -> list[int]:
-    return [at for one in scene.profile.letters for at in (one.at, *one.opens, *(clicked for clicked, _ in one.clicks))]
+def _touches(verb: str, scene: Scene) -> list[int]:
+    letters = scene.profile.letters
+    if verb == "received":
+        return [one.at for one in letters]
+    if verb == "opened":
+        return [at for one in letters for at in one.opens]
+    return [at for one in letters for at, _ in one.clicks]
 
 
 def _windows(part: dict[str, Json], times: list[int], scene: Scene) -> Iterator[int]:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.oracle import almanac
-from tests.oracle.catalogue import Change, bought, came_back, concerns, dropped, in_stock
+from tests.oracle.catalogue import Change, came_back, concerns, dropped, in_stock, purchases
 from tests.oracle.conditions import MISSING, holds, member, reference_items
 from tests.oracle.cron import cron
 from tests.oracle.people import Event
@@ -44,7 +44,7 @@ class Occasion:
 
 
 def occasions(flow: Flow, scene: Scene) -> Iterator[Occasion]:
-    """Every occasion of the flow around now, gone by or to come, in no order."""
+    """Every occasion of the flow around now, of now or to come, in no order; some that have gone by among them."""
     for n, form in enumerate(flow.triggers):
         if "date" in form:
             yield from _dates(flow, form, scene)
@@ -58,10 +58,11 @@ def occasions(flow: Flow, scene: Scene) -> Iterator[Occasion]:
             yield from _broadcasts(flow, form["broadcast"], scene)
 
 
-def _local(day: date, offset: almanac.Duration, at: str, scene: Scene) -> int:
+@cache
+def _local(day: date, offset: almanac.Duration, at: str, tz: ZoneInfo) -> int:
     """The moment of a time of day on a day, moved by the offset's days and then by its hours."""
     shifted = almanac.moved(day, offset)
-    return almanac.instant(datetime.combine(shifted, almanac.clock_time(at)), scene.zone) + offset.millis
+    return almanac.instant(datetime.combine(shifted, almanac.clock_time(at)), tz) + offset.millis
 
 
 def _dates(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
@@ -72,23 +73,38 @@ def _dates(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion
             continue
         dated = day.year >= NO_YEAR
         if form.get("every", "year") == "once":
-            days = [day] if dated else []
+            days: tuple[date, ...] = (day,) if dated else ()
         else:
-            days = list(_returns(day, almanac.wall(scene.now, scene.zone).year))
+            days = _returns(day, almanac.wall(scene.now, scene.zone).year)
         for coming in days:
+            moment = _local(coming, offset, at, scene.zone)
+            if moment < scene.now:
+                continue
             years = coming.year - day.year if dated else None
             facts = {"date": coming.isoformat(), "years": years, "item": item}
             key = coming.isoformat() if item is None else f"{coming.isoformat()}/{n}"
+            if form.get("every", "year") == "year":  # as ADR 89 has it: a date that is put right is the same occurrence
+                key = f"{form['date']} {coming.year}" + ("" if item is None else f" {_element(item, n)}")
             mark = ("date", form["date"], coming.isoformat(), n)
-            yield Occasion(_local(coming, offset, at, scene), flow, key, facts, mark)
+            yield Occasion(moment, flow, key, facts, mark)
 
 
-def _returns(day: date, year: int) -> Iterator[date]:
-    """The day in the years around; 29 February is 28 February in other years; never before the day itself."""
+def _element(item: Json, place: int) -> Json:
+    """What an element of a list is known by: its own id or name, else its place."""
+    return (item.get("id") or item.get("name") or place) if isinstance(item, dict) else place
+
+
+@cache
+def _returns(day: date, year: int) -> tuple[date, ...]:
+    """The day in the years around; 29 February is 28 February in other years; never the day itself (rule 19), nor before."""
+    return tuple(_each_return(day, year))
+
+
+def _each_return(day: date, year: int) -> Iterator[date]:
     for n in range(year - YEARS, year + YEARS + 1):
         leap = n % 4 == 0 and (n % 100 != 0 or n % 400 == 0)
         found = date(n, 2, 28) if (day.month, day.day) == (2, 29) and not leap else date(n, day.month, day.day)
-        if found >= day:
+        if found > day:
             yield found
 
 
@@ -104,8 +120,10 @@ def _ticks(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion
             day = almanac.day_of(str(text), scene.zone, scene.settings.zone)
             assert day is not None, text
             year = almanac.wall(scene.now, scene.zone).year
-            days = [day] if day.year >= NO_YEAR else list(_returns(day, year))
-            found += [(_local(one, offset, at, scene), datetime.combine(one, almanac.clock_time(at))) for one in days]
+            days = (day,) if day.year >= NO_YEAR else _returns(day, year)
+            for one in days:
+                clock = datetime.combine(almanac.moved(one, offset), almanac.clock_time(at))
+                found.append((_local(one, offset, at, scene.zone), clock))
     for moment, clock in found:
         yield _tick(flow, form.get("segment"), moment, clock.strftime("%Y-%m-%dT%H:%M"))
 
@@ -184,7 +202,7 @@ def _arrivals(flow: Flow, n: int, form: dict[str, Json], scene: Scene) -> Iterat
                 continue
             found = _new(form, looks, day, moment, scene)
         if moment > scene.now or found:
-            key = day.isoformat()
+            key = f"{day.isoformat()}T{form.get('at', AT)}"
             yield Occasion(moment, flow, key, {"products": found}, ("new_arrivals", key), form.get("segment"))
 
 
@@ -207,14 +225,15 @@ def _new(form: dict[str, Json], looks: dict[int, int], day: date, moment: int, s
 
 
 def _reorders(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
-    """When what was bought is due again, by the product's own interval."""
+    """When what was bought is due again, by the product's own interval, else by the one that was learnt."""
     offset, at = almanac.duration(form.get("offset", "0d")), form.get("at", AT)
-    for name, moment in bought(scene.profile).items():
+    for name, times in purchases(scene.profile).items():
         product = scene.world.products.get(name)
-        if product is None or not product.get("interval") or not _fits(form, product, scene):
+        lasts = None if product is None else product.get("interval") or scene.world.lasting.get(name)
+        if product is None or not lasts or not _fits(form, product, scene):
             continue
-        due = almanac.add(moment, almanac.duration(product["interval"]), scene.zone)
+        due = almanac.add(times[-1], almanac.duration(lasts), scene.zone)
         day = almanac.wall(due, scene.zone).date()
         key = f"{name}@{day.isoformat()}"
         facts = {"product": product, "due_at": almanac.iso(due)}
-        yield Occasion(_local(day, offset, at, scene), flow, key, facts, ("reorder_due", key))
+        yield Occasion(_local(day, offset, at, scene.zone), flow, key, facts, ("reorder_due", key))

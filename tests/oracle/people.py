@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.oracle.almanac import iso
+from tests.oracle.shopping import ORDER, orders
 
 if TYPE_CHECKING:
     from tests.oracle.reading import Flow, Json
@@ -93,9 +94,14 @@ class World:
     segments: dict[str, Json] = field(default_factory=dict)
     products: dict[str, dict[str, Json]] = field(default_factory=dict)  # by what they are told by
     since: dict[str, int] = field(default_factory=dict)  # when there first was any of each, where not from the first
+    lasting: dict[str, str] = field(default_factory=dict)  # how long products last, as last learnt
     taken: dict[str, int] = field(default_factory=dict)  # how many codes of each pool are gone
     best: dict[str, set[Profile]] = field(default_factory=dict)  # the ``top`` condition as text -> the profiles
     buyers: dict[Profile, dict[str, Json]] = field(default_factory=dict)  # ``rfm`` and ``predicted`` as last reckoned
+
+    drawn: dict[str, dict[Profile, tuple[str, int, bool]]] = field(default_factory=dict)
+    """Who is in which arm of an experiment, since when, and whether held out; for a broadcast's test on a part."""
+    settled: dict[str, str] = field(default_factory=dict)  # experiment -> the arm that its rest gets
 
     def absorb(self, stays: Profile, goes: Profile) -> None:
         """What was reckoned of one goes over to the other, who keeps what is their own."""
@@ -104,6 +110,10 @@ class World:
                 among.add(stays)
         if goes in self.buyers:
             self.buyers.setdefault(stays, self.buyers[goes])
+        for drawn in self.drawn.values():
+            if goes in drawn:
+                drawn.setdefault(stays, drawn[goes])
+                del drawn[goes]
 
 
 @dataclass(eq=False)
@@ -129,6 +139,7 @@ class Profile:
     flips: list[Flip] = field(default_factory=list)
     # flow and trigger -> moment of a look at new arrivals -> up to when they are known after it
     looks: dict[tuple[str, int], dict[int, int]] = field(default_factory=dict)
+    bought: tuple[tuple[int, ...], dict[str, list[int]]] = ((), {})  # what it has bought, by how much was known then
     fired: set[tuple[str, str]] = field(default_factory=set)  # flow and key of the occasions that have come
 
     def now_known_as(self) -> Profile:
@@ -156,6 +167,14 @@ class Profile:
         found = {"created_at": iso(self.born)}
         found.update({key: value for key, (_, _, value) in self.properties.items()})
         return found
+
+    def ordered(self) -> tuple[int, ...]:
+        """How many events it has of each kind that an order is made of: while that is the same, its orders are."""
+        return tuple(len(self.events.get(name, ())) for name in ORDER)
+
+    def orders_that_count(self) -> set[int]:
+        """When the orders were made that count."""
+        return {at for at, _ in orders(self)}
 
     def write(self, key: str, value: Json, at: int, seq: int) -> None:
         """Rule 38: the value with the latest own time is kept; at one time the last taken in."""

@@ -98,7 +98,6 @@ class Flow:
     priority: float
     holdout: float
     steps: list[dict[str, Json]]
-    broadcast: bool = False  # a broadcast, which prints no lines of enrollments
 
 
 @dataclass
@@ -210,17 +209,24 @@ def _broadcast(name: str, raw: dict[str, Json]) -> Flow:
     """A broadcast as a flow of one send, or of a split into several."""
     if "split" in raw:
         split = raw["split"]
-        if "winner" in split:
-            message = "how the rest is drawn, and who has won, the specification does not say"
-            raise ValueError(message)
-        arms = {arm: {**text, "steps": [{"send": text["message"]}]} for arm, text in split["arms"].items()}
+        arms = {arm: {**text, "steps": [_text(text, arm)]} for arm, text in split["arms"].items()}
+        winner = split.get("winner") or {}
+        if "after" in winner:
+            # How the rest is drawn the specification does not say, but ADR 90: one arm more, whose people wait, and get the best.
+            best = {arm: {**text, "steps": [_text(text, f"best-{arm}")]} for arm, text in split["arms"].items()}
+            after = [{"wait": winner["after"]}, {"split": {**split, "arms": best, "settles": True}}]
+            left = 100 - sum(text["weight"] for text in arms.values())
+            arms["rest"] = {"weight": left, "steps": after}
         steps: list[dict[str, Json]] = [{"split": {**split, "arms": arms}}]
     else:
         steps = [{"send": raw["message"]}]
-    shape = {"trigger": {"broadcast": raw}, "reentry": "always", "priority": raw.get("priority"), "steps": steps}
-    flow = _flow(f"broadcast/{name}", shape)
-    flow.broadcast = True
-    return flow
+    shape = {"trigger": {"broadcast": raw}, "priority": raw.get("priority"), "steps": steps}
+    return _flow(f"broadcast/{name}", shape)
+
+
+def _text(text: dict[str, Json], step: str) -> dict[str, Json]:
+    """The send of an arm's message."""
+    return {"send": text["message"], "id": step}
 
 
 def _pool(path: Path) -> Pool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from liquid import BoundTemplate, Environment, FalsyStrictUndefined, Mode, RenderContext, Undefined
 from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError
+from liquid.filter import with_context
 from tests.oracle.almanac import iso
 from tests.oracle.shopping import cart_root, order_root
 
@@ -17,6 +18,42 @@ if TYPE_CHECKING:
     from tests.oracle.reading import Json, Message, Settings
 
 _LIQUID = Environment(undefined=FalsyStrictUndefined, strict_filters=True, tolerance=Mode.STRICT)
+_FORMS = {"en": 2, "ru": 3}
+"""How many forms a noun has behind a number; elsewhere it stays as it is."""
+
+
+def _there(value: Json) -> Json:
+    """What is filtered is there, or it is an error (rule 21)."""
+    if isinstance(value, Undefined):
+        str(value)
+    return value
+
+
+def _amount(value: Json, *_: Json) -> str:
+    """``money`` and ``date``: how they look in a body is not compared, only whether there is something to be shown."""
+    return str(_there(value))
+
+
+def _picked(value: Json, *_: Json, **said: Json) -> list[Json]:
+    """``recommend``: what is picked is not compared either."""
+    _there(value)
+    _there(said.get("of"))
+    return []
+
+
+@with_context
+def _plural(value: Json, *forms: str, context: RenderContext) -> str:
+    """``plural``: the form that goes with a whole number."""
+    number = abs(int(_there(value)))
+    language = str(context.resolve("locale")).split("-")[0]
+    if language == "ru" and len(forms) == _FORMS["ru"]:
+        if number % 10 == 1 and number % 100 != 11:
+            return forms[0]
+        return forms[1] if number % 10 in {2, 3, 4} and number % 100 not in {12, 13, 14} else forms[2]
+    return forms[0] if language not in _FORMS or number == 1 else forms[-1]
+
+
+_LIQUID.filters.update(money=_amount, date=_amount, plural=_plural, recommend=_picked)
 
 
 class Unrenderable(Exception):
