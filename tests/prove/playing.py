@@ -65,9 +65,9 @@ def shuffled(path: Path, seed: int) -> Path:
     return target
 
 
-def expected(folder: Path, events: Path, *, seed: int = 0) -> str:
+def expected(folder: Path, events: Path, *, seed: int = 0, until: str | None = None) -> str:
     """What the oracle says must come out."""
-    return jsonl(simulate(folder, read_history(events), seed=seed, report=io.StringIO()))
+    return jsonl(simulate(folder, read_history(events), seed=seed, until=until, report=io.StringIO()))
 
 
 def same(wanted: str, got: str) -> None:
