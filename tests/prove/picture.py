@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "year.svg"
 WIDTH, LEFT, RIGHT = 840, 64, 150
-PANELS = ((56, 210), (300, 140))  # top and height of each
+PANELS = ((56, 210), (334, 140))  # top and height of each
 STYLE = """
   svg { font: 13px system-ui, sans-serif; font-variant-numeric: tabular-nums; }
   .ground { fill: #FBFAF7; } .ink { fill: #14212B; } .quiet { fill: #4A5A63; } .line { stroke: #D9DFDC; }
