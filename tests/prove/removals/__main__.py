@@ -4,6 +4,7 @@
 --grammar, --rules one of the two alone
 --list             say what there is to take out, and do nothing
 --jobs N           how many side by side (default: 2)
+--near             ask the nearest tests alone: quick, while a test is written
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--rules", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--near", action="store_true")
     given = parser.parse_args()
     removals: list[Removal] = []
     if not given.rules:
@@ -49,12 +51,12 @@ def main() -> None:
     if given.list:
         sys.stdout.write("".join(f"{one.name}\n" for one in removals))
         return
-    verdicts = run(removals, given.jobs)
+    verdicts = run(removals, given.jobs, whole=not given.near)
     sys.stdout.write(table(verdicts))
     sys.exit(0 if all(verdict.noticed for verdict in verdicts) else 1)
 
 
-def run(removals: Sequence[Removal], jobs: int) -> list[Verdict]:
+def run(removals: Sequence[Removal], jobs: int, *, whole: bool) -> list[Verdict]:
     """Judge removals on a database server of their own, and show how far it is."""
     begun = time.monotonic()
     said: list[Verdict] = []
@@ -70,7 +72,7 @@ def run(removals: Sequence[Removal], jobs: int) -> list[Verdict]:
         sys.stderr.flush()
 
     with tempfile.TemporaryDirectory() as scratch, scratch_server() as server:
-        verdicts = judge(removals, server.dsn, Path(scratch), jobs, done)
+        verdicts = judge(removals, server.dsn, Path(scratch), jobs, done, whole=whole)
     sys.stderr.write("\n")
     return verdicts
 

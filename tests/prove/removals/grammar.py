@@ -14,6 +14,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from liquid import Environment
 from tests.prove.removals.removal import END, Edit, Removal, Texts
 from tests.prove.removals.shapes import SHAPES
 
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
+FILTERS: Final = frozenset(Environment().filters)
+"""The filters of the library itself."""
 TABLES: Final = {
     "fields": ("WEEKDAYS",),
     "flows": ("_OCCASIONS", "_REENTRY_WORDS"),
-    "liquid": ("LOCALE_FILTERS", "VALUE_ROOTS", "MESSAGE_ROOTS"),
+    "liquid": ("VALUE_ROOTS", "MESSAGE_ROOTS"),
     "messages": ("_ENDINGS",),
     "offers": ("KINDS",),
     "products": ("TEXTS", "NUMBERS", "LISTS"),
@@ -64,6 +67,7 @@ NO_ALTERNATIVES: Final = {
     "diff._WRITTEN": "how a change is told",
     "flows.OFFER_KINDS": "offers.KINDS by another name",
     "liquid.LEFT_OUT_FILTERS": "what there is not",
+    "liquid.LOCALE_FILTERS": "taken out one by one, see `_library`",
     "liquid.LEFT_OUT_TAGS": "what there is not",
     "matches._FLIPS": "events by the words of an enumeration",
     "offers._FORMS": "the forms of KINDS",
@@ -241,7 +245,12 @@ def _tables() -> Iterator[Removal]:
 
 
 def _library() -> Iterator[Removal]:
-    """The tags and filters of Liquid that are the library's."""
+    """The tags and filters of Liquid: the library's, and those of ours that the library has by the same name, or not."""
+    for name in liquid.LOCALE_FILTERS:
+        left = f"LOCALE_FILTERS = tuple(one for one in LOCALE_FILTERS if one != {name!r})\n"
+        if name in FILTERS:
+            left += f"LEFT_OUT_FILTERS = (*LEFT_OUT_FILTERS, {name!r})"
+        yield Removal(f"filter of Liquid: {name}", (Edit("language/liquid.py", END, left),), name)
     tags = [name for name in liquid.known_tags() if name != "raw"]
     filters = [name for name in liquid.known_filters() if name not in {*liquid.LOCALE_FILTERS, RECOMMEND}]
     for table, kind, names in (("LEFT_OUT_TAGS", "tag", tags), ("LEFT_OUT_FILTERS", "filter", filters)):

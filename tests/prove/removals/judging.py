@@ -53,6 +53,8 @@ CASES: Final = "tests/engine/test_cases.py"
 WITH_DATABASE: Final = "tests/engine/test_arm_sql.py"
 """A small test that begins the database for all others."""
 _LATELY: Final = 6
+_NEAREST: Final = 150
+"""So many a session is asked; what they overlook is put to all others on a copy."""
 WITHIN_S: Final = 600
 _LAST: Final = ("test_workspace.py",)
 """One of its tests reads a large workspace, which takes as long as all others together."""
@@ -74,7 +76,13 @@ class Verdict:
 
 
 def judge(
-    removals: Sequence[Removal], server: str, scratch: Path, jobs: int, done: Callable[[Verdict], None]
+    removals: Sequence[Removal],
+    server: str,
+    scratch: Path,
+    jobs: int,
+    done: Callable[[Verdict], None],
+    *,
+    whole: bool = True,
 ) -> list[Verdict]:
     """Judge every removal, some side by side.
 
@@ -84,6 +92,7 @@ def judge(
         scratch: a folder for copies.
         jobs: how many side by side.
         done: told of each, once it is settled.
+        whole: what the nearest tests overlook is put to all others; else it counts as not noticed.
     """
     found: dict[str, Verdict] = {}
     for rules in (False, True):
@@ -92,7 +101,7 @@ def judge(
         overlooked: list[Removal] = []
 
         def settle(verdict: Verdict, overlooked: list[Removal] = overlooked) -> None:
-            if verdict.noticed:
+            if verdict.noticed or not whole:
                 found[verdict.removal.name] = verdict
                 done(verdict)
             else:
@@ -248,7 +257,7 @@ def near(removal: Removal, tests: Sequence[str], lately: Sequence[str] = ()) -> 
         alike = len(about & _beginnings(name))
         return tests[place] in lately, alike + (4 if word and word.search(case) else 2 if name in telling else 0)
 
-    return [place for place in sorted(range(len(tests)), key=nearness, reverse=True) if place] + ([0] if tests else [])
+    return [place for place in sorted(range(len(tests)), key=nearness, reverse=True) if place][:_NEAREST]
 
 
 def _beginnings(text: str) -> set[str]:

@@ -185,10 +185,13 @@ def test_the_rest_of_a_test_waits_and_goes_to_the_best() -> None:
                 "3:68: unknown message 'helo' (did you mean 'hello'?)",
             ],
         ),
-        (
-            GOOD_ARMS,
-            "{by: revenue, after: 4h}",
-            ["3:111: a broadcast has no 'conversion' to be judged by; 'by' is opened or clicked, not revenue"],
+        *(
+            (
+                GOOD_ARMS,
+                f"{{by: {by}, after: 4h}}",
+                [f"3:111: a broadcast has no 'conversion' to be judged by; 'by' is opened or clicked, not {by}"],
+            )
+            for by in ("conversion", "revenue", "profit")
         ),
         (GOOD_ARMS, "{by: opened, after: 5m}", ["3:126: 'after' must be 10m or longer: nobody has read it sooner"]),
         (

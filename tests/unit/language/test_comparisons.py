@@ -9,7 +9,19 @@ import pytest
 from tests.unit.language.shop import flow_of, said
 
 from tamshy.domain.duration import Duration
-from tamshy.language.model import Clause, MonthDay, Near, Operator, PropertyTest, Ref, Root, Season, Test
+from tamshy.language.model import (
+    Behaviour,
+    Clause,
+    MonthDay,
+    Near,
+    Operator,
+    PropertyTest,
+    Recency,
+    Ref,
+    Root,
+    Season,
+    Test,
+)
 
 REF = Ref(Root.PROFILE, ("p",))
 
@@ -75,6 +87,42 @@ def test_each_operator_has_its_operand(written: str, operator: Operator, operand
 
 def test_every_operator_is_covered_above() -> None:
     assert {operator for _, operator, _ in OPERATORS} == set(Operator)
+
+
+def audience(condition: str) -> object:
+    return flow_of(f"trigger: {{event: E}}\naudience: {condition}\nsteps: []\n").audience
+
+
+NUMBERS: list[tuple[str, Operator, object]] = [
+    ("{eq: 2}", Operator.EQ, 2),
+    ("{ne: 2}", Operator.NE, 2),
+    ("{gt: 2}", Operator.GT, 2),
+    ("{gte: 2}", Operator.GTE, 2),
+    ("{lt: 2}", Operator.LT, 2),
+    ("{lte: 2}", Operator.LTE, 2),
+    ("{in: [2, 3]}", Operator.IN, (2, 3)),
+    ("{not_in: [2, 3]}", Operator.NOT_IN, (2, 3)),
+]
+
+
+@pytest.mark.parametrize(("written", "operator", "operand"), NUMBERS)
+def test_each_operator_of_a_count_has_its_operand(written: str, operator: Operator, operand: object) -> None:
+    found = audience(f"{{did: A, count: {written}}}")
+    assert found == Behaviour("A", count=Test((Clause(operator, operand),)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("written", "operator", "operand"), NUMBERS)
+def test_each_operator_of_a_sum_has_its_operand(written: str, operator: Operator, operand: object) -> None:
+    found = audience(f"{{did: A, sum: {{event.value: {written}}}}}")
+    assert isinstance(found, Behaviour)
+    assert found.aggregates[0].test == Test((Clause(operator, operand),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("operator", [Operator.GT, Operator.GTE, Operator.LT, Operator.LTE])
+def test_each_operator_of_an_age_has_its_operand(operator: Operator) -> None:
+    for written, length in (("3d", Duration(days=3)), ("0s", Duration())):
+        found = audience(f"{{last: A, ago: {{{operator}: {written}}}}}")
+        assert found == Recency("A", newest=True, ago=Test((Clause(operator, length),)))
 
 
 def test_operators_of_a_mapping_stand_together() -> None:

@@ -349,3 +349,47 @@ def test_each_figure_of_a_profile_is_read(reference: str) -> None:
     assert read(f"{{{reference}: {{exists: true}}}}") == PropertyTest(
         Ref(Root(root), (name,)), Test((Clause(Operator.EXISTS, operand=True),))
     )
+
+
+WINDOWS = [
+    ("within: 3d", Window(within=Duration(days=3))),
+    ("within: 3d, until: 1d", Window(within=Duration(days=3), until=DAY)),
+    ("within: 3d, until: 0s", Window(within=Duration(days=3), until=Duration())),
+    ("since: entry", Window(since="entry")),
+    ("since: pause", Window(since="pause")),
+]
+BOUNDS = [
+    ("after: 2026-03-02", Window(after=datetime(2026, 3, 1, 19, tzinfo=UTC))),
+    ("before: 2026-03-02T10:00Z", Window(before=datetime(2026, 3, 2, 10, tzinfo=UTC))),
+]
+
+
+@pytest.mark.parametrize(("written", "window"), [*WINDOWS, *BOUNDS])
+def test_each_window_refines_what_was_done_and_what_was_not(written: str, window: Window) -> None:
+    assert read(f"{{did: A, {written}}}") == Behaviour("A", window=window)
+    assert read(f"{{did_not: A, {written}}}") == Behaviour("A", count=NONE_OF, window=window)
+
+
+@pytest.mark.parametrize(("written", "window"), WINDOWS)
+@pytest.mark.parametrize("verb", ["received", "opened", "clicked"])
+def test_each_window_refines_what_was_done_with_a_message(verb: str, written: str, window: Window) -> None:
+    assert read(f"{{{verb}: any, {written}}}") == Engagement(Engaged(verb), window=window)
+
+
+@pytest.mark.parametrize("verb", ["received", "opened", "clicked"])
+def test_what_was_done_with_a_message_is_counted(verb: str) -> None:
+    assert read(f"{{{verb}: any, count: {{gte: 2}}}}") == Engagement(Engaged(verb), count=count(Operator.GTE, 2))
+
+
+def test_where_and_same_refine_every_event_that_is_looked_for() -> None:
+    refined = "where: {event.value: {gte: 5}}, same: event.cart_id"
+    cart = (Ref(Root.EVENT, ("cart_id",)),)
+    ago = Test((Clause(Operator.GTE, DAY),))
+    assert read(f"{{did: A, {refined}}}") == Behaviour("A", VALUE, same=cart)
+    assert read(f"{{did_not: A, {refined}}}") == Behaviour("A", VALUE, NONE_OF, same=cart)
+    assert read(f"{{last: A, ago: {{gte: 1d}}, {refined}}}") == Recency(
+        "A", newest=True, ago=ago, where=VALUE, same=cart
+    )
+    assert read(f"{{first: A, ago: {{gte: 1d}}, {refined}}}") == Recency(
+        "A", newest=False, ago=ago, where=VALUE, same=cart
+    )

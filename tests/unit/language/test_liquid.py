@@ -7,7 +7,7 @@ from liquid.exceptions import LiquidError, UndefinedError
 
 from tamshy.language import check_liquid, liquid_environment
 from tamshy.language.liquid import is_whole, known_filters, known_tags
-from tamshy.language.recommending import KINDS
+from tamshy.language.recommending import KINDS, named_anywhere, product_names
 
 ROOTS = "cart, coupon, event, locale, now, order, preferences_url, profile, shop, unsubscribe_url, vars, view_url"
 
@@ -251,3 +251,10 @@ def test_each_filter_of_the_library_does_what_it_is_known_for(name: str, text: s
 @pytest.mark.parametrize("kind", ["similar", "together", "popular", "new", "viewed", "next"])
 def test_each_kind_can_be_recommended(kind: str) -> None:
     assert check_liquid(f"{{% assign p = profile | recommend: '{kind}', of: 'a1', count: 2 %}}") == []
+
+
+def test_a_product_is_called_by_its_sku_and_its_product_id() -> None:
+    assert product_names({"sku": "a", "product_id": 7, "id": "x"}) == ["a", "7"]
+    assert product_names([{"sku": "a"}, "b", 3, True, "", None, {"product_id": "a"}]) == ["a", "b", "3"]
+    document = {"products": [{"sku": "a", "price": 1}, {"product_id": "b"}], "id": "x"}
+    assert sorted(named_anywhere(document)) == ["a", "b"]

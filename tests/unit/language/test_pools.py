@@ -34,6 +34,13 @@ def test_a_pool_from_a_file() -> None:
     assert (pools["vip"].pattern, pools["vip"].file, size_of(pools["vip"])) == (None, "coupons/vip.csv", 3)
 
 
+@pytest.mark.parametrize("heading", ["code", "codes", "coupon", "coupons", "Coupons"])
+def test_a_heading_is_no_code(heading: str) -> None:
+    pools, problems = read({"coupons/c.yaml": "file: c.csv\n", "coupons/c.csv": f"{heading}\nA1\n{heading}\n"})
+    assert problems == []
+    assert pools["c"].codes == ("A1", heading)
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [

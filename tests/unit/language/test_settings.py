@@ -174,3 +174,8 @@ def test_nothing_is_kept_for_less_than_it_is_needed(part: str, least: int, why: 
     assert refusal(f"keep: {{{part}: {least - 1}d}}\n") == [
         f"tamshy.yaml:1:{at}: '{part}' must be kept for at least {least}d: {why}"
     ]
+
+
+def test_of_an_opened_or_clicked_message_nothing_may_count() -> None:
+    found = read("attribution: {clicked: 0s, opened: 0s}\n")
+    assert (found.clicked_attribution, found.opened_attribution) == (Duration(), Duration())

@@ -116,6 +116,13 @@ def test_each_verb_is_read(written: str, expected: Step) -> None:
     assert only(written) == expected
 
 
+def test_a_wait_for_one_event_says_which_of_them() -> None:
+    (step,) = steps_of("[{wait_for: {event: A, where: {event.value: {gte: 5}}, same: event.id, at_most: 1d}}]")
+    assert isinstance(step, WaitFor)
+    large = PropertyTest(Ref(Root.EVENT, ("value",)), Test((Clause(Operator.GTE, 5),)))
+    assert step.matches == (EventMatch("A", large, (Ref(Root.EVENT, ("id",)),)),)
+
+
 def test_a_wait_for_takes_several_events_and_has_two_ways_on() -> None:
     (step,) = steps_of(
         "[{wait_for: {any: [{event: A, where: {event.value: {gte: 5}}}, {event: B, same: event.id}], at_most: 1d, "
@@ -303,3 +310,10 @@ def test_each_weekday_is_read(day: str, number: int) -> None:
     (step,) = steps_of(f"[{{wait: {{until: 10:00, on: {day}}}}}]")
     assert isinstance(step, WaitUntilTime)
     assert step.on == {number}
+
+
+@pytest.mark.parametrize("root", ["profile", "event", "cart", "order", "coupon", "vars", "shop", "locale", "now"])
+def test_each_root_can_be_asked_for_in_a_value(root: str) -> None:
+    (step,) = steps_of(f"[{{set: {{profile.a: '{{{{ {root} }}}}'}}}}]")
+    assert isinstance(step, SetProperties)
+    assert step.assignments == ((("a",), Template(f"{{{{ {root} }}}}", whole=True)),)

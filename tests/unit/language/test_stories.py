@@ -198,3 +198,8 @@ def test_each_reason_of_a_refusal_can_be_expected(reason: str) -> None:
 def test_each_reason_of_an_exit_can_be_expected(reason: str) -> None:
     (line,) = read(HEAD + f"expect: [{{exit: {reason}}}]\n").expect
     assert (line.outcome, line.what) == ("exit", reason)
+
+
+def test_a_shopper_may_do_something_at_once() -> None:
+    (deed,) = read(HEAD + "engage: [{opened: hello, after: 0s}]\n").engage
+    assert deed.after == Duration()
