@@ -235,11 +235,10 @@ def _tables() -> Iterator[Removal]:
         for table in TABLES.get(short(module), ()):
             value = getattr(module, table)
             for word in words_of(value):
-                left = {
-                    tuple: f"{table} = tuple(word for word in {table} if word != {word!r})",
-                    frozenset: f"{table} = {table} - {{{word!r}}}",
-                    dict: f"del {table}[{word!r}]",
-                }[type(value)]
+                if isinstance(value, tuple):
+                    left = f"{table} = tuple(word for word in {table} if word != {word!r})"
+                else:
+                    left = f"del {table}[{word!r}]" if isinstance(value, dict) else f"{table} = {table} - {{{word!r}}}"
                 name = f"{short(module)}.{table}: {word!r}"
                 yield Removal(name, (Edit(f"language/{short(module)}.py", END, left),), word)
 

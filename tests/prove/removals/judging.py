@@ -147,23 +147,29 @@ class Asked:
     """A session that is asked."""
 
     def __init__(self, tests: tuple[str, ...], said: Path) -> None:
+        """Begin it."""
+        self._files, self._said = tests, said
+        self._lately: deque[str] = deque(maxlen=_LATELY)
+        self._begin()
+
+    def _begin(self) -> None:
         """Begin it, and hear which tests it has."""
         context = multiprocessing.get_context("spawn")
         self._here, there = context.Pipe()
-        self._process = context.Process(target=session.run, args=(tests, there, str(said)))
+        self._process = context.Process(target=session.run, args=(self._files, there, str(self._said)))
         self._process.start()
         there.close()
-        self._said = said
-        self._lately: deque[str] = deque(maxlen=_LATELY)
         self._tests: list[str] = _heard(self._here, WITHIN_S) or []
 
     def judge(self, removal: Removal) -> Verdict:
         """Ask for one."""
         begun = time.monotonic()
         self._here.send((removal, near(removal, self._tests, self._lately)))
-        told = _heard(self._here, WITHIN_S) or Told(
-            broken=f"the session died, or said nothing for {WITHIN_S} s: {self._said}"
-        )
+        told: Told | None = _heard(self._here, WITHIN_S)
+        if told is None:
+            self._process.kill()
+            self._begin()
+            told = Told(broken=f"the session died, or said nothing for {WITHIN_S} s: {self._said}")
         if told.failed and told.failed not in self._lately:
             self._lately.append(told.failed)
         return Verdict(removal, told.failed, told.broken, time.monotonic() - begun)

@@ -64,7 +64,7 @@ def _hand_round(before: object, after: object, but: ModuleType | None = None) ->
 
 
 def _program() -> Iterator[ModuleType]:
-    yield from [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "tamshy" and module]
+    yield from [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "tamshy"]
 
 
 @cache

@@ -207,7 +207,7 @@ REMOVALS: Final = (
         (
             _DECIDE,
             "quiet_until_sql('x.moment', 'x.zone', quiet.start, quiet.end, clock)",
-            "quiet_until_sql('x.moment', \"'\" + book.settings.timezone + \"'\", quiet.start, quiet.end)",
+            "quiet_until_sql('x.moment', repr(book.settings.timezone), quiet.start, quiet.end)",
         ),
     ),
     _rule(

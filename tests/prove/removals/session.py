@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
+import resource
+import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.prove.removals.removal import Removal
 _STAGE: Final = "tamshy_stage_"
+_PROCESSOR_S: Final = 60
+_WAITS_S: Final = 300
 
 
 class Session:
@@ -90,17 +95,19 @@ def _keep_stages() -> None:
         if not name.startswith(_STAGE):
             drop(databases, name)
 
-    Databases.create, Databases.drop = once, never  # type: ignore[method-assign]
+    Databases.create = once  # type: ignore[method-assign,assignment]
+    Databases.drop = never  # type: ignore[method-assign,assignment]
 
 
 def _forked(ask: Callable[[], Told]) -> Told:
     """Do it in a process of its own."""
-    import pickle  # noqa: PLC0415
-
     here, there = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(here)
+        # What was taken out may be what ends a loop, or what somebody waits for.
+        resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_S, _PROCESSOR_S))
+        signal.alarm(_WAITS_S)
         try:
             told = ask()
         except BaseException as exc:  # noqa: BLE001 - whatever it is, it is told, and ends this process alone
@@ -112,7 +119,7 @@ def _forked(ask: Callable[[], Told]) -> Told:
     with os.fdopen(here, "rb") as pipe:
         data = pipe.read()
     os.waitpid(child, 0)
-    return pickle.loads(data) if data else Told(broken="the process died")  # noqa: S301 - our own words
+    return pickle.loads(data) if data else Told(broken="the process died, or went on for too long")  # noqa: S301 - our own words
 
 
 def run(tests: tuple[str, ...], orders: Connection, said: str) -> None:
