@@ -216,7 +216,7 @@ REMOVALS: Final = (
         (
             _DECIDE,
             "{add_sql('x.moment', 'x.zone', -per, clock)} from {nth}",
-            "{add_sql('x.moment', \"'UTC'\", -per)} from {nth}",
+            "{add_sql('x.moment', repr('UTC'), -per)} from {nth}",
         ),
         (_DECIDE, 'let_go_sql("n.at", "x.zone", per, "x.moment")', 'let_go_sql("n.at", "\'UTC\'", per, "x.moment")'),
     ),
