@@ -63,7 +63,7 @@ def test_rule_16_order_is_of_numbers_or_of_moments(db: Connection) -> None:
     assert passing(db, '{lt: "2026-03-02"}', days) == ["2026-03-01", "2026-03-01T22:59:59Z"]
 
 
-def test_before_and_after_exclude_their_moment(db: Connection) -> None:
+def test_rule_8_the_tests_before_and_after_exclude_their_moment(db: Connection) -> None:
     days: list[object] = ["2026-03-02T10:00+01:00", "2026-03-02T09:00:00.000001Z", "2026-03-02T08:59:59Z", 5, MISSING]
     assert passing(db, '{after: "2026-03-02T10:00"}', days) == ["2026-03-02T09:00:00.000001Z"]
     assert passing(db, '{before: "2026-03-02T10:00"}', days) == ["2026-03-02T08:59:59Z"]

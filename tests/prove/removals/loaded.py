@@ -51,8 +51,10 @@ def take_out(removal: Removal, texts: Mapping[str, str]) -> None:
 
 
 def _requery(package: str, file: str, text: str) -> None:
-    before = queries(package, file)
-    _hand_round(before, MappingProxyType({query.name: query.sql for query in parse_queries(text, file)}))
+    after = MappingProxyType({query.name: query.sql for query in parse_queries(text, file)})
+    # Who names no file has asked for the one of this name.
+    for before in (queries(package, file), *((queries(package),) if file == "queries.sql" else ())):
+        _hand_round(before, after)
 
 
 def _hand_round(before: object, after: object, but: ModuleType | None = None) -> None:

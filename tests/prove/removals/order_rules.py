@@ -190,12 +190,14 @@ REMOVALS: Final = (
         ),
     ),
     _rule(5, "an event timed after its arrival is timed at it", ("ingest/moments.py", "min(own, received_at)", "own")),
+    _rule(5, "an event of a history too", ("ingest/lines.py", "        own = min(own, arrival)\n", "")),
     _rule(
         6,
         "a due moment once computed is kept",
         (
             _APPLY,
             "-- The zone a profile lives in: its own where it is one, else the workspace's.\nupdate profile p\n",
+            "-- The zone a profile lives in.\n"
             "with moved as (update enrollment e set work_at = e.work_at + interval '1 hour', due_at = e.due_at + interval '1 hour'\n"
             "from agenda a where e.bucket = %(bucket)s and e.profile = a.profile and e.active and e.work_at <> 'infinity'\n"
             "and a.properties ? 'timezone')\nupdate profile p\n",
@@ -206,8 +208,9 @@ REMOVALS: Final = (
         "quiet hours use the zone of the moment of deciding",
         (
             _DECIDE,
-            "quiet_until_sql('x.moment', 'x.zone', quiet.start, quiet.end, clock)",
-            "quiet_until_sql('x.moment', repr(book.settings.timezone), quiet.start, quiet.end)",
+            "return f\"({quiet_until_sql('x.moment', 'x.zone', quiet.start, quiet.end, clock)})\"",
+            'zone = "\'" + book.settings.timezone + "\'"\n'
+            "    return '(' + quiet_until_sql('x.moment', zone, quiet.start, quiet.end) + ')'",
         ),
     ),
     _rule(
@@ -215,8 +218,9 @@ REMOVALS: Final = (
         "caps use the zone of the moment of deciding",
         (
             _DECIDE,
-            "{add_sql('x.moment', 'x.zone', -per, clock)} from {nth}",
-            "{add_sql('x.moment', repr('UTC'), -per)} from {nth}",
+            "    return f\"coalesce((select n.at > {add_sql('x.moment', 'x.zone', -per, clock)} from {nth} n), false)\"",
+            "    since = add_sql('x.moment', \"'UTC'\", -per)\n"
+            '    return f"coalesce((select n.at > {since} from {nth} n), false)"',
         ),
         (_DECIDE, 'let_go_sql("n.at", "x.zone", per, "x.moment")', 'let_go_sql("n.at", "\'UTC\'", per, "x.moment")'),
     ),
