@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from tests.property.condition_stage import lay_out
 from tests.property.test_conditions_sql import LENGTHS, TOPICS, WORKSPACE_ZONE, ZONES, a_scene, of_segments
 
@@ -22,6 +22,8 @@ from tamshy.language.model import (
     Behaviour,
     Clause,
     Condition,
+    Engaged,
+    Engagement,
     In,
     Not,
     Operator,
@@ -125,7 +127,17 @@ select x.place, x.moment from (
         conn.rollback()
 
 
+def of(operator: Operator, operand: object) -> Test:
+    return Test((Clause(operator, operand),))  # type: ignore[arg-type]
+
+
+CLICKED: Final = Engagement(Engaged.CLICKED, "first", url=of(Operator.WITHIN_LAST, Duration()))
+"""Looks as if time could turn it, but no address that was clicked is a moment."""
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(Recency("Cart Viewed", newest=False, ago=of(Operator.GT, Duration()), where=CLICKED))
+@example(Behaviour("Cart Viewed", where=CLICKED))
 @given(condition=of_segments)
 def test_nothing_turns_before_its_moment(stage: sqlkit.Connection, condition: Condition) -> None:
     event("timed" if is_timed(condition, {}) else "not timed")
@@ -134,10 +146,6 @@ def test_nothing_turns_before_its_moment(stage: sqlkit.Connection, condition: Co
 
 def orders(within: Duration, count: Test | None = None, until: Duration | None = None) -> Behaviour:
     return Behaviour("Order Completed", count=count, window=Window(within=within, until=until))
-
-
-def of(operator: Operator, operand: object) -> Test:
-    return Test((Clause(operator, operand),))  # type: ignore[arg-type]
 
 
 A = Ref(Root.PROFILE, ("a",))

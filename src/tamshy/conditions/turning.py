@@ -147,7 +147,7 @@ class _Turning(Writer):
             return [self._of_value(clause, value, place.moment) for clause in clauses]
         row = self.alias()
         turns = [self._of_value(clause, f"{row}.value", None) for clause in clauses]
-        return [self._earliest(turns, f"from {references.leaves(self, place)} {row} (value)")]
+        return self._earliest(turns, f"from {references.leaves(self, place)} {row} (value)")
 
     def _of_value(self, clause: Clause, value: str, moment: str | None) -> str:
         length = clause.operand
@@ -180,7 +180,7 @@ class _Turning(Writer):
         if inner and where is not None:
             rows, tested = behaviours.happened(self, condition, self._nested, whatever=True)
             since = "" if window.within is None else f" and {tested.occurred_at} > {self._before(window.within)}"
-            found.append(self._earliest(self.turns(where, tested), f"{rows}{since}"))
+            found += self._earliest(self.turns(where, tested), f"{rows}{since}")
         return found
 
     def _leaving(
@@ -212,7 +212,7 @@ class _Turning(Writer):
         edge = self._before(length)
         margin = _BACK_OF_MONTHS if length.months else _BACK
         passed = f"{at} <= {edge} and {at} > {add_sql(edge, _ZONE, -margin)}"
-        return [self._earliest([_turn(at, -length)], f"{rows} and {passed}")]
+        return self._earliest([_turn(at, -length)], f"{rows} and {passed}")
 
     def _recency(self, condition: Recency) -> list[str]:
         where = condition.where
@@ -230,7 +230,7 @@ class _Turning(Writer):
             return []
         if inner and where is not None:
             turn = self._earliest(ages, f"from (select {at} as at {rows}) {row}")
-            return [turn, self._earliest(self.turns(where, tested), rows)]
+            return [*turn, *self._earliest(self.turns(where, tested), rows)]
         order = "desc" if condition.newest else "asc"
         return [f"(select {_least(ages)} from (select {at} as at {rows} order by {at} {order} limit 1) {row})"]
 
@@ -247,10 +247,13 @@ class _Turning(Writer):
         turn = f"(select {_turn(f'{row}n.at', -condition.within)} from {newest})"
         return [turn, *self._back(rows, at, condition.within)]
 
-    def _earliest(self, turns: Sequence[str], rows: str) -> str:
+    def _earliest(self, turns: Sequence[str], rows: str) -> list[str]:
         """The least of the turns over rows. Nobody aggregates what comes from outside: it would be the outer statement's."""
+        # What looks timed may have no turn: no address that was clicked is ever a moment.
+        if not turns:
+            return []
         row = self.alias()
-        return f"(select min({row}.at) from (select {_least(turns)} as at {rows}) {row})"
+        return [f"(select min({row}.at) from (select {_least(turns)} as at {rows}) {row})"]
 
     def _before(self, length: Duration) -> str:
         return add_sql(_MOMENT, _ZONE, -length, self.env.clock)
