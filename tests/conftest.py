@@ -36,14 +36,23 @@ for _name in list(os.environ):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the longest proofs begin first, and leave browser tests out where there is no browser; not where that is a failure."""
+    """Let the longest begin first; mark what needs a database; leave browser tests out where that is no failure."""
     # Whatever begins last is waited for by the other processes.
-    items.sort(key=lambda item: -(marker.args[0] if (marker := item.get_closest_marker("minutes")) else 0))
+    items.sort(key=_minutes, reverse=True)
+    for item in items:
+        if "databases" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
     if CHROMIUM.exists() or os.environ.get("CI"):
         return
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.skip(reason=f"{CHROMIUM} is missing: sudo apt-get install chromium"))
+
+
+def _minutes(item: pytest.Item) -> float:
+    """About how long a test takes, as far as it is told."""
+    told = item.get_closest_marker("minutes")
+    return told.args[0] if told else 0.5 if item.get_closest_marker("slow") else 0
 
 
 MEASURED = "measured"

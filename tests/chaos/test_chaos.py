@@ -40,6 +40,7 @@ def test_there_are_places_enough_and_all_are_still_there() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.minutes(2)
 def test_twenty_kills_over_a_thousand_enrollments_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
     with Rig(Plan(carts=600, seconds=8, thinks_s=0.02, leases=QUICK), tmp_path) as rig:
         rig.crowd.start()

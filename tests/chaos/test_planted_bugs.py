@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tamshy.sqlkit import Connection
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.minutes(1.5)]
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -43,6 +43,7 @@ GROWN = {"ingest", "advance", "decide", "growth", "mail", "render", "send"}
 """The stages that are measured with more waiting too."""
 
 
+@pytest.mark.minutes(1)
 def test_the_smallest_run_tells_every_stage_beside_its_limit(
     databases: Databases, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

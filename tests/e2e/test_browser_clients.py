@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from tests.conftest import Databases
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.minutes(1)]
 TOLD = "select kind, name, properties ->> 'number' from inbox where kind in ('event', 'identify')"
 NUMBERS = "select (properties ->> 'number')::integer from inbox where properties ? 'number' order by 1"
 

@@ -22,7 +22,7 @@ from playwright.sync_api import Page, sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.minutes(1.2)]
 
 FIRST_MAIL_S = 60
 """Seconds after its start within which the demo has a mail in the inbox (what the issue allows)."""

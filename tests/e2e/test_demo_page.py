@@ -24,6 +24,8 @@ from tamshy.site import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.minutes(0.6)
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tamshy.site.settings")
 django.setup()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.oracle.reading import Json
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.minutes(1.5)]
 
 BEGIN = datetime(2026, 3, 28, 4, tzinfo=UTC)
 """Berlin changes its clocks some hours later."""

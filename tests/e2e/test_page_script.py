@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
     from tests.conftest import Databases
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.minutes(1.5)]
 SETTINGS = """\
 name: Qumyra
 url: https://qumyra.example

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tamshy.sqlkit import Connection
 
+pytestmark = pytest.mark.minutes(0.7)
+
 CASES = load()
 
 

@@ -24,6 +24,8 @@ from tamshy.sqlkit import Error, connect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.minutes(0.7)
+
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SECRETS = ("new" * 12, "old" * 12)

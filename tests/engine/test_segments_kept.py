@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tamshy.rulebook import Rulebook
     from tamshy.sqlkit import Connection
 
+pytestmark = pytest.mark.minutes(1)
+
 START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 SETTINGS: Final = "name: S\ntimezone: Europe/Berlin\ntopics: {offers: {default: opt_out}, news: {}}\n"
 SEGMENTS: Final = {

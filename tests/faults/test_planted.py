@@ -12,6 +12,8 @@ from tests.prove.faults.verdict import judge
 if TYPE_CHECKING:
     from tests.prove.faults.planted import Planted
 
+pytestmark = pytest.mark.minutes(1.5)
+
 
 MOST = 40
 """Seeds that are tried: a change of the statements moves what goes wrong, and a bug is found by another seed than it was."""
@@ -27,7 +29,7 @@ def test_a_bug_that_is_put_in_is_found(planted: Planted, dsn: str) -> None:
                 found = planted.says in "; ".join(judge(ground, planted.case(seed)).wrong)
             if planted.undo:
                 ground.look.execute(planted.undo)
-            assert judge(ground, planted.case(seed)).wrong == []
             if found:
+                assert judge(ground, planted.case(seed)).wrong == []
                 return
     pytest.fail(f"none of {MOST} seeds says {planted.says!r}")

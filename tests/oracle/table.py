@@ -13,6 +13,7 @@ up beside the others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.oracle.reading import Json, yaml
@@ -82,6 +83,7 @@ def _sent(files: dict[str, str]) -> set[str]:
     return found
 
 
+@cache
 def load() -> list[Case]:
     """All cases that the engine and the oracle both go through, in the order of file and place."""
     return _read(sorted(FOLDER.glob("*.yaml")))

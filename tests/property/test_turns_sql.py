@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from tests.conftest import Databases
     from tests.property.condition_oracle import Scene
 
+pytestmark = pytest.mark.minutes(0.6)
+
 MICRO: Final = timedelta(microseconds=1)
 SCENES: Final = 60
 PROBES: Final = 60
