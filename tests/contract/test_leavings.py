@@ -27,7 +27,7 @@ def left_by(place: Path, *, bad: bool) -> set[str]:
     place.mkdir()
     (place / "test_some.py").write_text(TESTS.format(bad=bad))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
-    given = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(place)}
+    given = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [*command, "--rootdir", str(place), "test_some.py"], cwd=place, env=given, stdout=subprocess.PIPE, check=False
     )

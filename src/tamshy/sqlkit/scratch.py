@@ -33,6 +33,7 @@ class ScratchServer:
 def scratch_server(
     *,
     programs: Path | None = None,
+    within: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[ScratchServer]:
     """Run a throwaway PostgreSQL with an empty database for the length of a `with` block.
@@ -42,6 +43,8 @@ def scratch_server(
 
     Args:
         programs: a folder with PostgreSQL's programs, to run another version; default those of the wheel.
+        within: the folder to make its own in, which the server's account must be able to enter; default the system's for
+            what passes.
         say: takes lines about what takes long.
 
     Raises:
@@ -49,7 +52,7 @@ def scratch_server(
     """
     account = system_account() if is_root() else None
     binaries = _binaries(programs, account)
-    with _folder(account) as folder:
+    with _folder(account, within) as folder:
         cluster = Cluster(binaries, folder / "data", account)
         copy_template(cluster)
         running = Postmaster(Start(cluster, folder, durable=False, throwaway=folder), say)
@@ -66,10 +69,9 @@ def _binaries(programs: Path | None, account: Account | None) -> Binaries:
 
 
 @contextmanager
-def _folder(account: Account | None) -> Iterator[Path]:
+def _folder(account: Account | None, base: Path | None) -> Iterator[Path]:
     """Make a private folder for one server, short enough for a socket's path, and remove it at the end."""
-    base = None
-    if account is not None:
+    if account is not None and base is None:
         base = system_folder(account) / "scratch"
         base.mkdir(mode=0o755, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="tamshy-", dir=base))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def test_nothing_is_left_at_the_end() -> None:
     wait_for_end(handle, 0)
     os.close(handle)
     assert not folder.exists()
+
+
+def test_it_lies_in_the_folder_that_is_named_and_leaves_that_empty() -> None:
+    with tempfile.TemporaryDirectory() as named:
+        Path(named).chmod(0o755)
+        with sqlkit.scratch_server(within=Path(named)) as server, sqlkit.connect(server.dsn) as conn:
+            assert folder_of(server).parent == Path(named)
+            assert conn.execute("select 1").fetchone() == (1,)
+        assert list(Path(named).iterdir()) == []
 
 
 def test_nothing_is_left_when_the_block_raises() -> None:
