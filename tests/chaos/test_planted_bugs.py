@@ -49,6 +49,7 @@ def said_to_be_sent(rig: Rig) -> int:
     return int(sent)
 
 
+@pytest.mark.prove
 def test_calls_answered_before_they_are_stored_and_mails_said_to_be_sent_before_they_are(tmp_path: Path) -> None:
     plant = "sent_before_handed_over,answered_before_stored"
     # More carts than three deaths of the web server can lose: somebody must be mailed.

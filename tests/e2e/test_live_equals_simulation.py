@@ -67,6 +67,7 @@ def test_life_and_simulation_are_the_same_line_by_line(shop: Shop, tmp_path: Pat
     shop.close()
 
 
+@pytest.mark.prove  # twenty kills over a thousand enrollments are made each time, in tests/chaos
 def test_killed_at_any_time_nothing_is_lost_and_nothing_done_twice(shop: Shop, tmp_path: Path) -> None:
     fed = feeder(shop, shoppers=40, calls=7, seconds=8, seed=2)
     for victim in ("web", "postgres", "worker", "postgres"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tamshy.passes.coupons import deal_coupons, deal_in_turn, settle_coupons
 from tamshy.passes.errands import settle_answers
 from tamshy.passes.merging import merge_ready, merging
-from tamshy.passes.stage import Horizon, NeverSettled, NowhereToGo, Worked, at_hand, prepare, run, settle_rendered
+from tamshy.passes.stage import Horizon, NeverSettled, NowhereToGo, Worked, at_hand, left, prepare, run, settle_rendered
 
 __all__ = [
     "Horizon",
@@ -19,6 +19,7 @@ __all__ = [
     "at_hand",
     "deal_coupons",
     "deal_in_turn",
+    "left",
     "merge_ready",
     "merging",
     "prepare",

@@ -167,6 +167,14 @@ select profile from coupon where bucket = %(bucket)s and state in ('asked', 'dea
 union
 select profile from errand where bucket = %(bucket)s and waits and state in ('done', 'failed')
 
+-- name: left_between
+-- Whether anybody waits for a mail's rendering, asks for a code, was dealt one, or has the answer to a webhook: one look for all.
+select exists (select from message where bucket = %(bucket)s and state = 'accepted'),
+    exists (select from coupon where bucket = %(bucket)s and state = 'asked'),
+    exists (select from coupon where bucket = %(bucket)s and state = 'dealt'),
+    exists (
+        select from errand where bucket = %(bucket)s and waits and state in ('done', 'failed') and flow <> all(%(paused)s))
+
 -- name: resolve_engagements
 -- What somebody did with "the newest such message sent by then" (a history says no more) becomes what life would have recorded.
 with found as (

@@ -114,6 +114,22 @@ class Worked:
         return self.events + self.due
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left to be done behind a pass: messages to render, codes asked for, codes dealt, webhooks answered."""
+
+    accepted: bool
+    asked: bool
+    dealt: bool
+    answered: bool
+
+
+def left(conn: Connection, book: Rulebook, bucket: int) -> Left:
+    """Look once for all that may be left between two passes; most find nothing. Part of the pass's transaction."""
+    row = conn.execute(_SQL["left_between"], {"bucket": bucket, "paused": sorted(book.paused)}).fetchone()
+    return Left(*map(bool, row or ()))
+
+
 def prepare(conn: Connection) -> None:
     """Make the session's working tables; its statements are planned once, not at every run."""
     for setting in _SETTINGS:

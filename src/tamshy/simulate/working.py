@@ -8,7 +8,7 @@ from datetime import timedelta
 from threading import Condition
 from typing import TYPE_CHECKING, Final
 
-from tamshy.passes import Horizon, deal_in_turn, merge_ready, run, settle_coupons, settle_rendered
+from tamshy.passes import Horizon, deal_in_turn, left, merge_ready, run, settle_coupons, settle_rendered
 from tamshy.passes.rendering import LiquidValues
 from tamshy.segment import compute, daily, note_ranking, rankings
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _RENDER: Final = 2000
 _EVERYBODY: Final = 1_000_000
 _GROWING: Final = ("event", "enrollment", "entry", "message", "journal", "inbox")
+_FEW: Final = 500
+"""Items below which looking at the tables costs more than the better plans save."""
 _BETWEEN_MERGES: Final = 16
 """Passes between two looks for merges, while there is other work: a merge waits for the other hand's pass to end."""
 _SETTLED: Final = 256
@@ -204,15 +206,18 @@ class _Hand:
         """One pass with its rendering and the merges into this bucket; False: nothing was to do."""
         conn = self._conn
         worked = run(conn, self._book, self._bucket, 0, self._horizon, self._values)
+        behind = left(conn, self._book, self._bucket)
         conn.commit()
         rendered = 0
-        while done := settle_rendered(
-            conn, self._book, self._bucket, 0, self._horizon, _RENDER, self._render, keep_content=False
+        while behind.accepted and (
+            done := settle_rendered(
+                conn, self._book, self._bucket, 0, self._horizon, _RENDER, self._render, keep_content=False
+            )
         ):
             conn.commit()
             rendered += done
         conn.commit()
-        while done := settle_coupons(conn, self._book, self._bucket, 0, self._horizon):
+        while behind.dealt and (done := settle_coupons(conn, self._book, self._bucket, 0, self._horizon)):
             conn.commit()
             rendered += done
         self.passes += 1
@@ -221,9 +226,9 @@ class _Hand:
             merged = merge_ready(conn, self._book, self._horizon, [self._bucket])
         self.items += worked.items
         self.missed += worked.missed
-        # Plans are made for tables of the size they have: these grow fast at first, then slowly.
+        # Plans are made for tables of the size they have: these grow fast at first, then slowly. For a few rows any plan does.
         made = self._before + self.passes
-        if made & (made - 1) == 0 and made <= _SETTLED:
+        if made & (made - 1) == 0 and made <= _SETTLED and self.items >= _FEW:
             for table in _GROWING:
                 conn.execute(f"analyze {table}".encode())
             conn.commit()

@@ -18,6 +18,7 @@ from tamshy.passes import (
     Horizon,
     at_hand,
     deal_coupons,
+    left,
     merge_ready,
     merging,
     prepare,
@@ -396,6 +397,7 @@ class Worker:
                 break
             horizon = self._horizon()
             worked = run(conn, rules.book, bucket, fence, horizon, rules.values)
+            behind = left(conn, rules.book, bucket)
             # Never rolled back, though nothing was done: the driver forgets its prepared statements with it, and planning them
             # takes a hundred times as long as running them.
             conn.commit()
@@ -404,9 +406,11 @@ class Worker:
                 self._leases.held.pop(bucket, None)
                 self._share_at = self._clock.monotonic()
                 break
-            rendered = self._render(conn, rules.book, bucket, fence, horizon)
-            rendered += self._deal(conn, rules.book, bucket, fence, horizon)
-            rendered += self._settle_answers(conn, rules.book, bucket, fence, horizon)
+            rendered = self._render(conn, rules.book, bucket, fence, horizon) if behind.accepted else 0
+            if behind.asked or behind.dealt:
+                rendered += self._deal(conn, rules.book, bucket, fence, horizon)
+            if behind.answered:
+                rendered += self._settle_answers(conn, rules.book, bucket, fence, horizon)
             self.passes += 1
             total += worked.items + rendered
             if not (worked.items or rendered):

@@ -135,10 +135,10 @@ class Planted:
 PLANTED: Final = {
     one.plant.__name__: one
     for one in (
-        Planted(no_fence, 0, "decided by rules that had been replaced", ((plan.PAUSE, "worker"), (plan.PUBLISH, ""))),
+        Planted(no_fence, 1, "decided by rules that had been replaced", ((plan.PAUSE, "worker"), (plan.PUBLISH, ""))),
         Planted(commit_before_the_outbox, 7, "not one delivery and one content for what was sent", ((KILL, "worker"),)),
         Planted(
-            no_key_of_message_ids, 19, "got enrollment f0 refused active", ((plan.AGAIN, "web"),), KEY_OF_MESSAGE_IDS
+            no_key_of_message_ids, 23, "got enrollment f0 refused active", ((plan.AGAIN, "web"),), KEY_OF_MESSAGE_IDS
         ),
         Planted(an_order_at_the_moment_of_the_reminder, 2, "expected enrollment f1 refused active"),
         Planted(a_cap_with_its_beginning, 9, "got message f1 m4 postponed frequency_cap"),
@@ -149,7 +149,7 @@ PLANTED: Final = {
             "merged before what had come earlier",
             ((plan.PAUSE, "worker"), (KILL, "worker")),
         ),
-        Planted(handed_over_again, 84, "handed over again without a word", ((KILL, "sender"),)),
+        Planted(handed_over_again, 90, "handed over again without a word", ((KILL, "sender"),)),
         Planted(not_withdrawn, 61, "claimed although its enrollment had been ended"),
     )
 }
