@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tamshy.sqlkit import Connection
 
+pytestmark = pytest.mark.newest
+
 START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 UNTIL: Final = START + timedelta(days=75)
 SEGMENTS: Final = {

@@ -247,6 +247,7 @@ def test_put_back_nothing_is_done_twice_and_all_is_done_in_the_end(shop: Shop) -
     assert [message for _, message in sent(shop)] == ["first", "second"]
 
 
+@pytest.mark.newest
 @given(STEPS)
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([(60.0, YEAR), (60.0, -YEAR), (600.0, -HOURS_3), (600.0, HOURS_3), (600.0, BELIEVED)])

@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.engine.living import found_shop, ref_of, small
 
 from tamshy.coupon import count_pools
@@ -111,6 +112,7 @@ class Crew:
             self.alive -= self.said.get(timeout=60) is None
 
 
+@pytest.mark.newest
 def test_every_taking_has_one_code_and_no_code_has_two(dsn: str) -> None:
     with connect(dsn) as conn:
         came_in(conn)

@@ -148,6 +148,7 @@ def asked(stage: Connection, book: Rulebook, segment: str, at: datetime) -> set[
     return {row[0] for row in rows}
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.prove) for seed in range(4, 16))])
 def test_membership_is_the_condition_asked_freshly_at_any_moment(stage: Connection, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - drawn alike in every run
@@ -159,6 +160,7 @@ def test_membership_is_the_condition_asked_freshly_at_any_moment(stage: Connecti
     assert stage.execute("select count(*) from flip where at <= %(until)s", {"until": until}).fetchone() == (0,)
 
 
+@pytest.mark.newest
 def test_each_of_the_segments_has_somebody_in_one_of_the_histories(stage: Connection) -> None:
     """So that the comparison above compares something."""
     played(stage, a_history(1), START + timedelta(days=60))

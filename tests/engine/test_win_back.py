@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tamshy.ingest import calls_from_lines
 from tamshy.language import read_folder
 from tamshy.recipes import add
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tamshy.sqlkit import Connection
+
+pytestmark = pytest.mark.newest
 
 JANUARY = datetime(2026, 1, 5, 9, tzinfo=UTC)
 MAY = datetime(2026, 5, 20, 9, tzinfo=UTC)
