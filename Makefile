@@ -17,7 +17,7 @@ POSTGRES_OLDEST := /usr/lib/postgresql/15/bin
 # What the suite on the oldest PostgreSQL covers: the way to the database, and the engine's statements.
 OLDEST_TESTS := $(wildcard tests/unit/sqlkit tests/engine tests/contract)
 # Processes that share the tests, a file at a time; each has a database server of its own. WORKERS=0: all in one.
-WORKERS ?= 4
+WORKERS ?= 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The same for the large proofs, a proof at a time: most of them wait for kills, leases and moments. PROVERS=0: all in one.
 PROVERS ?= 2
