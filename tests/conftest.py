@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 CHROMIUM = Path("/usr/bin/chromium")
 SCHEMA_FILES = "tamshy.schema.sql"
+SERVERS = {"databases", "database_server", "database_programs"}
+"""Fixtures that give the run's server, or its programs: what asks for one of them depends on PostgreSQL's version."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of one's own is made in it
 ROOM = 8 * 2**30
-"""What the servers of a run may come to: each keeps up to 1 GiB of its log."""
+"""What the servers of a run may come to, each with up to 1 GiB of its log (`max_wal_size`)."""
 
 # A developer's own settings must not decide what a test sees. Taken before anything of the product is imported.
 _TEST_SERVER = os.environ.pop("TAMSHY_TEST_DATABASE_URL", "")
@@ -43,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Whatever begins last is waited for by the other processes.
     items.sort(key=_minutes, reverse=True)
     for item in items:
-        if "databases" in getattr(item, "fixturenames", ()):
+        if not SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("database")
     if CHROMIUM.exists() or os.environ.get("CI"):
         return

@@ -73,7 +73,6 @@ def test_calls_answered_before_they_are_stored_and_mails_said_to_be_sent_before_
     assert {"one decision for each visit", "one enrollment for each flow and key"}.isdisjoint(found.faults)
 
 
-@pytest.mark.prove
 def test_orders_that_were_acknowledged_and_are_not_heard(tmp_path: Path) -> None:
     with Rig(Plan(carts=120, seconds=3, leases=(3.0, 4.0, 1.0), plant="orders_lost"), tmp_path) as rig:
         rig.crowd.start()

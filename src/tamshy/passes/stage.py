@@ -126,8 +126,8 @@ class Left:
 
 def left(conn: Connection, book: Rulebook, bucket: int) -> Left:
     """Look once for all that may be left between two passes; most find nothing. Part of the pass's transaction."""
-    row = conn.execute(_SQL["left_between"], {"bucket": bucket, "paused": sorted(book.paused)}).fetchone()
-    return Left(*map(bool, row or ()))
+    (row,) = conn.execute(_SQL["left_between"], {"bucket": bucket, "paused": sorted(book.paused)})
+    return Left(*map(bool, row))
 
 
 def prepare(conn: Connection) -> None:
