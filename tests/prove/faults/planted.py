@@ -135,7 +135,7 @@ class Planted:
 PLANTED: Final = {
     one.plant.__name__: one
     for one in (
-        Planted(no_fence, 1, "decided by rules that had been replaced", ((plan.PAUSE, "worker"), (plan.PUBLISH, ""))),
+        Planted(no_fence, 19, "decided by rules that had been replaced", ((plan.PAUSE, "worker"), (plan.PUBLISH, ""))),
         Planted(commit_before_the_outbox, 7, "not one delivery and one content for what was sent", ((KILL, "worker"),)),
         Planted(
             no_key_of_message_ids, 23, "got enrollment f0 refused active", ((plan.AGAIN, "web"),), KEY_OF_MESSAGE_IDS

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tamshy.language.model import Problem, Workspace
     from tamshy.proofread import Remark
     from tamshy.publish import Published
+    from tamshy.render.compiled import Compiled
     from tamshy.site.configuration import Configuration
 
 _DONE: Final = 0
@@ -25,8 +26,8 @@ _NOT_SO: Final = 1
 
 def check(options: argparse.Namespace) -> int:
     """Refuse or accept a folder: all problems at once, each with its place; and what a writer of mails would remark on."""
-    _, workspace, problems = _checked(Path(options.dir))
-    remarks = [] if problems else _read_over(workspace)
+    workspace, compiled, problems = _checked(Path(options.dir))
+    remarks = [] if problems else _read_over(workspace, compiled)
     if options.json:
         data({"problems": [_as_data(each) for each in problems], "warnings": [_as_data(each) for each in remarks]})
     elif problems:
@@ -115,7 +116,7 @@ def plan(options: argparse.Namespace) -> int:
     from tamshy.site.commands.moving import moves, newly_inside  # noqa: PLC0415
     from tamshy.site.commands.surroundings import configured, opened  # noqa: PLC0415
 
-    _, after, problems = _checked(Path(options.dir))
+    after, _, problems = _checked(Path(options.dir))
     if problems:
         for problem in problems:
             remark(problem)
@@ -159,26 +160,26 @@ def export(options: argparse.Namespace) -> int:
     return _DONE
 
 
-def _checked(folder: Path) -> tuple[Mapping[str, str], Workspace, list[Problem]]:
-    """Read a folder, with the problems that compiling its messages would find."""
-    files = read_folder(folder)
-    workspace, problems = read_workspace(files)
+def _checked(folder: Path) -> tuple[Workspace, Mapping[str, Compiled], list[Problem]]:
+    """Read a folder and compile its messages: what it says, the messages as they would be sent, and all that is wrong."""
+    workspace, problems = read_workspace(read_folder(folder))
+    compiled: dict[str, Compiled] = {}
     if not problems:
         from tamshy.render.compile import compile_message  # noqa: PLC0415 - only what is right so far is compiled
 
         for message in workspace.messages.values():
-            problems += compile_message(message, workspace.settings)[1]
-    return files, workspace, sorted(problems)
+            compiled[message.name], found = compile_message(message, workspace.settings)
+            problems += found
+    return workspace, compiled, sorted(problems)
 
 
-def _read_over(workspace: Workspace) -> list[Remark]:
+def _read_over(workspace: Workspace, compiled: Mapping[str, Compiled]) -> list[Remark]:
     """What is sound, and could be better."""
     from tamshy.proofread import read_over, unknown_groups  # noqa: PLC0415 - only what is right so far is read over
-    from tamshy.render.compile import compile_message  # noqa: PLC0415
 
     remarks = unknown_groups(workspace)
     for message in workspace.messages.values():
-        remarks += read_over(message, compile_message(message, workspace.settings)[0])
+        remarks += read_over(message, compiled[message.name])
     return sorted(remarks)
 
 
