@@ -18,7 +18,7 @@ def test_rolling_restarts_lose_no_call_and_leave_no_mail_in_doubt(tmp_path: Path
     plan = Plan(carts=160, seconds=8, thinks_s=0.05)
     with Rig(plan, tmp_path) as rig, Clients(rig.shop.port) as clients:
         rig.crowd.start()
-        longest = roll(rig, 4)
+        longest = roll(rig, 3)
         clients.finish()
         rig.settle_down(400)
         found = rig.judge()

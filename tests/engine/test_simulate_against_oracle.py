@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-SHOPPERS, EVENTS = 300, 6_000
+SHOPPERS, EVENTS = 120, 2_400
 
 
 @pytest.mark.parametrize(

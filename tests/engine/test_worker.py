@@ -79,7 +79,7 @@ def lived(
 @pytest.mark.parametrize(
     ("variety", "owners", "buckets", "kills"),
     [
-        (0, ("one",), 5, frozenset()),
+        pytest.param(0, ("one",), 5, frozenset(), marks=pytest.mark.prove),
         (1, ("one", "two"), 64, frozenset()),
         (2, ("one", "two", "three"), 8, frozenset({5, 30, 60, 61, 100, 170})),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tamshy.recipes import Recipe
     from tamshy.recipes.letters import Letter
     from tamshy.render import Rendered
+    from tamshy.render.compiled import Compiled
 
 SHELF = recipes()
 UNTOLD = {
@@ -64,6 +66,15 @@ def workspace(name: str) -> Workspace:
     return _SEEN[name]
 
 
+@cache
+def compiled(recipe: str, name: str) -> Compiled:
+    """A letter in all its languages, as it is published."""
+    found = workspace(recipe)
+    made, problems = compile_message(found.messages[name], found.settings)
+    assert problems == []
+    return made
+
+
 def letter(
     recipe: str,
     name: str,
@@ -74,10 +85,7 @@ def letter(
     coupon: bool = False,
     picks: dict[str, object] | None = None,
 ) -> Rendered:
-    found = workspace(recipe)
     variable = SHELF[recipe].letters[name].coupon
-    compiled, problems = compile_message(found.messages[name], found.settings)
-    assert problems == []
     job = Job(
         id="1",
         version=1,
@@ -93,7 +101,7 @@ def letter(
         preferences_url=f"{BASE}/prefs/T",
         view_url=f"{BASE}/m/T",
     )
-    return render(compiled, job)
+    return render(compiled(recipe, name), job)
 
 
 @pytest.mark.parametrize("name", sorted(SHELF))
