@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tamshy.sqlkit import Connection
 
+pytestmark = pytest.mark.newest
+
 
 def test_everybody_is_in_exactly_one_state_whatever_their_server_says(db: Connection, tmp_path: Path) -> None:
     wanted = fates(200)

@@ -15,6 +15,8 @@ from tamshy.deliver import Mail, Options, Outcome, Reason, Verdict
 if TYPE_CHECKING:
     from tamshy.sqlkit import Connection
 
+pytestmark = pytest.mark.newest
+
 SIZES = [1_200, pytest.param(10_000, marks=pytest.mark.prove)]
 EVERY = 100
 """Every hundredth is odd."""

@@ -27,6 +27,8 @@ from tamshy.senders import SmtpSender, SmtpSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.newest
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = int(os.environ.get("WIRE_EXAMPLES", "150"))
 

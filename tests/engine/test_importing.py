@@ -465,6 +465,7 @@ with connect(dsn) as conn:
 """
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("where", ["inside", "between"])
 def test_killed_at_any_moment_it_goes_on_where_it_was(
     shop: Shop, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch

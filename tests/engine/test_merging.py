@@ -320,6 +320,7 @@ def test_after_an_outage_a_merge_comes_before_what_is_late(shop: Shop) -> None:
     assert told(shop)[1:] == [(T0 + 3 * HOUR, "", "exited", "exit_on")]
 
 
+@pytest.mark.newest
 def test_two_workers_that_hold_the_two_sides_of_many_merges_never_lock_up(shop: Shop) -> None:
     calls: list[Call] = []
     for number in range(200):

@@ -253,6 +253,7 @@ class Away(InProcess):
         return super().render_rows(jobs, compiled)
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(
     "error", [BlockingIOError(11, "no process"), RendererUnavailable("ends as it starts")], ids=repr
 )
@@ -304,6 +305,7 @@ steps:
         assert aside(shop) == []
 
 
+@pytest.mark.newest
 def test_an_error_of_everybody_sets_nobody_aside(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     shop.conn.execute("alter table event add constraint broken check (name = '')")
     for number in range(400):
@@ -370,6 +372,7 @@ def test_merges_have_their_turn_in_a_backlog_that_does_not_end(dsn: str) -> None
         assert shop.query("select count(*) from profile where merged_into is not null") == [(1,)]
 
 
+@pytest.mark.newest
 def test_a_database_that_is_killed_in_the_middle_loses_nothing_and_repeats_nothing() -> None:
     with scratch_server() as server:
         with connect(server.dsn) as conn:

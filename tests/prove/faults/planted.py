@@ -138,7 +138,7 @@ PLANTED: Final = {
         Planted(no_fence, 19, "decided by rules that had been replaced", ((plan.PAUSE, "worker"), (plan.PUBLISH, ""))),
         Planted(commit_before_the_outbox, 7, "not one delivery and one content for what was sent", ((KILL, "worker"),)),
         Planted(
-            no_key_of_message_ids, 23, "got enrollment f0 refused active", ((plan.AGAIN, "web"),), KEY_OF_MESSAGE_IDS
+            no_key_of_message_ids, 5, "got enrollment f0 refused active", ((plan.AGAIN, "web"),), KEY_OF_MESSAGE_IDS
         ),
         Planted(an_order_at_the_moment_of_the_reminder, 2, "expected enrollment f1 refused active"),
         Planted(a_cap_with_its_beginning, 9, "got message f1 m4 postponed frequency_cap"),
