@@ -118,7 +118,8 @@ def products(seed: int) -> tuple[Product, ...]:
         category = CATEGORIES[number % len(CATEGORIES)]
         week = 0 if number < AT_FIRST else 1 + (number - AT_FIRST) // 4 * 4
         price = die.choice([900, 1500, 2400, 3900, 6000, 9500, 14000, 24000])
-        since = START + timedelta(weeks=week, hours=5)
+        # What there is at first has come before anybody does.
+        since = START + timedelta(weeks=week, hours=5) if week else START
         found.append(Product(f"p{number}", f"{category.capitalize()} {number}", category, price, since))
     return tuple(found)
 
