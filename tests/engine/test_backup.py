@@ -290,7 +290,6 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return ran
 
 
-@pytest.mark.newest
 def test_the_commands_back_up_restore_hold_and_confirm(
     run: Callable[..., tuple[int, str, str]], databases: Databases, elsewhere: str, tmp_path: Path
 ) -> None:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from tamshy.deliver import Sender
     from tamshy.sqlkit import Connection
 
-pytestmark = pytest.mark.newest
-
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 RAMP = 2.0

@@ -25,6 +25,20 @@ def test_case(name: str, tmp_path: Path) -> None:
     assert jsonl(simulate(tmp_path, shuffled, **case.args)) == jsonl(lines)
 
 
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", [0, 2, 3])
+def test_no_order_of_the_calls_changes_any_case(seed: int, tmp_path: Path) -> None:
+    changed = []
+    for name in names() + names_ahead():
+        case, folder = find(name), tmp_path / name
+        case.write(folder)
+        shuffled = list(case.events)
+        random.Random(seed).shuffle(shuffled)  # noqa: S311 - an order, not a secret
+        if jsonl(simulate(folder, shuffled, **case.args)) != jsonl(simulate(folder, case.events, **case.args)):
+            changed.append(name)
+    assert changed == []
+
+
 def test_every_case_is_found_by_a_name_of_its_own() -> None:
     """No case is left out for the way its name is written, and none hides another."""
     found = names() + names_ahead()
