@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.slow
-def test_seven_faults_of_the_links_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
-    """Each of seven kinds once, on one of three links."""
-    with Rig(Plan(carts=100, seconds=7, thinks_s=0.1, leases=(3.0, 4.0, 1.0), links=True), tmp_path) as rig:
+def test_twenty_one_faults_of_the_links_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
+    """Each of seven kinds three times, on one of three links."""
+    with Rig(Plan(carts=200, seconds=15, thinks_s=0.1, leases=(3.0, 4.0, 1.0), links=True), tmp_path) as rig:
         rig.crowd.start()
-        Weather(rig, turns=7).run()
+        Weather(rig, turns=21).run()
         rig.settle_down(300)
         found = rig.judge()
         print(rig.deaths(), found.told(), f"{rig.crowd.failed} calls were made again", sep="; ")  # noqa: T201 - if it fails
