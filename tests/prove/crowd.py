@@ -25,6 +25,8 @@ _API: Final = {"Authorization": f"Bearer {API_KEY}"}
 _AGAIN_S: Final = 0.1
 BATCH: Final = 20
 """Calls that a caller sends at once."""
+MORE: Final = 10
+"""Whoever has told all goes on with a cart more each so many calls, while others are killed."""
 LATER_S: Final = 3.0
 """How long whoever buys later takes for it at most: as long as a cart's flow, on a clock 600 times as fast as life."""
 # Of calls that arrive together the order is the later one, which an exit has to be.
@@ -127,6 +129,22 @@ def carts(number: int, seed: int) -> list[Cart]:
     return found
 
 
+def one_more(at: int) -> list[dict[str, Any]]:
+    """What is called of a cart that is told by whoever has told all of theirs: one that nobody buys."""
+    who = f"u{at // 2}"
+    return [
+        {"type": "identify", "userId": who, "traits": {"email": f"{who}@rig.example"}, "messageId": f"m{at}-0"},
+        {
+            "type": "track",
+            "event": "Checkout Started",
+            "userId": who,
+            "properties": {"cart_id": f"c{at}", "value": at % 90},
+            "messageId": f"m{at}-1",
+            **_BEGUN,
+        },
+    ]
+
+
 def ask(port: int, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> int:
     """Send a request on a connection of its own and give the answer's status; 0: there was none."""
     connection = HTTPConnection("127.0.0.1", port, timeout=15)
@@ -217,11 +235,11 @@ class Crowd:
             wait_out(pause - first)
         with self._guard:
             self._at_it -= 1
-        # One goes on about nothing, so that there is somebody to meet for as long as others are killed.
+        # One goes on, about nothing mostly, so that there is somebody to meet, and mail, for as long as others are killed.
         number = 0
         while place == 0 and not self.hush.is_set():
             seen = {"type": "track", "event": "Seen", "userId": f"u{number % self.number}", "messageId": f"s{number}"}
-            self._post([seen])
+            self._post([seen] if number % MORE else [seen, *one_more(self.number + number // MORE)])
             number += 1
             wait_out(_AGAIN_S)
 
