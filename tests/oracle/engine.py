@@ -194,7 +194,9 @@ class Engine:
 
     def _set_timer(self, profile: Profile, known: list[Occasion]) -> None:
         """Wake the profile at the next moment at which time alone does something."""
-        coming = [o.moment for o in known if o.moment > self.now]
+        ahead = [o for o in known if o.moment > self.now]
+        coming = [o.moment for o in ahead]
+        profile.ahead = self._scene(profile).zone, frozenset((o.flow.name, o.key) for o in ahead)
         changes = next_change(self.watched, self._scene(profile))
         coming += [] if changes is None else [changes]
         if coming:
@@ -202,7 +204,9 @@ class Engine:
 
     def _occasions(self, profile: Profile) -> list[Occasion]:
         scene = self._scene(profile)
-        found = [one for flow in self.timed for one in occasions(flow, scene)]
+        zone, ahead = profile.ahead
+        moved = ahead if zone is not None and zone is not scene.zone else frozenset()
+        found = [one for flow in self.timed for one in occasions(flow, scene, moved)]
         return found + [one for flow in self.timed for one in changed(flow, self.changes, scene)]
 
     def _settle(self, profile: Profile) -> list[Occasion]:

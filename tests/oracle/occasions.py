@@ -19,11 +19,13 @@ from tests.oracle.reading import listed
 from tests.oracle.shopping import sku
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from zoneinfo import ZoneInfo
 
     from tests.oracle.conditions import Scene
     from tests.oracle.reading import Flow, Json
+
+    Coming = Callable[[int, str], int]  # when what would come at a moment, by its key, really comes
 
 AT = "09:00"  # rule 19
 YEARS = 3  # how far around now a date is looked for: offsets are shorter than that
@@ -43,15 +45,23 @@ class Occasion:
     segment: str | None = None  # it comes for members alone
 
 
-def occasions(flow: Flow, scene: Scene) -> Iterator[Occasion]:
-    """Every occasion of the flow around now, of now or to come, in no order; some that have gone by among them."""
+def occasions(flow: Flow, scene: Scene, moved: frozenset[tuple[str, str]] = frozenset()) -> Iterator[Occasion]:
+    """Every occasion of the flow around now, of now or to come, in no order; some that have gone by among them.
+
+    ``moved``: flow and key of those that were still to come a moment ago, where the profile's zone has just become another. Those
+    that have gone by with it come now (ADR 89).
+    """
+
+    def at(moment: int, key: str) -> int:
+        return max(moment, scene.now) if (flow.name, key) in moved else moment
+
     for n, form in enumerate(flow.triggers):
         if "date" in form:
-            yield from _dates(flow, form, scene)
+            yield from _dates(flow, form, scene, at)
         elif "schedule" in form:
-            yield from _ticks(flow, form["schedule"], scene)
+            yield from _ticks(flow, form["schedule"], scene, at)
         elif "new_arrivals" in form:
-            yield from _arrivals(flow, n, form["new_arrivals"], scene)
+            yield from _arrivals(flow, n, form["new_arrivals"], scene, at)
         elif "reorder_due" in form:
             yield from _reorders(flow, form["reorder_due"], scene)
         elif "broadcast" in form:
@@ -65,7 +75,7 @@ def _local(day: date, offset: almanac.Duration, at: str, tz: ZoneInfo) -> int:
     return almanac.instant(datetime.combine(shifted, almanac.clock_time(at)), tz) + offset.millis
 
 
-def _dates(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+def _dates(flow: Flow, form: dict[str, Json], scene: Scene, come: Coming) -> Iterator[Occasion]:
     offset, at = almanac.duration(form.get("offset", "0d")), form.get("at", AT)
     for n, (value, item) in enumerate(reference_items(form["date"], scene)):
         day = None if value is MISSING else almanac.day_of(value, scene.zone, scene.settings.zone)
@@ -77,14 +87,14 @@ def _dates(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion
         else:
             days = _returns(day, almanac.wall(scene.now, scene.zone).year)
         for coming in days:
-            moment = _local(coming, offset, at, scene.zone)
-            if moment < scene.now:
-                continue
             years = coming.year - day.year if dated else None
             facts = {"date": coming.isoformat(), "years": years, "item": item}
             key = coming.isoformat() if item is None else f"{coming.isoformat()}/{n}"
             if form.get("every", "year") == "year":  # as ADR 89 has it: a date that is put right is the same occurrence
                 key = f"{form['date']} {coming.year}" + ("" if item is None else f" {_element(item, n)}")
+            moment = come(_local(coming, offset, at, scene.zone), key)
+            if moment < scene.now:
+                continue
             mark = ("date", form["date"], coming.isoformat(), n)
             yield Occasion(moment, flow, key, facts, mark)
 
@@ -108,7 +118,7 @@ def _each_return(day: date, year: int) -> Iterator[date]:
             yield found
 
 
-def _ticks(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+def _ticks(flow: Flow, form: dict[str, Json], scene: Scene, come: Coming) -> Iterator[Occasion]:
     """For every member at that time, local to each profile; a date without a year comes every year."""
     if "cron" in form:
         clocks = _rounds(form["cron"], scene.now, scene.zone)
@@ -125,7 +135,8 @@ def _ticks(flow: Flow, form: dict[str, Json], scene: Scene) -> Iterator[Occasion
                 clock = datetime.combine(almanac.moved(one, offset), almanac.clock_time(at))
                 found.append((_local(one, offset, at, scene.zone), clock))
     for moment, clock in found:
-        yield _tick(flow, form.get("segment"), moment, clock.strftime("%Y-%m-%dT%H:%M"))
+        key = clock.strftime("%Y-%m-%dT%H:%M")
+        yield _tick(flow, form.get("segment"), come(moment, key), key)
 
 
 def _tick(flow: Flow, segment: str | None, moment: int, key: str) -> Occasion:
@@ -182,7 +193,7 @@ def _fits(form: dict[str, Json], product: Json, scene: Scene) -> bool:
     return holds(form.get("where"), replace(scene, tested=tested))
 
 
-def _arrivals(flow: Flow, n: int, form: dict[str, Json], scene: Scene) -> Iterator[Occasion]:
+def _arrivals(flow: Flow, n: int, form: dict[str, Json], scene: Scene, come: Coming) -> Iterator[Occasion]:
     """On those days, at that time: what has arrived since the last time, if it is enough, and not sooner than ``every``.
 
     What a look has found is written down with the profile, so that what was too little counts again at the next one. Who is no
@@ -194,7 +205,8 @@ def _arrivals(flow: Flow, n: int, form: dict[str, Json], scene: Scene) -> Iterat
         day = first + timedelta(days=more)
         if form.get("on") and almanac.WEEKDAYS[day.weekday()] not in listed(form["on"]):
             continue
-        moment = almanac.instant(datetime.combine(day, almanac.clock_time(form.get("at", AT))), scene.zone)
+        key = f"{day.isoformat()}T{form.get('at', AT)}"
+        moment = come(almanac.instant(datetime.combine(day, almanac.clock_time(form.get("at", AT))), scene.zone), key)
         found: list[Json] = []
         if moment == scene.now:
             if form.get("segment") and not member(form["segment"], scene):
@@ -202,7 +214,6 @@ def _arrivals(flow: Flow, n: int, form: dict[str, Json], scene: Scene) -> Iterat
                 continue
             found = _new(form, looks, day, moment, scene)
         if moment > scene.now or found:
-            key = f"{day.isoformat()}T{form.get('at', AT)}"
             yield Occasion(moment, flow, key, {"products": found}, ("new_arrivals", key), form.get("segment"))
 
 

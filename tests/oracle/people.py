@@ -10,6 +10,8 @@ from tests.oracle.almanac import iso
 from tests.oracle.shopping import ORDER, orders
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from tests.oracle.reading import Flow, Json
 
 
@@ -141,6 +143,8 @@ class Profile:
     looks: dict[tuple[str, int], dict[int, int]] = field(default_factory=dict)
     bought: tuple[tuple[int, ...], dict[str, list[int]]] = ((), {})  # what it has bought, by how much was known then
     fired: set[tuple[str, str]] = field(default_factory=set)  # flow and key of the occasions that have come
+    # the zone that it was last left in, with flow and key of the occasions that were to come by then
+    ahead: tuple[ZoneInfo | None, frozenset[tuple[str, str]]] = (None, frozenset())
 
     def now_known_as(self) -> Profile:
         """The profile this one has been merged into, or itself."""

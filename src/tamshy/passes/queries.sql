@@ -43,13 +43,16 @@ update lease set pass = pass + 1 where bucket = %(bucket)s and fence = %(fence)s
 
 -- name: pick
 -- At most the earliest item of each profile, by its own time (rule 1): an event as taken in, what is due, what was emitted. A
--- profile waits while a message of its is being rendered, while a code is dealt to it, while it is about to be merged, or while it is set aside. Gives the survey
--- of what was picked.
-with recursive head as (
+-- profile waits while a message of its is being rendered, while a code is dealt to it, while it is about to be merged, or while it is
+-- set aside. While the bucket has a turn with what has changed in the catalogue, nothing is picked that comes behind it: it follows the events
+-- of its moment, and goes before what is due then (rule 1). Gives the survey of what was picked.
+with recursive turn as materialized (
+    select coalesce(max(at), 'infinity') as at from catalogue_turn where bucket = %(bucket)s and at <= %(horizon)s
+), head as (
     -- The first row of each profile in the order of the key: from one profile straight to the next.
     (
         select profile, moment, emitted, ord, id, 1 as n from inbox
-        where bucket = %(bucket)s
+        where bucket = %(bucket)s and moment <= (select at from turn)
         order by profile, moment, emitted, ord, id
         limit 1
     )
@@ -57,7 +60,7 @@ with recursive head as (
     select i.* from head h
     cross join lateral (
         select profile, moment, emitted, ord, id, h.n + 1 from inbox
-        where bucket = %(bucket)s and profile > h.profile
+        where bucket = %(bucket)s and profile > h.profile and moment <= (select at from turn)
         order by profile, moment, emitted, ord, id
         limit 1
     ) i
@@ -133,6 +136,8 @@ with recursive head as (
 ), free as (
     select c.* from candidate c
     where (%(only)s::uuid[] is null or c.profile = any(%(only)s))
+        and case when c.taken then c.moment < (select at from turn) or (c.moment = (select at from turn) and not c.emitted)
+            else c.at < (select at from turn) or (c.at = (select at from turn) and c.flips) end
         -- Read once, and hashed: as joins they are compared with one another where the planner takes them for few.
         and c.profile not in (select m.profile from message m where m.bucket = %(bucket)s and m.state = 'accepted')
         and c.profile not in (select o.profile from coupon o where o.bucket = %(bucket)s and o.state in ('asked', 'dealt'))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from tamshy import coupon
@@ -157,9 +157,7 @@ def clear(conn: Connection, rows: int) -> None:
 
 def at_hand(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> set[UUID]:
     """Give the profiles whom the next pass would work, render for, or let go of behind it; the caller rolls back."""
-    call_reorders(conn, book, bucket, horizon.until)
-    call_occasions(conn, book, bucket, horizon.until)
-    conn.execute(_SQL["pick"], _params(book, bucket, horizon))
+    _pick(conn, book, bucket, horizon)
     picked = {row[0] for row in conn.execute(_SQL["in_hand"])}
     picked.update(row[0] for row in conn.execute(_SQL["between_passes"], {"bucket": bucket}))
     return picked.union(UUID(str(row[0])) for row in accepted(conn, bucket, horizon.limit, horizon.until))
@@ -171,12 +169,9 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
     if pass_ is None:
         return Worked(lost=True)
     params = _params(book, bucket, horizon)
-    call_reorders(conn, book, bucket, horizon.until)
-    call_occasions(conn, book, bucket, horizon.until)
-    survey = conn.execute(_SQL["pick"], params).fetchall()
+    survey, called = _pick(conn, book, bucket, horizon)
     if not survey:
-        # What has changed in the catalogue comes behind everything else of its moment: who has looked at it is known by then.
-        return Worked(due=call_offers(conn, book, bucket, horizon.until))
+        return Worked(due=called)
     forwarded = 0
     arrived = any(row[0] != "due" for row in survey)
     if arrived and horizon.late_before is not None:  # in life: a simulation has stored everything before it begins
@@ -209,6 +204,22 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
     review(conn, book, bucket, pass_)
     clear(conn, events + due)
     return Worked(events + forwarded, due, missed=missed)
+
+
+def _pick(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> tuple[list[Any], int]:
+    """Take into the hand what comes next, and give its survey; and how many offers were put into the inbox for it.
+
+    What has changed in the catalogue comes behind the events of its moment, for who has looked at it is known by then, and before
+    what is due then.
+    """
+    params = _params(book, bucket, horizon)
+    call_reorders(conn, book, bucket, horizon.until)
+    call_occasions(conn, book, bucket, horizon.until)
+    survey = conn.execute(_SQL["pick"], params).fetchall()
+    if survey:
+        return survey, 0
+    called = call_offers(conn, book, bucket, horizon.until)
+    return ([] if called is None else conn.execute(_SQL["pick"], params).fetchall()), called or 0
 
 
 def _params(book: Rulebook, bucket: int, horizon: Horizon) -> dict[str, object]:

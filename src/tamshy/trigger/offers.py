@@ -1,8 +1,9 @@
 """Offers: a product that became cheaper, or came back, put before everybody whom it concerns.
 
-A bucket takes its turn with what has changed once nothing of it is left to be worked before: who has looked at the product, or put
-it into a cart, is found for all changes together in one statement, and each has an item in the inbox. Taken from there, it is a
-candidate of the flow; what it holds becomes ``event`` (rule 22), and each change of a product is a key of its own (rule 13).
+A bucket takes its turn with what has changed once nothing of it is left to be worked before, the events of that moment among it,
+and before it works what is due then: who has looked at the product, or put it into a cart, is found for all changes together in one
+statement, and each has an item in the inbox. Taken from there, it is a candidate of the flow; what it holds becomes ``event``
+(rule 22), and each change of a product is a key of its own (rule 13).
 """
 
 from __future__ import annotations
@@ -64,12 +65,15 @@ def _said(offer: Offer) -> str:
     return f"{share}|{sorted(offer.whose)}|{offer.within!r}"
 
 
-def call_offers(conn: Connection, book: Rulebook, bucket: int, horizon: datetime) -> int:
-    """Take the bucket's turn with what of the catalogue has changed by the horizon; returns how many offers lie in the inbox."""
+def call_offers(conn: Connection, book: Rulebook, bucket: int, horizon: datetime) -> int | None:
+    """Take the bucket's turn with what of the catalogue has changed by the horizon.
+
+    Returns how many offers lie in the inbox for it; None where it is not the bucket's turn.
+    """
     params: dict[str, object] = {"bucket": bucket, "workspace": book.workspace, "horizon": horizon}
     turns = conn.execute(_TURNS, params).fetchone()
     if turns is None or not turns[0]:
-        return 0
+        return None
     statement = book.statement("call_offers", build_call)
     called = 0
     if statement is not None:
