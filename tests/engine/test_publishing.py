@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+SOON = timedelta(seconds=10)
 FLOW = """\
 trigger: {event: Go}
 exit_on: {event: Stop}
@@ -98,6 +99,23 @@ def test_follow_from_a_step_that_is_gone_people_go_on_at_the_next_surviving_one(
     assert sent(shop) == [("hello", T0 + HOUR)]
     shop.work(T0 + 2 * HOUR)
     assert sent(shop)[1:] == [("second", T0 + 2 * HOUR)]
+
+
+def test_follow_a_publisher_that_had_to_wait_moves_nobody_to_before_what_was_decided_meanwhile(shop: Shop) -> None:
+    """Its moment is when it began, and the pass that it waited for went further."""
+    between = "[{id: pause, wait: 4h}, {send: hello}, {id: rest, wait: 1h}, {send: second}]"
+    shop.publish(steps(between), T0 + HOUR)
+    shop.work(T0 + 4 * HOUR)
+    shop.publish(steps("[{id: pause, wait: 4h}, {send: hello}, {send: second}]"), T0 + 4 * HOUR - SOON)
+    shop.work(T0 + 4 * HOUR)
+    assert sent(shop) == [("hello", T0 + 4 * HOUR), ("second", T0 + 4 * HOUR)]
+
+
+def test_archive_a_publisher_that_had_to_wait_lets_nobody_go_before_what_was_decided_meanwhile(shop: Shop) -> None:
+    shop.publish(steps("[{id: pause, wait: 4h}, {send: hello}, {wait: 1h}, {exit: over}]"), T0 + HOUR)
+    shop.work(T0 + 4 * HOUR)
+    shop.publish(small({"other": FLOW}), T0 + 4 * HOUR - SOON)
+    assert shop.told("u1")[-1] == (T0 + 4 * HOUR, "flow", "", "exited", "archived")
 
 
 def test_follow_where_no_step_survives_people_have_finished(shop: Shop) -> None:

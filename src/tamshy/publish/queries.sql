@@ -136,7 +136,8 @@ where m.bucket = %(bucket)s and m.profile = v.profile and m.enrollment = v.enrol
 
 -- name: follow
 -- People inside go on at their step of the new version; a changed wait is measured anew from when the step was reached. Who is in a
--- round stays in it; who comes to stand inside a repeat is in its first.
+-- round stays in it; who comes to stand inside a repeat is in its first. Nobody goes on before they have come to where they are: a
+-- publisher's moment is when it began, and the passes that it has waited for went further.
 with followers as (
     update enrollment e
     set priority = %(priority)s, rounds = coalesce((
@@ -149,14 +150,14 @@ with followers as (
     returning e.profile, e.id, e.reached_at, t.target, t.same
 )
 insert into move (profile, enrollment, version, target, reached_at, moment, reason)
-select profile, id, %(version)s, target, case when same then reached_at else %(at)s end, %(at)s,
-    case when target is null then 'finished' end
+select profile, id, %(version)s, target, case when same then reached_at else greatest(reached_at, %(at)s) end,
+    greatest(reached_at, %(at)s), case when target is null then 'finished' end
 from followers
 
 -- name: leave_archived
 -- People inside a flow that is gone leave it.
 insert into move (profile, enrollment, version, target, reached_at, moment, reason)
-select e.profile, e.id, e.version, null, %(at)s, %(at)s, 'archived'
+select e.profile, e.id, e.version, null, greatest(e.reached_at, %(at)s), greatest(e.reached_at, %(at)s), 'archived'
 from enrollment e
 where e.bucket = %(bucket)s and e.flow = %(flow)s and e.workspace = %(workspace)s and e.active
 
