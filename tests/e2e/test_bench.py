@@ -33,7 +33,7 @@ LINES = {
     "backlog": 1,
     "ask": 1,
     "workers": 2,
-    "lag": 1,
+    "lag": 2,
     "mail": 1 if SINK else 0,
     "simulate": 1,
     "render": 1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tamshy.publish import load_rulebook, publish
 from tamshy.render.compile import compile_message
@@ -88,15 +88,70 @@ steps:
       - else: [{wait: 1h}, {send: question}]
 """,
 }
-_DAY: Final = (
-    *("Product Viewed",) * 9,
-    *("Page Viewed",) * 3,
-    *("Product Added",) * 3,
-    "identify",
-    *("Checkout Started",) * 2,
-    *("Order Completed",) * 2,
+
+
+class Day(NamedTuple):
+    """What people do: so many calls, one after another, again and again.
+
+    ``known``: of so many calls one is by somebody whose address is known, as are orders and ``identify``; the others are by
+    visitors with two calls each.
+    """
+
+    calls: tuple[str, ...]
+    known: int
+
+    def what(self, number: int) -> str:
+        """Give the event of a call, or `identify`."""
+        return self.calls[number % len(self.calls)]
+
+    def is_order(self, number: int) -> bool:
+        """Tell whether the call of a number is an order, which a receipt answers at once."""
+        return self.what(number) == _ORDER
+
+    def who(self, number: int, knowing: int) -> dict[str, object]:
+        """Give whose call it is, in Segment's words; `knowing`: so many people there are whose address is known."""
+        if number % self.known == 0 or self.what(number) in {_ORDER, "identify"}:
+            return {"userId": person(number, knowing)}
+        block, place = divmod(number, _BETWEEN * 2)
+        return {"anonymousId": f"v{block}-{place % _BETWEEN}"}
+
+
+_BETWEEN: Final = 5000
+"""Calls between the two of a visitor whom nobody knows."""
+_ORDER: Final = "Order Completed"
+
+
+def _clickstream() -> Iterator[str]:
+    for place in range(1000):
+        if place % 125 == 124:  # noqa: PLR2004 - 8 of a thousand, and so on
+            yield _ORDER
+        elif place % 40 == 38:  # noqa: PLR2004
+            yield "Product Added"
+        elif place % 83 == 41:  # noqa: PLR2004
+            yield "Checkout Started"
+        elif place % 100 == 50:  # noqa: PLR2004
+            yield "identify"
+        else:
+            yield "Page Viewed" if place % 4 == 1 else "Product Viewed"
+
+
+USUAL: Final = Day(tuple(_clickstream()), 5)
+"""Of a thousand calls 8 are orders and 25 put something into a cart, as of the 2,756,101 events of a shop that Retailrocket has
+published (0.8 % and 2.5 %; two a visitor); 12 begin a check-out, 10 say who somebody is."""
+RUSH: Final = Day(
+    (
+        *("Product Viewed",) * 9,
+        *("Page Viewed",) * 3,
+        *("Product Added",) * 3,
+        "identify",
+        *("Checkout Started",) * 2,
+        *(_ORDER,) * 2,
+    ),
+    1,
 )
-"""What twenty calls are, one after another."""
+"""As no shop has it: every tenth call is an order, and everybody is known and may be mailed."""
+_CART: Final = 20
+"""Calls that are about one cart."""
 _LEAST: Final = 60
 """Every order is worth that."""
 _RARE: Final = 98
@@ -132,27 +187,28 @@ def open_shop(conn: Connection) -> Rulebook:
     return book
 
 
-def calls(first: int, count: int, knowing: int) -> Iterator[dict[str, object]]:
-    """Give what people p1 to pN call, in Segment's words: so many calls from a number on, none twice.
+def calls(first: int, count: int, knowing: int, day: Day = RUSH) -> Iterator[dict[str, object]]:
+    """Give what people p1 to pN and visitors call, in Segment's words: so many calls from a number on, none twice.
 
     Args:
         first: number of the first; its message id is `busy-NUMBER`.
         count: how many.
-        knowing: so many people there are.
+        knowing: so many people there are whose address is known.
+        day: what they do.
     """
     for number in range(first, first + count):
-        what = _DAY[number % len(_DAY)]
+        what = day.what(number)
         said: dict[str, object] = {
             "messageId": f"busy-{number}",
-            "userId": person(number, knowing),
+            **day.who(number, knowing),
             "context": {"library": {"name": "bench"}, "page": {"url": "https://bench.example/p/1"}},
         }
         if what == "identify":
             yield said | {"type": "identify", "traits": {"visits": number % 50, "city": "Almaty"}}
         elif what == "Page Viewed":
-            yield said | {"type": "page", "name": "Tea", "properties": _properties(number)}
+            yield said | {"type": "page", "name": "Tea", "properties": _properties(number, what)}
         else:
-            yield said | {"type": "track", "event": what, "properties": _properties(number)}
+            yield said | {"type": "track", "event": what, "properties": _properties(number, what)}
 
 
 def person(number: int, knowing: int) -> str:
@@ -160,15 +216,10 @@ def person(number: int, knowing: int) -> str:
     return f"p{1 + number * 7919 % knowing}"
 
 
-def is_order(number: int) -> bool:
-    """Tell whether the call of a number is an order, which a receipt answers at once."""
-    return _DAY[number % len(_DAY)] == "Order Completed"
-
-
-def _properties(number: int) -> dict[str, object]:
+def _properties(number: int, what: str) -> dict[str, object]:
     return {
-        "value": _LEAST + number % 40 if is_order(number) else number % 100,
-        "cart_id": f"c{number // len(_DAY)}",
+        "value": _LEAST + number % 40 if what == _ORDER else number % 100,
+        "cart_id": f"c{number // _CART}",
         "order_id": f"o{number}",
         "product_id": f"sku-{number % 97}",
         "category": "tea" if number % 3 == 0 else "bowls",

@@ -1,4 +1,4 @@
-"""Lag: a steady stream of mixed calls over HTTP into a shop with twenty flows, from each call's arrival to the decision.
+"""Lag: a steady stream of calls over HTTP, of a usual day and of a rush, into a shop with twenty flows: from arrival to decision.
 
 Web process, as many workers as there are processors, PostgreSQL and the client share the machine. Watched are some of the orders,
 each answered by a receipt at once: from the arrival that Tamshy has written down to the look at the database that finds the mail
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from tamshy.site.bench.sizes import Size
     from tamshy.site.configuration import Configuration
 
-_SECONDS: Final = {"tiny": 2, "short": 100, "full": 600}
+_SECONDS: Final = {"tiny": 2, "short": 60, "full": 600}
 _RATES: Final = {"tiny": 200}
 _RATE: Final = 1000
 """Calls a second."""
 _TOGETHER: Final = 20
 """Calls in a request."""
 _WATCHED: Final = 5
-"""Of so many requests one has an order that is watched."""
+"""In a rush the first order of each so many requests is watched; else that of every request that has one."""
 _CONNECTIONS: Final = 8
 _PEOPLE: Final = 20_000
 _PAST: Final = 10
@@ -54,7 +54,14 @@ _LATE_S: Final = 120.0
 
 
 def lag(ground: Ground, size: Size) -> list[Figure]:
-    """Measure how long a decision takes to follow its event, under a steady stream."""
+    """Measure how long a decision takes to follow its event, under a steady stream: of a usual day, and of a rush."""
+    return [
+        _measured(ground, size, busy.USUAL, "of a usual day"),
+        _measured(ground, size, busy.RUSH, "of a rush"),
+    ]
+
+
+def _measured(ground: Ground, size: Size, day: busy.Day, name: str) -> Figure:
     seconds, rate = _SECONDS[size.name], _RATES.get(size.name, _RATE)
     with ground.shop("lag") as (conn, _):
         book = busy.open_shop(conn)
@@ -63,13 +70,13 @@ def lag(ground: Ground, size: Size) -> list[Figure]:
         clean(conn, "profile", "identifier", "event")
         configuration, key = configured(conn, book, ground.dsn)
         with web(configuration) as port, workers(configuration, _WORKERS):
-            stream = _Stream(configuration, book, port, knowing, rate, str(key))
+            stream = _Stream(configuration, book, port, day, knowing, rate, str(key))
             stream.run(min(_WARM_S, seconds))
             lags: list[float] = []
             before = _decisions(conn)
             cost = ground.meter.of(lambda: lags.extend(stream.run(seconds)))
             decided = (_decisions(conn) - before) / cost.wall
-    return [_figure(seconds, rate, cost, sorted(lags), stream.sent_in, decided)]
+    return _figure(seconds, rate, name, cost, sorted(lags), stream.sent_in, decided)
 
 
 def _decisions(conn: sqlkit.Connection) -> int:
@@ -78,12 +85,14 @@ def _decisions(conn: sqlkit.Connection) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _figure(seconds: int, rate: int, cost: Cost, lags: list[float], sent_in: float, decided: float) -> Figure:
+def _figure(
+    seconds: int, rate: int, name: str, cost: Cost, lags: list[float], sent_in: float, decided: float
+) -> Figure:
     p50, p99 = (lags[min(len(lags) - 1, int(len(lags) * part))] for part in (0.5, 0.99))
     return Figure(
         stage="lag",
         what=(
-            f"{rate:,} mixed calls a second for {seconds} s, 20 flows, {_WORKERS} workers, event to decision: p50 {p50:.2f} s,"
+            f"{rate:,} calls a second {name} for {seconds} s, 20 flows, {_WORKERS} workers, event to decision: p50 {p50:.2f} s,"
             f" p99 {p99:.2f} s, longest {lags[-1]:.2f} s"
         ),
         unit="calls",
@@ -100,11 +109,19 @@ class _Stream:
     """Calls at a steady pace, and what became of those that are watched."""
 
     def __init__(
-        self, configuration: Configuration, book: Rulebook, port: int, knowing: int, rate: int, source: str
+        self,
+        configuration: Configuration,
+        book: Rulebook,
+        port: int,
+        day: busy.Day,
+        knowing: int,
+        rate: int,
+        source: str,
     ) -> None:
         self._configuration = configuration
         self._book = book
         self._port = port
+        self._day = day
         self._knowing = knowing
         self._rate = rate
         self._source = source
@@ -126,7 +143,8 @@ class _Stream:
             for place in range(requests):
                 due = begun + place * _TOGETHER / self._rate
                 time.sleep(max(0.0, due - time.monotonic()))
-                answers.append(threads.submit(self._send, self._next, watch if place % _WATCHED == 0 else None))
+                watched = self._day is busy.USUAL or place % _WATCHED == 0
+                answers.append(threads.submit(self._send, self._next, watch if watched else None))
                 self._next += _TOGETHER
             for answer in answers:
                 answer.result()
@@ -140,14 +158,16 @@ class _Stream:
         if link is None:
             link = self._links.link = HTTPConnection("127.0.0.1", self._port, timeout=_LATE_S)
             self._opened.append(link)
-        body = orjson.dumps({"batch": list(busy.calls(first, _TOGETHER, self._knowing))})
+        body = orjson.dumps({"batch": list(busy.calls(first, _TOGETHER, self._knowing, self._day))})
         link.request("POST", "/v1/batch", body, {"Content-Type": "application/json", "X-Write-Key": WRITE_KEY})
         answer = link.getresponse()
         said = answer.read()
         if answer.status != 200:  # noqa: PLR2004 - as clients read it
             raise RuntimeError(f"a request was answered {answer.status}: {said[:200]!r}")
         if watch is not None:
-            number = next(number for number in range(first, first + _TOGETHER) if busy.is_order(number))
+            number = next((number for number in range(first, first + _TOGETHER) if self._day.is_order(number)), None)
+            if number is None:
+                return
             profile = profile_id(NAME, f"user_id:{busy.person(number, self._knowing)}")
             watch.add(profile, event_id(self._source, f"busy-{number}"))
 
