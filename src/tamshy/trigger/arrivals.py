@@ -86,6 +86,7 @@ def planned(
     found: Sequence[tuple[Source, NewArrivals]],
     member: str,
     held: Callable[[str, str, str, str, str, str], str],
+    has_come: str,
     *,
     known: bool,
 ) -> str:
@@ -96,6 +97,7 @@ def planned(
         found: the triggers.
         member: whether ``x`` is meant by the trigger ``t``.
         held: whether an occurrence is still ahead by what was planned before, as `tamshy.trigger.occasions` asks it.
+        has_come: whether the occurrence ``c`` has come at this very moment.
         known: how far ``x`` was told stands on the agenda, in ``occasion`` or in the inbox; else nobody was told of anything.
 
     Returns:
@@ -131,7 +133,8 @@ def planned(
             ) k
             offset 0
         ) c
-        where c.at >= x.since or {held("x", "x.flow", "x.mark", "''", "h.key = c.key", "h.facts ->> 'key' = c.key")}
+        where c.at > x.since or (c.at = x.since and not {has_come})
+            or {held("x", "x.flow", "x.mark", "''", "h.key = c.key", "h.facts ->> 'key' = c.key")}
         order by at limit 1
     ) o"""
 

@@ -146,7 +146,7 @@ with change as materialized (
 )
 insert into inbox (bucket, profile, moment, emitted, ord, id, workspace, kind, origin, occurred_at, properties, facts)
 select %(bucket)s, profile, at, false,
-    {BEHIND_EVENTS} + row_number() over (partition by profile, at order by priority desc, flow, sku, mark),
+    {BEHIND_EVENTS} + row_number() over (partition by profile, at order by priority desc, flow, sku || '@', mark),
     md5(concat_ws('|', 'offer', kind, sku, batch))::uuid, %(workspace)s, 'offer', 1, at,
     case kind when 'price_drop' then jsonb_build_object('product', product, 'old_price', old_price)
         else jsonb_build_object('product', product) end,
