@@ -59,7 +59,9 @@ def readings_of(trigger: ScheduleTrigger | NewArrivals, first: datetime, last: d
     An offset in hours or less is not in them: it is elapsed time, and belongs to the moment.
     """
     if isinstance(trigger, NewArrivals):
-        return readings_between(weekly(trigger.on, trigger.at, first.date()), first, last, more)
+        # Who was told at the last of them has the next one too: where there is none, it is forgotten that they were told.
+        beyond = calendar.add(last.replace(tzinfo=UTC), calendar.bounded(trigger.every), "UTC").replace(tzinfo=None)
+        return readings_between(weekly(trigger.on, trigger.at, first.date()), first, beyond, more)
     if trigger.cron is not None:
         return readings_between(cron_readings(trigger.cron, first), first, last, more)
     if trigger.times:
