@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
+import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,17 @@ from typing import Any
 import pytest
 
 from tamshy.domain.call import CallKind
-from tamshy.ingest import MAX_BODY, BodyReason, BodyRefused, Reading, RefusalReason, parse_body, read_calls
+from tamshy.ingest import (
+    MAX_BODY,
+    BodyReason,
+    BodyRefused,
+    Reading,
+    RefusalReason,
+    Refused,
+    parse_body,
+    read_calls,
+    read_customerio,
+)
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 RECORDED = sorted((Path(__file__).parent.parent / "web" / "fixtures").glob("*.json"))
@@ -245,6 +257,23 @@ def test_the_largest_batch_is_taken() -> None:
 def test_a_single_call_that_is_poison_is_refused_with_its_reason() -> None:
     reading = read(b'{"event":"E","userId":"u","properties":{"x":NaN}}', "track")
     assert [(one.index, one.reason) for one in reading.refusals] == [(0, RefusalReason.NOT_A_NUMBER)]
+
+
+@pytest.mark.parametrize("kind", ["batch", "track"])
+def test_what_was_refused_goes_with_its_request_without_waiting_for_the_garbage_to_be_collected(kind: str) -> None:
+    """A refusal that its own frames held would keep the body, of 4 MB at most, as long as nobody collects."""
+    body = parse_body(batch_of("NaN", GOOD) if kind == "batch" else b"[NaN]", batch=kind == "batch")
+    watched = weakref.ref(next(item for item in body.items if isinstance(item, Refused)))
+    gc.collect()
+    gc.disable()
+    try:
+        reading = read_calls(body, path_kind=kind, received_at=NOW, source_key="k1", zone="UTC")
+        assert [one.reason for one in reading.refusals] == [RefusalReason.NOT_A_NUMBER]
+        read_customerio(body, received_at=NOW, source_key="k1", zone="UTC", topics=[])
+        del body
+        assert watched() is None
+    finally:
+        gc.enable()
 
 
 def test_the_write_key_is_found_in_the_body() -> None:

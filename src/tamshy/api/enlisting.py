@@ -66,7 +66,7 @@ def _enrolled(request: HttpRequest, flow: str, key: Key) -> HttpResponse:
 def _document(request: HttpRequest) -> dict[str, object]:
     found = parse_body(raw_body(request), batch=False).items[0]
     if isinstance(found, Refused):
-        raise found
+        raise found.anew()
     if not isinstance(found, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "not_an_object", "the body is one JSON object")
     for name in found:

@@ -81,7 +81,7 @@ def _taken(request: HttpRequest) -> HttpResponse:
         view = wiring.workspaces.view(key.workspace)
     item = body.items[0]
     if isinstance(item, Refused):
-        raise item
+        raise item.anew()
     if not isinstance(item, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "not_an_object", "the body is one JSON object")
     document, text = cleaned(item)

@@ -92,7 +92,7 @@ def entity(path: str, person: str | None, document: Mapping[str, Any]) -> dict[s
 
 def _object(item: object) -> dict[str, Any]:
     if isinstance(item, Refused):
-        raise item
+        raise item.anew()
     if not isinstance(item, dict):
         raise Refused(RefusalReason.NOT_AN_OBJECT, "an entity is a JSON object")
     return item

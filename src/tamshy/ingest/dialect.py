@@ -65,7 +65,7 @@ def call_from(raw: object, arrival: Arrival, *, kind: CallKind | None = None, or
         Refused: with the reason, and what would be right.
     """
     if isinstance(raw, Refused):
-        raise raw
+        raise raw.anew()
     if not isinstance(raw, dict):
         raise Refused(RefusalReason.NOT_AN_OBJECT, "a call is a JSON object")
     item, _ = cleaned(raw)

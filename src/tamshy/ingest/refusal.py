@@ -47,6 +47,13 @@ class Refused(Exception):
         super().__init__(text)
         self.reason = reason
 
+    def anew(self) -> Refused:
+        """The same, to be raised where it was kept beside other items.
+
+        Raised itself, what was kept holds the frames that hold it, and with them the whole body, until garbage is looked for.
+        """
+        return Refused(self.reason, str(self))
+
 
 class BodyRefused(Exception):
     """Nothing of a request can be taken in; `str()` says what would be right."""
