@@ -77,6 +77,31 @@ class Answering:
         pass
 
 
+def inside(conn: Connection, profile: UUID, name: str) -> None:
+    """The enrollment of a message of that name, which waits behind it."""
+    put(
+        conn,
+        "enrollment",
+        bucket=BUCKET,
+        profile=profile,
+        id=named("enrollment", name),
+        workspace=1,
+        flow="abandoned-cart",
+        version=1,
+        key="",
+        trigger_event=named("event", name),
+        active=True,
+        step=2,
+        visit=2,
+        priority=0,
+        held_out=False,
+        entered_at=NOON,
+        reached_at=NOON,
+        due_at=NOON,
+        work_at=NOON + timedelta(days=1),
+    )
+
+
 def handing(sender: Sender, clock: Clock, owner: str = "w1", options: Options | None = None) -> HandOver:
     return HandOver(
         sender, options or Options(), Signer([SECRET]), "https://mail.shop.example", clock, clock.pause, owner
@@ -671,6 +696,39 @@ def test_deferred_messages_come_back_apart_and_give_up_in_the_end(db: Connection
     assert all(b <= gap <= 1.2 * b for b, gap in zip(base, gaps, strict=False))
     assert deliveries(db) == [("failed", "gave_up", len(gaps))]
     assert all(a != b for a, b in itertools.pairwise(gaps))
+
+
+@pytest.mark.parametrize("ended", ["exit_on", "merged", "archived", "finished"])
+def test_what_came_back_after_its_enrollment_had_been_ended_is_withdrawn(
+    db: Connection, clock: Clock, ended: str
+) -> None:
+    """The exit finds it in the sender's hands, and can withdraw nothing; the server then says "later"."""
+    workspace(db)
+    who = person(db, "aia")
+    sent_message(db, who, "m1")
+    inside(db, who, "m1")
+    db.commit()
+    answers = [Verdict(Outcome.DEFERRED, Reason.DEFERRED, "451 later"), ACCEPTED]
+    stage = handing(Answering(lambda _: answers.pop(0)), clock)
+    stage.run(db, [BUCKET], 1)
+    db.execute("update enrollment set active = false, exited_at = now(), exit_reason = %(ended)s", {"ended": ended})
+    db.commit()
+    clock.now += timedelta(hours=1)
+    stage.run(db, [BUCKET], 1)
+    finished = ended == "finished"
+    assert deliveries(db) == [("sent", None, 2) if finished else ("withdrawn", ended, 1)]
+
+
+def test_what_a_person_has_sent_again_goes_although_its_enrollment_has_been_ended(db: Connection, clock: Clock) -> None:
+    workspace(db)
+    who = person(db, "aia")
+    message = sent_message(db, who, "m1", delivery={"state": "uncertain", "reason": "answer_lost", "attempts": 1})
+    inside(db, who, "m1")
+    db.execute("update enrollment set active = false, exited_at = now(), exit_reason = 'exit_on'")
+    settle(db, 1, [message], Settlement.RESEND, "Zere", NOON)
+    db.commit()
+    handing(Answering(), clock).run(db, [BUCKET], 1)
+    assert deliveries(db) == [("sent", "answer_lost", 2)]
 
 
 def test_the_moment_is_read_from_the_clock_that_is_passed_in(db: Connection) -> None:

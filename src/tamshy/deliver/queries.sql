@@ -9,8 +9,8 @@ order by l.bucket
 
 -- name: due
 -- Locks what is due in one bucket, oldest first, past rows that another worker holds, and looks once more at what may
--- have changed since it was decided: suppression, consent, the inbox that is not read yet, and the message's own
--- expiry. It goes on where it left off, so that what is locked, or was dealt with, is not passed by again and again: while a
+-- have changed since it was decided: suppression, consent, the end of its enrollment, the inbox that is not read yet, and the
+-- message's own expiry. It goes on where it left off, so that what is locked, or was dealt with, is not passed by again and again: while a
 -- transaction of somebody else's is open, the dead entries of the index cannot be forgotten.
 with due as materialized (
     select d.profile, d.message, d.state, d.attempts, d.fence, d.reason, d.doubts, d.next_at, d.queued_at
@@ -45,6 +45,17 @@ select d.profile, d.message, d.state, d.attempts, d.fence, d.reason, d.doubts, d
                         and later.occurred_at > i.occurred_at
                 )
         ) then 'no_consent'
+        -- ended while it was in somebody's hands, who brought it back; a person who has it sent again knows better
+        when d.attempts > 0 and exists (
+            select from enrollment e
+            where e.bucket = %(bucket)s and e.profile = d.profile and e.id = m.enrollment
+                and not e.active and e.exit_reason in ('exit_on', 'merged', 'archived')
+        ) and not exists (
+            select from settlement s
+            where s.bucket = %(bucket)s and s.profile = d.profile and s.message = d.message and s.did = 'resend'
+        ) then (
+            select e.exit_reason from enrollment e
+            where e.bucket = %(bucket)s and e.profile = d.profile and e.id = m.enrollment)
         when (m.facts ->> 'expires_at')::timestamptz < %(now)s then 'expired'
         when d.queued_at < %(give_up_before)s then 'gave_up'
         when c.message is null then 'no_content'

@@ -13,6 +13,9 @@ class Reason(StrEnum):
     NO_CONSENT = "no_consent"
     ERASED = "erased"
     EXPIRED = "expired"
+    EXIT_ON = "exit_on"
+    MERGED = "merged"
+    ARCHIVED = "archived"
     RESTORED = "restored"
     # failed: the server's permanent no, or nothing that could be sent
     HARD_BOUNCE = "hard_bounce"
