@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def stage_connection(databases: Databases, request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Give a connection to a database of this module's own."""
-    name = f"tamshy_stage_{request.module.__name__.rpartition('.')[2]}"
+    name = f"tamshy_stage_{os.getpid()}_{request.module.__name__.rpartition('.')[2]}"
     dsn = databases.create(name, databases.template)
     with connect(dsn) as conn:
         prepare(conn)

@@ -83,7 +83,7 @@ class Edge:
 @pytest.fixture(scope="module")
 def edge_dsn(databases: Databases, request: pytest.FixtureRequest) -> Iterator[str]:
     """Give the DSN of a migrated database of this module's own."""
-    name = f"tamshy_edge_{request.module.__name__.rpartition('.')[2]}"
+    name = f"tamshy_edge_{os.getpid()}_{request.module.__name__.rpartition('.')[2]}"
     yield databases.create(name, databases.template)
     databases.drop(name)
 
