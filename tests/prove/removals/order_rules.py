@@ -41,6 +41,15 @@ REMOVALS: Final = (
         "what is emitted at a moment is taken in as events",
         (_PASS, "set emitted = false", "set emitted = i.emitted"),
     ),
+    _rule(
+        1,
+        "what the catalogue brings comes before what is due at its moment",
+        (
+            _PASS,
+            "else c.at < (select at from turn) or (c.at = (select at from turn) and c.flips) end",
+            "else c.at <= (select at from turn) end",
+        ),
+    ),
     _rule(1, "due by priority", (_PASS, "o.flips desc, o.priority desc, o.due_at", "o.flips desc, o.due_at")),
     _rule(
         1,
@@ -476,6 +485,24 @@ REMOVALS: Final = (
         13,
         "an occurrence comes once, also where re-entry is always",
         (_OPEN, "return f\"x.kind = 'occasion' and {before}\"", 'return "false"'),
+    ),
+    _rule(
+        13,
+        "an occurrence comes once at its moment, whatever is told then",
+        (
+            "trigger/occasions.py",
+            '        where c.at > x.since or (c.at = x.since and not {has_come("t.flow")})\n',
+            "        where c.at >= x.since\n",
+        ),
+    ),
+    _rule(
+        13,
+        "of products at one moment the key decides which is first",
+        (
+            "trigger/offers.py",
+            "order by priority desc, flow, sku || '@', mark)",
+            "order by priority desc, flow, sku, mark)",
+        ),
     ),
     _rule(
         13,

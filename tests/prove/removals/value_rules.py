@@ -174,8 +174,8 @@ REMOVALS: Final = (
         "a moment gone by when the date becomes known fires nothing",
         (
             _OCCASIONS,
-            '        where c.at >= x.since\n            or {_held("x", "t.flow"',
-            '        where c.at >= x.since - interval \'20 hours\'\n            or {_held("x", "t.flow"',
+            '        where c.at > x.since or (c.at = x.since and not {has_come("t.flow")})\n',
+            "        where c.at > x.since - interval '20 hours'\n",
         ),
     ),
     _rule(
@@ -183,8 +183,8 @@ REMOVALS: Final = (
         "known at that very moment it comes",
         (
             _OCCASIONS,
-            '        where c.at >= x.since\n            or {_held("x", "t.flow"',
-            '        where c.at > x.since\n            or {_held("x", "t.flow"',
+            '        where c.at > x.since or (c.at = x.since and not {has_come("t.flow")})\n',
+            "        where c.at > x.since\n",
         ),
     ),
     _rule(
