@@ -536,7 +536,8 @@ def test_a_popup_is_used_by_keyboard_and_read_aloud_in_every_language(
         stops.append(page.evaluate(INSIDE))
     assert stops[:2] == [BUTTONS[language], CLOSE[language]]
     page.keyboard.press("Escape")
-    dialog.wait_for(state="detached")
+    # What is closed is out of sight at once, and gone a moment later.
+    page.locator("[data-tamshy-popup]").wait_for(state="detached")
     assert page.evaluate("document.activeElement.id") == "first"
     page.evaluate("openPopup()")
     field = page.get_by_label(FIELD[language])
