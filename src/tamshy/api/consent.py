@@ -16,7 +16,7 @@ from tamshy.api.problems import Problem, later
 from tamshy.api.wiring import wired
 from tamshy.domain.call import Call, CallKind
 from tamshy.domain.identity import ANONYMOUS, USER
-from tamshy.ingest import BodyRefused, Refused, cleaned, moment, parse_body
+from tamshy.ingest import BodyRefused, Refused, cleaned, moment, parse_body, unless_refused
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,9 +54,7 @@ def record_consent(request: HttpRequest, profile: str) -> HttpResponse:
 
 
 def _document(request: HttpRequest) -> dict[str, object]:
-    found = parse_body(raw_body(request), batch=False).items[0]
-    if isinstance(found, Refused):
-        raise found.anew()
+    found = unless_refused(parse_body(raw_body(request), batch=False).items[0])
     if not isinstance(found, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "not_an_object", "the body is one JSON object")
     for name in found:

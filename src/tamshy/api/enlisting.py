@@ -15,7 +15,7 @@ from tamshy.api.credentials import api_key
 from tamshy.api.problems import Problem, later
 from tamshy.api.wiring import wired
 from tamshy.enlist import NoManualTrigger, SeveralPeople, Unknown, enlist
-from tamshy.ingest import BodyRefused, Refused, cleaned, parse_body
+from tamshy.ingest import BodyRefused, Refused, cleaned, parse_body, unless_refused
 
 if TYPE_CHECKING:
     from tamshy.accounts import Key
@@ -64,9 +64,7 @@ def _enrolled(request: HttpRequest, flow: str, key: Key) -> HttpResponse:
 
 
 def _document(request: HttpRequest) -> dict[str, object]:
-    found = parse_body(raw_body(request), batch=False).items[0]
-    if isinstance(found, Refused):
-        raise found.anew()
+    found = unless_refused(parse_body(raw_body(request), batch=False).items[0])
     if not isinstance(found, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "not_an_object", "the body is one JSON object")
     for name in found:

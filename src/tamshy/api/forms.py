@@ -27,7 +27,7 @@ from tamshy.domain.address import valid_address
 from tamshy.domain.place import seen_from
 from tamshy.domain.token import Purpose, Subject
 from tamshy.forms import Browser, Outcome, SignUp, take
-from tamshy.ingest import Refused, cleaned, parse_body
+from tamshy.ingest import Refused, cleaned, parse_body, unless_refused
 from tamshy.ingest.moments import moment_or_none, occurred
 from tamshy.track.hits import printable
 
@@ -79,9 +79,7 @@ def _taken(request: HttpRequest) -> HttpResponse:
         body = parse_body(raw_body(request), batch=False)
         key = write_key(request, body.write_key)
         view = wiring.workspaces.view(key.workspace)
-    item = body.items[0]
-    if isinstance(item, Refused):
-        raise item.anew()
+    item = unless_refused(body.items[0])
     if not isinstance(item, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "not_an_object", "the body is one JSON object")
     document, text = cleaned(item)

@@ -10,8 +10,8 @@ order by l.bucket
 -- name: due
 -- Locks what is due in one bucket, oldest first, past rows that another worker holds, and looks once more at what may
 -- have changed since it was decided: suppression, consent, the end of its enrollment, the inbox that is not read yet, and the
--- message's own expiry. It goes on where it left off, so that what is locked, or was dealt with, is not passed by again and again: while a
--- transaction of somebody else's is open, the dead entries of the index cannot be forgotten.
+-- message's own expiry. It goes on where it left off, so that what is locked, or was dealt with, is not passed by again and
+-- again: while a transaction of somebody else's is open, the dead entries of the index cannot be forgotten.
 with due as materialized (
     select d.profile, d.message, d.state, d.attempts, d.fence, d.reason, d.doubts, d.next_at, d.queued_at
     from delivery d

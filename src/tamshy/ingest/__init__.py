@@ -14,7 +14,7 @@ from tamshy.ingest.lines import Engage, History, LineProblem, ProductLine, calls
 from tamshy.ingest.moments import moment
 from tamshy.ingest.poison import cleaned
 from tamshy.ingest.reading import Reading, read_calls
-from tamshy.ingest.refusal import BodyReason, BodyRefused, Refusal, RefusalReason, Refused
+from tamshy.ingest.refusal import BodyReason, BodyRefused, Refusal, RefusalReason, Refused, unless_refused
 from tamshy.ingest.store import Contended, Stored, prune, store, store_history
 from tamshy.ingest.workspace import WorkspaceRef
 
@@ -47,6 +47,7 @@ __all__ = [
     "read_customerio",
     "store",
     "store_history",
+    "unless_refused",
     "unpacked",
     "why_unreadable",
     "without_collecting",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tamshy.domain.address import valid_address
 from tamshy.ingest.dialect import Arrival, call_from, identifier
 from tamshy.ingest.reading import Reading, without_link
-from tamshy.ingest.refusal import Refusal, RefusalReason, Refused
+from tamshy.ingest.refusal import Refusal, RefusalReason, Refused, unless_refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -91,11 +91,10 @@ def entity(path: str, person: str | None, document: Mapping[str, Any]) -> dict[s
 
 
 def _object(item: object) -> dict[str, Any]:
-    if isinstance(item, Refused):
-        raise item.anew()
-    if not isinstance(item, dict):
+    parsed = unless_refused(item)
+    if not isinstance(parsed, dict):
         raise Refused(RefusalReason.NOT_AN_OBJECT, "an entity is a JSON object")
-    return item
+    return parsed
 
 
 def _said(item: Mapping[str, Any], topics: Collection[str]) -> list[dict[str, object]]:

@@ -13,7 +13,7 @@ from tamshy.domain.address import lowered
 from tamshy.domain.call import Call, CallKind
 from tamshy.ingest.moments import moment, moment_or_none, occurred
 from tamshy.ingest.poison import cleaned
-from tamshy.ingest.refusal import RefusalReason, Refused
+from tamshy.ingest.refusal import RefusalReason, Refused, unless_refused
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,11 +64,10 @@ def call_from(raw: object, arrival: Arrival, *, kind: CallKind | None = None, or
     Raises:
         Refused: with the reason, and what would be right.
     """
-    if isinstance(raw, Refused):
-        raise raw.anew()
-    if not isinstance(raw, dict):
+    parsed = unless_refused(raw)
+    if not isinstance(parsed, dict):
         raise Refused(RefusalReason.NOT_AN_OBJECT, "a call is a JSON object")
-    item, _ = cleaned(raw)
+    item, _ = cleaned(parsed)
     if kind is None:
         kind = _kind(item.get("type"))
     timestamp = item.get("originalTimestamp") or item.get("timestamp")

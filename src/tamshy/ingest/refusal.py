@@ -47,13 +47,6 @@ class Refused(Exception):
         super().__init__(text)
         self.reason = reason
 
-    def anew(self) -> Refused:
-        """The same, to be raised where it was kept beside other items.
-
-        Raised itself, what was kept holds the frames that hold it, and with them the whole body, until garbage is looked for.
-        """
-        return Refused(self.reason, str(self))
-
 
 class BodyRefused(Exception):
     """Nothing of a request can be taken in; `str()` says what would be right."""
@@ -61,6 +54,18 @@ class BodyRefused(Exception):
     def __init__(self, reason: BodyReason, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+
+
+def unless_refused(item: object) -> object:
+    """An item of a body, as it was parsed.
+
+    Raises:
+        Refused: it was refused when it was parsed. Not the same instance: what a body keeps, raised, would hold the frames that
+            hold the body, of 4 MB at most, until garbage is looked for.
+    """
+    if isinstance(item, Refused):
+        raise Refused(item.reason, str(item))
+    return item
 
 
 @dataclass(frozen=True, slots=True)

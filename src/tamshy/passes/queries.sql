@@ -43,9 +43,9 @@ update lease set pass = pass + 1 where bucket = %(bucket)s and fence = %(fence)s
 
 -- name: pick
 -- At most the earliest item of each profile, by its own time (rule 1): an event as taken in, what is due, what was emitted. A
--- profile waits while a message of its is being rendered, while a code is dealt to it, while it is about to be merged, or while it is
--- set aside. While the bucket has a turn with what has changed in the catalogue, nothing is picked that comes behind it: it follows the events
--- of its moment, and goes before what is due then (rule 1). Gives the survey of what was picked.
+-- profile waits while a message of its is being rendered, while a code is dealt to it, while it is about to be merged, or while it
+-- is set aside. While the bucket has a turn with what has changed in the catalogue, nothing is picked that comes behind it: it
+-- follows the events of its moment, and goes before what is due then (rule 1). Gives the survey of what was picked.
 with recursive turn as materialized (
     select coalesce(max(at), 'infinity') as at from catalogue_turn where bucket = %(bucket)s and at <= %(horizon)s
 ), head as (

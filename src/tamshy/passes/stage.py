@@ -206,7 +206,7 @@ def run(conn: Connection, book: Rulebook, bucket: int, fence: int, horizon: Hori
     return Worked(events + forwarded, due, missed=missed)
 
 
-def _pick(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> tuple[list[Any], int]:
+def _pick(conn: Connection, book: Rulebook, bucket: int, horizon: Horizon) -> tuple[list[tuple[Any, ...]], int]:
     """Take into the hand what comes next, and give its survey; and how many offers were put into the inbox for it.
 
     What has changed in the catalogue comes behind the events of its moment, for who has looked at it is known by then, and before

@@ -392,7 +392,7 @@ def _planned(weave: Weaver, book: Rulebook, member: _Meant, *, known: bool = Tru
     parts = [
         _dates_planned(weave, dates(book)),
         _ticks_planned(weave, schedules(book), member),
-        new_arrivals.planned(weave, found, member(weave, found), _held, has_come("x.flow"), known=known),
+        new_arrivals.planned(weave, found, member(weave, found), _held, _has_come("x.flow"), known=known),
     ]
     return " union all ".join(part for part in parts if part)
 
@@ -423,7 +423,7 @@ def _ticks_planned(weave: Weaver, found: Sequence[tuple[Source, ScheduleTrigger]
             ) k
             offset 0
         ) c
-        where c.at > x.since or (c.at = x.since and not {has_come("x.flow")})
+        where c.at > x.since or (c.at = x.since and not {_has_come("x.flow")})
             or {_held("x", "x.flow", "x.mark", "''", "h.key = c.key", "h.facts ->> 'key' = c.key")}
         order by at limit 1
     ) o"""
@@ -437,7 +437,7 @@ def _held_in(found: Sequence[tuple[Source, DateTrigger]]) -> str:
     return f"case when t.of_orders then jsonb_build_object('last_at', iso_text({last})) else x.props end"
 
 
-def has_come(flow: str) -> str:
+def _has_come(flow: str) -> str:
     """Whether the occurrence ``c`` of a flow has come for ``x`` at this very moment: what is told behind it plans anew."""
     return f"""exists (
                 select from journal j
@@ -492,7 +492,7 @@ def _dates_planned(weave: Weaver, found: Sequence[tuple[Source, DateTrigger]]) -
                 and r.reading <= x.since at time zone 'UTC' - t.seconds + interval '110 years'
             order by r.reading limit 3
         ) c
-        where c.at > x.since or (c.at = x.since and not {has_come("t.flow")})
+        where c.at > x.since or (c.at = x.since and not {_has_come("t.flow")})
             or {_held("x", "t.flow", "t.mark", "e.item", "h.day = c.day", "(h.facts ->> 'day')::date = c.day")}
         order by at limit 1
     ) o"""

@@ -491,7 +491,7 @@ REMOVALS: Final = (
         "an occurrence comes once at its moment, whatever is told then",
         (
             "trigger/occasions.py",
-            '        where c.at > x.since or (c.at = x.since and not {has_come("t.flow")})\n',
+            '        where c.at > x.since or (c.at = x.since and not {_has_come("t.flow")})\n',
             "        where c.at >= x.since\n",
         ),
     ),

@@ -174,7 +174,7 @@ REMOVALS: Final = (
         "a moment gone by when the date becomes known fires nothing",
         (
             _OCCASIONS,
-            '        where c.at > x.since or (c.at = x.since and not {has_come("t.flow")})\n',
+            '        where c.at > x.since or (c.at = x.since and not {_has_come("t.flow")})\n',
             "        where c.at > x.since - interval '20 hours'\n",
         ),
     ),
@@ -183,7 +183,7 @@ REMOVALS: Final = (
         "known at that very moment it comes",
         (
             _OCCASIONS,
-            '        where c.at > x.since or (c.at = x.since and not {has_come("t.flow")})\n',
+            '        where c.at > x.since or (c.at = x.since and not {_has_come("t.flow")})\n',
             "        where c.at > x.since\n",
         ),
     ),

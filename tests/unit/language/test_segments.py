@@ -163,6 +163,9 @@ def test_segments_start_end_and_convert() -> None:
     )
     assert flow.exit_on == (EventMatch(SEGMENT_LEFT, segment="vip"), EventMatch("Y"))
     assert flow.conversion == Conversion((EventMatch(SEGMENT_ENTERED, segment="vip"),), Duration(days=5))
+    leaving = text.replace("vip, within", "vip, on: leave, within")
+    left = sound({"flows/cart.yaml": leaving + STEPS, **VIP}).flows["cart"]
+    assert left.conversion == Conversion((EventMatch(SEGMENT_LEFT, segment="vip"),), Duration(days=5))
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,6 @@ _RATE: Final = 1000
 """Calls a second."""
 _TOGETHER: Final = 20
 """Calls in a request."""
-_WATCHED: Final = 5
-"""In a rush the first order of each so many requests is watched; else that of every request that has one."""
 _CONNECTIONS: Final = 8
 _PEOPLE: Final = 20_000
 _PAST: Final = 10
@@ -143,8 +141,8 @@ class _Stream:
             for place in range(requests):
                 due = begun + place * _TOGETHER / self._rate
                 time.sleep(max(0.0, due - time.monotonic()))
-                watched = self._day is busy.USUAL or place % _WATCHED == 0
-                answers.append(threads.submit(self._send, self._next, watch if watched else None))
+                watched = watch if place % self._day.watched == 0 else None
+                answers.append(threads.submit(self._send, self._next, watched))
                 self._next += _TOGETHER
             for answer in answers:
                 answer.result()

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from tamshy.enlist import NoManualTrigger, SeveralPeople, Unknown, enlist
-from tamshy.ingest import BodyRefused, Refused, cleaned, parse_body
+from tamshy.ingest import BodyRefused, Refused, cleaned, parse_body, unless_refused
 from tamshy.site.clock import clock_from
 from tamshy.site.commands.saying import data, out, remark
 from tamshy.site.commands.surroundings import WrongUse, configured, opened
@@ -49,9 +49,9 @@ def _event(text: str) -> dict[str, object]:
     if not text.lstrip().startswith("{"):
         raise WrongUse("""--event is one JSON object, such as '{"guide": "roses"}'""")
     try:
-        found = parse_body(text.encode(), batch=False).items[0]
+        found = unless_refused(parse_body(text.encode(), batch=False).items[0])
         if not isinstance(found, dict):
-            raise found if isinstance(found, Refused) else WrongUse("--event is one JSON object")
+            raise WrongUse("--event is one JSON object")
         return cleaned(found)[0]
     except (BodyRefused, Refused) as exc:
         raise WrongUse(f"--event: {exc}") from exc
