@@ -20,7 +20,8 @@ OLDEST_TESTS := $(wildcard tests/unit/sqlkit tests/engine tests/contract)
 WORKERS ?= 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The same for the large proofs, a proof at a time: most of them wait for kills, leases and moments. PROVERS=0: all in one.
-PROVERS ?= 2
+PROVERS ?= 3
+PROOFS := prove$(if $(FULL),, and not full)
 
 ##@ Start
 
@@ -58,12 +59,12 @@ check: $(VENV)/.installed ## Format, lint, types, layers: fast, and without runn
 		|| { cat .lint-imports.log; exit 1; }
 
 .PHONY: prove
-prove: setup provers ## Run the large proofs: long histories against the oracle, two thousand lives against their simulation
+prove: setup provers ## Run the large proofs: kills, floods, lies, long histories; FULL=1 also those of the tests themselves
 	@failed=0; \
 		echo "== what is measured, alone"; \
-		$(BIN)/python -m pytest -m "prove and alone" $(ARGS) || [ $$? -eq 5 ] || failed=1; \
+		$(BIN)/python -m pytest -m "$(PROOFS) and alone" $(ARGS) || [ $$? -eq 5 ] || failed=1; \
 		echo "== what waits most of the time, side by side"; \
-		$(BIN)/python -m pytest -m "prove and not alone" -n $(PROVERS) --dist load --maxschedchunk 1 $(ARGS) || [ $$? -eq 5 ] || failed=1; \
+		$(BIN)/python -m pytest -m "$(PROOFS) and not alone" -n $(PROVERS) --dist load --maxschedchunk 1 $(ARGS) || [ $$? -eq 5 ] || failed=1; \
 		exit $$failed
 
 .PHONY: bench

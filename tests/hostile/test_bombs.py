@@ -221,6 +221,22 @@ def test_the_silent_are_told_from_those_who_speak() -> None:
         assert silence.close_silent(port + 1, 0) == 0
 
 
+def test_once_a_crowd_has_gone_what_it_took_is_given_back() -> None:
+    given: list[int] = []
+    watch = silence.Watch(1, lambda: given.append(1))
+    watch.look()
+    assert given == []
+    with contextlib.ExitStack() as stack:
+        for _ in range(silence.MANY):
+            stack.enter_context(socket.socket())
+        watch.look()
+        assert given == []
+    for _ in range(5):
+        watch.look()
+    # Whom the crowd left waiting is answered after it has gone, so once is not enough; and for ever is too much.
+    assert given == [1, 1, 1]
+
+
 def _talked(one: socket.socket, other: socket.socket) -> bool:
     one.sendall(b"a")
     other.sendall(b"b")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.prove.removals.removal import Removal
 
-pytestmark = pytest.mark.prove
+pytestmark = [pytest.mark.prove, pytest.mark.full]
 
 
 def _judged(removals: Sequence[Removal], server: str, tmp_path: Path, say: Callable[[str], None]) -> list[str]:

@@ -54,6 +54,7 @@ def test_late_arrivals_give_what_the_oracle_gives(tmp_path: Path, say: Callable[
     assert got.seconds < LIMIT_S
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("variety", [1, 2])
 def test_other_workspaces_give_what_the_oracle_gives(variety: int, tmp_path: Path, say: Callable[[str], None]) -> None:
     path = history(tmp_path, variety)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import orjson
 
 from tamshy.site.shortcut import Shortcut
-from tamshy.site.silence import watch
+from tamshy.site.silence import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -106,21 +106,24 @@ class _Arrival:
 class Gateway:
     """Serves a WSGI application by RSGI, granian's own protocol; calls take the shortcut past it."""
 
-    def __init__(self, application: Callable[..., Iterable[bytes]], threads: int) -> None:
-        """Take the application, and how many requests it may work on at the same time."""
+    def __init__(
+        self, application: Callable[..., Iterable[bytes]], threads: int, relieve: Callable[[], object]
+    ) -> None:
+        """Take the application, how many requests it may work on at the same time, and what gives memory back after a crowd."""
         self._application = application
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._shortcut = Shortcut(self._threads)
         self._held = 0
         # The bodies on their way, in the order in which they began, with what ends each.
         self._arriving: dict[_Arrival, asyncio.Timeout] = {}
+        self._relieve = relieve
         self._watched = False
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request."""
         if not self._watched:
             self._watched = True
-            watch(int(scope.server.rpartition(":")[2]))
+            Watch(int(scope.server.rpartition(":")[2]), self._relieve).begin()
         headers = scope.headers.items()
         arrival = _Arrival()
         try:

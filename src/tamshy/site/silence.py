@@ -14,13 +14,18 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MANY: Final = 512
 """Open files of this process from which on it looks for silent connections."""
 SILENT_MS: Final = 10_000
 """Milliseconds without a byte in either direction."""
 _LOOK_S: Final = 2.0
+_LOOKS_AFTER: Final = 3
+"""Looks after a crowd at which memory is given back: what they had asked for may still be answered when they have gone."""
 _FILES: Final = Path("/proc/self/fd")
 _TCP_INFO_BYTES: Final = 104
 # struct tcp_info (linux/tcp.h): eight bytes, then words of 32 bits; these two say how long ago, in milliseconds.
@@ -28,18 +33,33 @@ _WORDS: Final = struct.Struct("=8B24I")
 _SENT, _RECEIVED = 8 + 9, 8 + 11
 
 
-def watch(port: int) -> None:
-    """Look after the connections to this port of ours from now on, in a thread; on Linux, where it can be known."""
-    if sys.platform != "linux":
-        return
+class Watch:
+    """Looks after the connections to a port of ours; on Linux, where it can be known how long they are silent."""
 
-    def look() -> None:
+    def __init__(self, port: int, relieve: Callable[[], object]) -> None:
+        """Take the port, and what is to be done once many have gone."""
+        self._port = port
+        self._relieve = relieve
+        self._looks = 0
+
+    def begin(self) -> None:
+        """Look from now on, in a thread."""
+        if sys.platform == "linux":
+            threading.Thread(target=self._look_on, name="silence", daemon=True).start()
+
+    def _look_on(self) -> None:
         while True:
             time.sleep(_LOOK_S)
-            if len(os.listdir(_FILES)) > MANY:  # noqa: PTH208 - thousands of names, no paths of them
-                close_silent(port)
+            self.look()
 
-    threading.Thread(target=look, name="silence", daemon=True).start()
+    def look(self) -> None:
+        """Close who is silent where there are many; where there were, and no longer are, have what they took given back."""
+        if len(os.listdir(_FILES)) > MANY:  # noqa: PTH208 - thousands of names, no paths of them
+            close_silent(self._port)
+            self._looks = _LOOKS_AFTER
+        elif self._looks:
+            self._looks -= 1
+            self._relieve()
 
 
 def close_silent(port: int, silent_ms: int = SILENT_MS) -> int:
