@@ -70,8 +70,14 @@ PEOPLE: Final = (
     "flip",
     "best",
     "buyer",
+    "ranked",
+    "best_hour",
+    "learnt_interval",
+    "neighbour",
+    "bestseller",
+    "set_aside",
 )
-"""The tables that hold people and what became of them; the others hold what is published."""
+"""The tables that hold people, what became of them, and what was learnt of them; the others hold what is published, or stay empty."""
 _LONGEST: Final = timedelta(days=366)
 _FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)

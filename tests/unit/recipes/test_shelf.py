@@ -35,8 +35,6 @@ UNTOLD = {
     # A story plays flows, and no broadcast.
     "holiday": {"holiday-ideas", "holiday-ideas-question"},
     "near-you": {"near-you"},
-    # Nobody has written the stories of its regulars and its best.
-    "win-back": {"winback-both", "winback-owner", "winback-quarter"},
 }
 """The letters of a recipe that no story sends, with the reason. One that is told fails: take its name out here."""
 SETTINGS = """\
