@@ -77,7 +77,7 @@ PEOPLE: Final = (
     "bestseller",
     "set_aside",
 )
-"""The tables that hold people, what became of them, and what was learnt of them; the others hold what is published, or stay empty."""
+"""The tables that hold people, what became of them and what was learnt of them; the others hold what is published, or nothing."""
 _LONGEST: Final = timedelta(days=366)
 _FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)

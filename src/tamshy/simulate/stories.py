@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -43,7 +43,7 @@ def tell(story: Story, settings: Settings, play: Callable[[History], list[dict[s
     it is known when that was sent, so each deed is put in after the play that shows it, and the story is played again.
     """
     zone = _zone(story, settings)
-    calls = _calls(story, settings, zone)
+    calls = _calls(story, zone)
     engages: list[Engage] = []
     wrong: list[str] = []
     lines = play(History(calls, engages, [], [], 0))
@@ -75,7 +75,7 @@ def _who(story: Story) -> tuple[str | None, str | None]:
     return (None if user is None else str(user)), (None if anonymous is None else str(anonymous))
 
 
-def _calls(story: Story, settings: Settings, zone: str) -> list[Call]:
+def _calls(story: Story, zone: str) -> list[Call]:
     start = story.start.astimezone(UTC)
     user, anonymous = _who(story)
     traits = {
@@ -115,21 +115,7 @@ def _calls(story: Story, settings: Settings, zone: str) -> list[Call]:
                 properties=event.properties,
             )
         )
-    del settings
-    return [_with_ord(call, place) for place, call in enumerate(sorted(calls, key=lambda call: call.received_at))]
-
-
-def _with_ord(call: Call, place: int) -> Call:
-    return Call(
-        call.kind,
-        call.occurred_at,
-        call.received_at,
-        ord=place,
-        user_id=call.user_id,
-        anonymous_id=call.anonymous_id,
-        name=call.name,
-        properties=call.properties,
-    )
+    return [replace(call, ord=place) for place, call in enumerate(sorted(calls, key=lambda call: call.received_at))]
 
 
 def _engage(story: Story, deed: StoryEngagement, at: datetime, place: int) -> Engage:
