@@ -2,7 +2,8 @@
 
 A slow client costs a connection and what it has sent, never one of the few threads: bodies are read on the event loop,
 within a limit of time, of bytes each, and of number and bytes of all together. Where those are reached, whoever has been at
-it longest makes room: an honest body is there within milliseconds, and one that was sent to be in the way is not.
+it longest makes room: an honest body is there within milliseconds, and one that was sent to be in the way is not. And of those
+who are there in whole only so many wait for a thread, or the loop and all threads would be busy with them and nobody else.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ MOST_HELD: Final = 24 * 1024 * 1024
 """Bytes of bodies that are held for all requests together."""
 MOST_ARRIVING: Final = 512
 """Bodies that may be on their way at the same time; one costs about 30 kB before its first byte."""
+
+MOST_WAITING: Final = 512
+"""Requests that wait for a thread, or have one; a second's work. Calls take the shortcut and are not among them."""
 
 CRUMB: Final = 256
 """Bytes that a body's pieces have on average at least; each piece costs 0.1 ms, and a packet brings a thousand bytes."""
@@ -86,6 +90,9 @@ class Exchange(Protocol):
 Environ = dict[str, Any]
 """A request as WSGI has it."""
 
+Answer = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers and body, as they go out."""
+
 
 class _Refused(Exception):
     """The body is not taken in."""
@@ -113,6 +120,7 @@ class Gateway:
         self._application = application
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._shortcut = Shortcut(self._threads)
+        self._waiting = 0
         self._held = 0
         # The bodies on their way, in the order in which they began, with what ends each.
         self._arriving: dict[_Arrival, asyncio.Timeout] = {}
@@ -133,9 +141,7 @@ class Gateway:
             if kind is not None:
                 answer = await self._shortcut.answer(kind, headers, scope.query_string, raw)
             else:
-                environ = environ_of(scope, headers, raw)
-                loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self._threads, self._answered, environ)
+                answer = await self._asked(scope, headers, raw)
         except _Refused as exc:
             answer = _refusal(exc.status, exc.reason)
         finally:
@@ -197,7 +203,23 @@ class Gateway:
         if not limit.expired():
             limit.reschedule(0)
 
-    def _answered(self, environ: Environ) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _asked(self, scope: Scope, headers: list[tuple[str, str]], raw: bytes) -> Answer:
+        """Have the application answer, in a thread.
+
+        Raises:
+            _Refused: too many wait for one.
+        """
+        # Whoever waits here is being answered, one after the other: unlike with bodies, the newcomer is the one to come again.
+        if self._waiting >= MOST_WAITING:
+            raise _Refused(429, "too_many_at_once")
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._answered, environ_of(scope, headers, raw))
+        finally:
+            self._waiting -= 1
+
+    def _answered(self, environ: Environ) -> Answer:
         """Run the application, in a thread."""
         said: list[Any] = []
 
@@ -249,7 +271,7 @@ def environ_of(scope: Scope, headers: list[tuple[str, str]], body: bytes) -> Env
     return environ
 
 
-def _refusal(status: HTTPStatus, reason: str) -> tuple[int, list[tuple[str, str]], bytes]:
+def _refusal(status: HTTPStatus, reason: str) -> Answer:
     body = {
         "type": f"urn:tamshy:problem:{reason}",
         "title": status.phrase,
