@@ -11,6 +11,7 @@ import subprocess
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,7 @@ READY_TIMEOUT_S: Final = 600.0
 STOP_TIMEOUT_S: Final = 60.0
 _ORPHANS_TIMEOUT_S: Final = 60.0
 _FIRST_WORD_S: Final = 3.0
+_ASK_AGAIN_S: Final = 0.5
 _PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.25
 
@@ -99,16 +101,25 @@ class Postmaster:
     def stop(self) -> None:
         """Stop the server: sessions are cut and the data written out; what is thrown away, or hangs, is cut off."""
         how = signal.SIGINT if self._start.throwaway is None else signal.SIGQUIT
-        with suppress(ProcessLookupError):
-            self._process.send_signal(how)
-        try:
-            self._process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
+        if not self._end(how, STOP_TIMEOUT_S):
             self._say(f"PostgreSQL did not stop within {STOP_TIMEOUT_S:g} seconds: ending it as after a crash")
-            with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGQUIT)
-            self._process.wait()
+            self._end(signal.SIGQUIT)
         self.release()
+
+    def _end(self, how: signal.Signals, within_s: float = inf) -> bool:
+        """Ask the server to end until it has; says whether it did in time.
+
+        Asked once it may not hear: one that has only begun ignores what whoever started us had us ignore, as shells have it
+        with what they run in the background.
+        """
+        deadline = monotonic() + within_s
+        while monotonic() < deadline:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(how)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_ASK_AGAIN_S)
+                return True
+        return False
 
     def release(self) -> None:
         """Send the watchdog away; it is of no use once the server has ended."""
@@ -126,8 +137,7 @@ class Postmaster:
             answers = self._answers()
         except BaseException:
             # Ctrl-C among them: nothing that we started stays behind.
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait()
+            self._end(signal.SIGQUIT)
             self.release()
             raise
         if answers:

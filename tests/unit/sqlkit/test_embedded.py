@@ -105,6 +105,33 @@ def test_stopping_twice_is_harmless_and_ends_the_process(data: Path) -> None:
         sqlkit.connect(server.dsn)
 
 
+# What a shell leaves to whatever it starts with `&`: the server ignores the signal as well, until it has come to say otherwise.
+_GIVES_UP = """
+import signal, sys, threading
+from pathlib import Path
+from tamshy import sqlkit
+from tamshy.sqlkit.postmaster import Postmaster
+signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+server = sqlkit.EmbeddedServer.open(Path(sys.argv[1]), named=False, durable=False)
+server.stop()
+given_up = threading.Event()
+given_up.set()
+for _ in range(3):
+    try:
+        Postmaster(server._start, print, given_up)
+    except sqlkit.EmbeddedError:
+        print("gave up", flush=True)
+"""
+
+
+def test_who_gives_up_waiting_for_a_start_waits_for_its_end_and_no_longer(data: Path) -> None:
+    """Before, the one signal could be lost on a server that had only begun, and its end was waited for for ever."""
+    command = [sys.executable, "-c", _GIVES_UP, str(data)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "gave up\n" * 3, "")
+    assert sqlkit.running_dsn(data, named=False) is None
+
+
 def test_a_killed_server_is_started_again_with_all_that_was_committed(data: Path) -> None:
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
     with sqlkit.EmbeddedServer.open(data, named=False, say=said.put) as server:
